@@ -1,0 +1,313 @@
+"""The block RNN against independent implementations, and its masks through life."""
+
+import copy
+import pickle
+from itertools import pairwise
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
+from torch.nn.functional import cross_entropy
+
+from vsrnn import BLOCKS, BlockRNN, Geometry, PlainRNN, ProjectedLSTM, VsrnnError
+from vsrnn.models import _functional
+
+VARIED = (0.1, 1, 1, 0.3, 0.6, 0.2)
+SMALL = Geometry(30, 12, 4, VARIED)
+
+
+def by_hand(model, x, h=None, y=None):
+    """The recurrence as the protocol states it, one sequence and one row at a time."""
+    w, g = model.matrices(), model.geometry
+    b_h, b_y = model.bias[: g.hidden], model.bias[g.hidden :]
+    outputs = []
+    for i, sequence in enumerate(x):
+        hi = torch.zeros(g.hidden).to(x) if h is None else h[i]
+        yi = torch.zeros(g.outputs).to(x) if y is None else y[i]
+        steps = []
+        for xt in sequence:
+            a_h = w["hx"] @ xt + w["hh"] @ hi + w["hy"] @ yi + b_h
+            a_y = w["yx"] @ xt + w["yh"] @ hi + w["yy"] @ yi + b_y
+            hi, yi = torch.clamp(a_h, min=0), a_y
+            steps.append(yi)
+        outputs.append(torch.stack(steps))
+    return torch.stack(outputs)
+
+
+def dense_gradients(model, x, target):
+    """Loss and gradients of a dense network with the model's weights, by autograd."""
+    g = model.geometry
+    w = {k: v.clone().requires_grad_() for k, v in model.matrices().items()}
+    bias = model.bias.detach().clone().requires_grad_()
+    h, y = x.new_zeros(len(x), g.hidden), x.new_zeros(len(x), g.outputs)
+    for t in range(x.shape[1]):
+        a_h = x[:, t] @ w["hx"].T + h @ w["hh"].T + y @ w["hy"].T + bias[: g.hidden]
+        a_y = x[:, t] @ w["yx"].T + h @ w["yh"].T + y @ w["yy"].T + bias[g.hidden :]
+        h, y = torch.relu(a_h), a_y
+    loss = cross_entropy(y, target)
+    loss.backward()
+    grad_input = torch.cat([w["hx"].grad, w["yx"].grad])
+    grad_state = torch.cat(
+        [
+            torch.cat([w["hh"].grad, w["hy"].grad], 1),
+            torch.cat([w["yh"].grad, w["yy"].grad], 1),
+        ]
+    )
+    return loss, grad_input, grad_state, bias.grad
+
+
+@pytest.mark.parametrize("density", [VARIED, 1.0, 0.2, (1, 0, 0, 1, 1, 0)])
+@pytest.mark.parametrize("blank", [False, True])
+def test_loss_and_gradients_equal_a_dense_network(density, blank):
+    torch.manual_seed(0)
+    model = BlockRNN(Geometry(40, 15, 5, density), seed=3)
+    x, target = torch.randn(6, 9, 40), torch.randint(0, 5, (6,))
+    if blank:
+        x[:, -1] = 0
+    output, _ = model(x)
+    loss = cross_entropy(output[:, -1], target)
+    loss.backward()
+    expected, grad_input, grad_state, grad_bias = dense_gradients(model, x, target)
+    close = {"rtol": 1e-5, "atol": 1e-6}
+    torch.testing.assert_close(loss, expected, **close)
+    torch.testing.assert_close(
+        model.weight_input.grad, grad_input.flatten()[model.index_input], **close
+    )
+    torch.testing.assert_close(
+        model.weight_state.grad, grad_state.flatten()[model.index_state], **close
+    )
+    torch.testing.assert_close(model.bias.grad, grad_bias, **close)
+
+
+def test_outputs_equal_the_recurrence_row_by_row():
+    torch.manual_seed(1)
+    model = BlockRNN(SMALL, seed=1)
+    x = torch.randn(3, 7, 30)
+    torch.testing.assert_close(model(x)[0], by_hand(model, x), rtol=1e-5, atol=1e-6)
+    h, y = torch.rand(3, 12), torch.randn(3, 4)
+    given_state = by_hand(model, x, h, y)
+    torch.testing.assert_close(model(x, (h, y))[0], given_state, rtol=1e-5, atol=1e-6)
+
+
+def test_hidden_trajectory_equals_torch_rnn_without_output_feedback():
+    torch.manual_seed(2)
+    model = BlockRNN(Geometry(20, 9, 3, (0.5, 0.7, 0, 0, 1, 0)), seed=5)
+    w = model.matrices()
+    rnn = torch.nn.RNN(20, 9, nonlinearity="relu", batch_first=True)
+    with torch.no_grad():
+        rnn.weight_ih_l0.copy_(w["hx"])
+        rnn.weight_hh_l0.copy_(w["hh"])
+        rnn.bias_ih_l0.copy_(model.bias[:9])
+        rnn.bias_hh_l0.zero_()
+        x = torch.randn(4, 6, 20)
+        hidden = rnn(x)[0]
+        state, mine = None, []
+        for t in range(6):
+            _, state = model.step(x[:, t], state)
+            mine.append(state[0])
+    torch.testing.assert_close(torch.stack(mine, 1), hidden, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("density", [VARIED, 1.0])
+def test_gradients_in_double_precision(density):
+    torch.manual_seed(3)
+    model = BlockRNN(Geometry(6, 4, 2, density), seed=0, dtype=torch.float64)
+    x = torch.randn(3, 5, 6, dtype=torch.float64)
+    h = torch.rand(3, 4, dtype=torch.float64, requires_grad=True)
+    y = torch.randn(3, 2, dtype=torch.float64, requires_grad=True)
+    names = ("weight_input", "weight_state", "bias")
+
+    def outputs(w_in, w_state, bias, h, y, x=x):
+        values = dict(zip(names, (w_in, w_state, bias), strict=True))
+        out, (h1, y1) = torch.func.functional_call(model, values, (x, (h, y)))
+        return out, h1, y1
+
+    parameters = [getattr(model, name) for name in names]
+    assert torch.autograd.gradcheck(outputs, (*parameters, h, y))
+    x = x.requires_grad_()
+    assert torch.autograd.gradcheck(outputs, (*parameters, h, y, x))
+
+
+def test_weights_outside_the_masks_stay_zero_and_those_inside_move():
+    torch.manual_seed(4)
+    model = BlockRNN(SMALL, seed=2)
+    before = model.matrices()
+    counts = model.block_weights()
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    for _ in range(100):
+        x, target = torch.randn(8, 5, 30), torch.randint(0, 4, (8,))
+        optimizer.zero_grad()
+        cross_entropy(model(x)[0][:, -1], target).backward()
+        optimizer.step()
+    for block, after in model.matrices().items():
+        outside = before[block] == 0
+        assert (after[outside] == 0).all()
+        assert (after[~outside] != before[block][~outside]).float().mean() > 0.99
+        assert int((~outside).sum()) == counts[block]
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.tuples(*[st.floats(0, 1)] * 6),
+    st.integers(1, 20),
+    st.integers(1, 20),
+    st.integers(1, 8),
+)
+def test_exact_masks_hold_the_rounded_count(density, inputs, hidden, outputs):
+    geometry = Geometry(inputs, hidden, outputs, density)
+    count = BlockRNN(geometry, mask="exact").block_weights()
+    for block, d in zip(BLOCKS, geometry.density, strict=True):
+        rows, columns = geometry.shapes[block]
+        assert count[block] == round(d * rows * columns)
+
+
+def test_bernoulli_masks_are_binomial():
+    geometry = Geometry(2500, 208, 10, (0.1, 1, 1, 0.1, 0.1, 0.1))
+    for seed in range(5):
+        model = BlockRNN(geometry, seed=seed)
+        for block, count in model.block_weights().items():
+            entries = geometry.shapes[block][0] * geometry.shapes[block][1]
+            p = geometry.density[BLOCKS.index(block)]
+            assert abs(count - p * entries) <= 4.5 * (entries * p * (1 - p)) ** 0.5
+        assert abs(model.hidden_proportion() - geometry.hidden_proportion) < 0.01
+
+
+def test_initial_values_are_as_published():
+    mean, std = (0.1, 0, -0.2, 0, 0, 0), (0.05, 0.1, 0.02, 0.05, 0.05, 0.3)
+    geometry = Geometry(400, 100, 40, 0.5)
+    model = BlockRNN(geometry, init_mean=mean, init_std=std, seed=7)
+    for i, block in enumerate(BLOCKS):
+        values = model.matrices()[block]
+        values = values[values != 0]
+        error = std[i] / len(values) ** 0.5
+        assert abs(float(values.mean()) - mean[i]) < 5 * error
+        assert abs(float(values.std()) / std[i] - 1) < 5 / len(values) ** 0.5
+    bound = (400 + 100 + 40) ** -0.5
+    assert float(model.bias.detach().abs().max()) <= bound
+    assert float(model.bias.detach().std()) == pytest.approx(bound / 3**0.5, rel=0.2)
+
+
+def test_a_block_of_zeros_has_no_weights():
+    model = BlockRNN(Geometry(9, 5, 2, 1.0), init_std=(0.1, 0, 0.1, 0.1, 0.1, 0.1))
+    assert model.block_weights()["hh"] == 0
+
+
+def test_seeds_decide_and_leave_global_generators_alone():
+    before = torch.get_rng_state()
+    same = [BlockRNN(SMALL, seed=1), BlockRNN(SMALL, seed=1)]
+    other = BlockRNN(SMALL, seed=2)
+    lstms = [ProjectedLSTM(7, 5, 3, seed=s) for s in (0, 0, 1)]
+    rnns = [PlainRNN(7, 5, 3, seed=s) for s in (0, 0, 1)]
+    assert torch.equal(before, torch.get_rng_state())
+    for a, b, c in ((*same, other), lstms, rnns):
+        pairs = zip(a.parameters(), b.parameters(), strict=True)
+        assert all(torch.equal(p, q) for p, q in pairs)
+        p, q = next(a.parameters()), next(c.parameters())
+        assert p.shape != q.shape or not torch.equal(p, q)
+
+
+def saved_as_safetensors(model, folder):
+    save_file(model.state_dict(), folder / "model.safetensors")
+    fresh = BlockRNN(model.geometry, seed=99)
+    fresh.load_state_dict(load_file(folder / "model.safetensors"))
+    return fresh
+
+
+LIVES = {
+    "deepcopy": lambda model, _: copy.deepcopy(model),
+    "pickle": lambda model, _: pickle.loads(pickle.dumps(model)),
+    "double": lambda model, _: copy.deepcopy(model).double().float(),
+    "to": lambda model, _: copy.deepcopy(model).to("cpu"),
+    "safetensors": saved_as_safetensors,
+}
+
+
+@pytest.mark.parametrize("life", LIVES)
+def test_the_masks_survive(life, tmp_path):
+    model = BlockRNN(SMALL, seed=1)
+    x = torch.randn(2, 5, 30)
+    other = LIVES[life](model, tmp_path)
+    assert other.block_weights() == model.block_weights()
+    torch.testing.assert_close(other(x)[0], model(x)[0], rtol=0, atol=0)
+    for a, b in pairwise([model, other]):
+        for block, values in a.matrices().items():
+            assert torch.equal(values, b.matrices()[block])
+
+
+def test_loading_keeps_an_optimizer_attached():
+    model, saved = BlockRNN(SMALL, seed=1), BlockRNN(SMALL, seed=2)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
+    model.load_state_dict(saved.state_dict())
+    model(torch.randn(2, 5, 30))[0].sum().backward()
+    optimizer.step()
+    assert not torch.equal(model.weight_input, saved.weight_input)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [BlockRNN(SMALL), ProjectedLSTM(30, 12, 4), PlainRNN(30, 12, 4)],
+    ids=lambda model: type(model).__name__,
+)
+def test_steps_equal_the_sequence(model):
+    x = torch.randn(3, 6, 30)
+    output, last = model(x)
+    state, steps = None, []
+    for t in range(6):
+        y, state = model.step(x[:, t], state)
+        steps.append(y)
+    torch.testing.assert_close(torch.stack(steps, 1), output)
+    for mine, theirs in zip(state, last, strict=True):
+        torch.testing.assert_close(mine, theirs)
+
+
+def test_unbatched_input_is_a_batch_of_one():
+    model = BlockRNN(SMALL)
+    x, state = torch.randn(6, 30), (torch.rand(12), torch.randn(4))
+    output, (h, y) = model(x, state)
+    batched, (h1, y1) = model(x[None], (state[0][None], state[1][None]))
+    assert output.shape == (6, 4) and h.shape == (12,) and y.shape == (4,)
+    assert torch.equal(output, batched[0])
+    assert torch.equal(h, h1[0]) and torch.equal(y, y1[0])
+
+
+def test_sparse_and_dense_products_agree(monkeypatch):
+    model = BlockRNN(Geometry(300, 40, 5, 0.1), seed=1)
+    x = torch.randn(8, 6, 300)
+    gradients = []
+    for threshold in (0.0, 1.0):
+        monkeypatch.setattr(_functional, "SPARSE_BELOW", threshold)
+        model.zero_grad()
+        model(x)[0].square().mean().backward()
+        gradients.append(model.weight_input.grad.clone())
+    torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-6)
+
+
+def test_budgets_of_the_baselines():
+    lstm = ProjectedLSTM.for_budget(110_000, 2500, 10)
+    rnn = PlainRNN.for_budget(100_000, 2500, 10)
+    assert sum(p.numel() for p in lstm.parameters()) == 110_638
+    assert sum(p.numel() for p in rnn.parameters()) == 99_499
+
+
+@pytest.mark.parametrize(
+    "make, words",
+    [
+        (lambda: BlockRNN(SMALL, mask="some"), "bernoulli, exact"),
+        (lambda: BlockRNN(SMALL, init_std=(1, 2)), "one number or six"),
+        (lambda: BlockRNN(SMALL)(torch.zeros(2, 3, 29)), "30"),
+        (lambda: BlockRNN(SMALL)(torch.zeros(30)), "batch, time"),
+        (
+            lambda: BlockRNN(SMALL)(
+                torch.zeros(2, 3, 30), (torch.zeros(2, 4), torch.zeros(2, 4))
+            ),
+            "shapes",
+        ),
+        (lambda: ProjectedLSTM(20, 10, 10), "at least 11"),
+        (lambda: PlainRNN.for_budget(5, 20, 10), "hidden unit"),
+    ],
+)
+def test_bad_input_gets_a_sentence(make, words):
+    with pytest.raises(VsrnnError, match=words):
+        make()

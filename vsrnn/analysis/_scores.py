@@ -1,0 +1,181 @@
+"""Tables of scores: intervals over seeds, rankings, learning curves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from pandas import DataFrame
+from scipy import stats
+
+from vsrnn.designs import RAD_100K, list_designs
+from vsrnn.errors import VsrnnError
+from vsrnn.results import get_results
+
+FIVE = ("111111_", "000000_", "balanced_0", "lstm_", "rnn_")
+"""Dense, uniform, varied, LSTM and plain RNN at 100,000 weights."""
+
+HERE, STORED = "trained here", "stored"
+_RUNS = ("task", "scale", "design", "seed", "id", "score", "hidden_proportion")
+_CURVES = ("task", "scale", "design", "seed", "id", "epoch", "val_accuracy")
+
+
+def stored(name: str) -> DataFrame:
+    """A committed table of runs or curves, with no rows when there is none yet.
+
+    >>> stored("nothing").empty
+    True
+    """
+    try:
+        return get_results(name)
+    except VsrnnError:
+        columns = _CURVES if name.endswith("curves") else _RUNS
+        return DataFrame(columns=list(columns))
+
+
+def together(live: DataFrame, committed: DataFrame) -> DataFrame:
+    """Runs of this session above committed ones, with where each is from in `source`.
+
+    >>> both = together(DataFrame({"id": ["a"]}), DataFrame({"id": ["b"]}))
+    >>> both["source"].tolist()
+    ['trained here', 'stored']
+    """
+    parts = [live.assign(source=HERE), committed.assign(source=STORED)]
+    full = [part.dropna(axis="columns", how="all") for part in parts if len(part)]
+    return pd.concat(full or parts[:1], ignore_index=True)
+
+
+def intervals(
+    table: DataFrame, by: Sequence[str], value: str, level: float = 0.95
+) -> DataFrame:
+    r"""Mean and confidence interval of a value over the runs of each group.
+
+    .. math:: \bar x \pm t_{n-1,\,(1 + level)/2}\; s / \sqrt{n}
+
+    Arguments:
+        table: one row a run; rows without a value are left out.
+        by: columns that make a group.
+        value: the column to average.
+        level: share of such intervals that hold the true mean, 0..1.
+
+    Returns:
+        One row a group: the columns of `by`, then mean, low, high and seeds (n).
+        One run alone has no interval: low and high are empty.
+
+    >>> runs = DataFrame({"design": ["a", "a", "b"], "score": [0.4, 0.6, 0.1]})
+    >>> intervals(runs, ["design"], "score").round(2).values.tolist()
+    [['a', 0.5, -0.77, 1.77, 2], ['b', 0.1, nan, nan, 1]]
+    """
+    groups = table.dropna(subset=[value]).groupby(list(by), sort=False)[value]
+    found = groups.agg(["mean", "std", "count"]).reset_index()
+    n = found["count"].to_numpy(int)
+    with np.errstate(invalid="ignore"):
+        t = stats.t.ppf((1 + level) / 2, n - 1)
+    half = np.where(n > 1, t * found["std"].to_numpy(float) / np.sqrt(n), np.nan)
+    found["low"], found["high"] = found["mean"] - half, found["mean"] + half
+    found["seeds"] = n
+    return found[[*by, "mean", "low", "high", "seeds"]]
+
+
+def final_accuracy(
+    runs: DataFrame, designs: Sequence[str] = FIVE, by: Sequence[str] = ()
+) -> DataFrame:
+    """Test accuracy of each run of some designs, with its design's mean and interval.
+
+    Arguments:
+        runs: one row a run, as `together` gives them.
+        designs: names, in the order wanted.
+        by: more columns that separate groups, for instance "split".
+
+    >>> runs = DataFrame({"design": ["lstm_"], "scale": "quick", "seed": 0,
+    ...                   "score": 0.5, "source": "stored"})
+    >>> final_accuracy(runs)["mean [%]"].tolist()
+    [50.0]
+    """
+    chosen = runs[runs["design"].isin(designs)].dropna(subset=["score"])
+    chosen = chosen.assign(score=100.0 * chosen["score"].astype(float))
+    keys = ["source", "scale", "design", *by]
+    groups = intervals(chosen, keys, "score")
+    table = chosen[[*keys, "seed", "score"]].merge(groups, on=keys)
+    order = table["design"].map({name: rank for rank, name in enumerate(designs)})
+    table = table.assign(order=order).sort_values(
+        ["source", "scale", "order", *by, "seed"],
+        ascending=[False, True, True, *(True for _ in by), True],
+        ignore_index=True,
+    )
+    return _percent(table.drop(columns="order"), {"score": "test accuracy [%]"})
+
+
+def shared_images(
+    runs: DataFrame, designs: Sequence[str] = ("000000_", "balanced_0")
+) -> DataFrame:
+    """Test accuracy by design and by whether the splits share source images.
+
+    Arguments:
+        runs: one row a run, with a column `split` of "pooled" or "separate".
+        designs: names, in the order wanted.
+    """
+    return final_accuracy(runs.assign(source=HERE), designs, by=["split"])
+
+
+def learning_curve(
+    runs: DataFrame, curves: DataFrame, designs: Sequence[str] = FIVE
+) -> DataFrame:
+    """Validation accuracy by epoch: mean and interval over each design's seeds.
+
+    Arguments:
+        runs: the runs meant, as `together` gives them.
+        curves: one row a run and epoch; other runs' rows are left out.
+        designs: names, in the order wanted.
+    """
+    keys = runs.loc[runs["design"].isin(designs), ["id", "source"]].drop_duplicates()
+    chosen = curves.drop_duplicates(["id", "epoch"]).merge(keys, on="id")
+    chosen = chosen.assign(val_accuracy=100.0 * chosen["val_accuracy"].astype(float))
+    by = ["source", "scale", "design", "epoch"]
+    table = intervals(chosen, by, "val_accuracy")
+    order = table["design"].map({name: rank for rank, name in enumerate(designs)})
+    table = table.assign(order=order).sort_values(
+        ["source", "scale", "order", "epoch"],
+        ascending=[False, True, True, True],
+        ignore_index=True,
+    )
+    return _percent(table.drop(columns="order"))
+
+
+def design_ranking(runs: DataFrame, designs: Sequence[str] = RAD_100K) -> DataFrame:
+    """Designs by mean test accuracy, best first, then those without a run yet.
+
+    The hidden proportion is the expected one; the LSTM has none. Where runs have
+    more than one scale, give those of one.
+
+    Raises:
+        VsrnnError: the runs are of more than one scale.
+    """
+    if runs["scale"].nunique() > 1:
+        raise VsrnnError("a ranking compares runs of one scale; select one first")
+    score = 100.0 * runs["score"].astype(float)
+    groups = intervals(runs.assign(score=score), ["design"], "score")
+    known = list_designs("rad").set_index("name").loc[list(designs)]
+    table = DataFrame(
+        {
+            "design": list(designs),
+            "hidden proportion [fraction]": known["hidden_proportion"].to_numpy(),
+            "weights": known["weights"].round().astype(int).to_numpy(),
+        }
+    )
+    table = table.merge(groups, on="design", how="left")
+    table["seeds"] = table["seeds"].fillna(0).astype(int)
+    table = table.sort_values("mean", ascending=False, ignore_index=True, kind="stable")
+    return _percent(table)
+
+
+def proportion_score(ranking: DataFrame) -> DataFrame:
+    """The designs of a ranking that have both a hidden proportion and a score."""
+    both = ["hidden proportion [fraction]", "mean [%]"]
+    return ranking.dropna(subset=both).reset_index(drop=True)
+
+
+def _percent(table: DataFrame, more: dict[str, str] | None = None) -> DataFrame:
+    names = {name: f"{name} [%]" for name in ("mean", "low", "high")} | (more or {})
+    return table.rename(columns=names).round(dict.fromkeys(names.values(), 4))

@@ -1,0 +1,228 @@
+"""The named designs of the paper: hidden size, densities, initial scale, rate.
+
+Names are the authors' file names, without ``ra_test_`` for Random Anomaly Detection
+(``rad``). There six digits are the densities of hx, hh, hy, yx, yh, yy (1 dense, 0 one
+fifth), and a trailing underscore, or balanced_N, means 100,000 weights; the others
+have a million. Elsewhere the number in front is the budget in thousands of weights.
+
+Where two files share a name, the less used one gets its own: ``25ADV020`` is varied
+(file Sparsity2/25AD020) and ``25AD020`` uniform, ``H400AD020`` has 400 hidden units
+(file Density/400AD020) and ``400AD020`` has 400,000 weights, and ``_archive`` marks
+the older balanced kitchen designs. ``rnn_`` is not of the paper: it is a plain RNN
+with a linear head, added as a baseline of 100,000 weights.
+
+Several files can hold one design. Those named ``S2D`` differ from the design they
+are listed under in how biases are laid out, not in its arrangement of weights.
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING
+
+from vsrnn.errors import VsrnnError
+from vsrnn.geometry import BLOCKS, Geometry
+from vsrnn.tasks import SIZES
+
+if TYPE_CHECKING:
+    import pandas
+
+RAD_100K = (
+    *("000000_", "000100_", "000110_", "001001_", "010000_", "010010_", "010100_"),
+    *("011000_", "011001_", "100010_", "100100_", "100110_", "111111_", "balanced_"),
+    *(f"balanced_{number}" for number in range(9)),
+    *("lstm_", "rnn_"),
+)
+"""The 25 distinct designs of about 100,000 weights on Random Anomaly Detection."""
+
+
+@dataclass(frozen=True)
+class Design:
+    """What makes one network, apart from the task's input and output sizes.
+
+    Arguments:
+        name: as published, see `list_designs`.
+        hidden: hidden units H; for the LSTM the number of cells.
+        density: share of entries that are weights in hx, hh, hy, yx, yh, yy;
+            empty for the baselines, which have no blocks.
+        model: "block", "lstm" (projected) or "rnn" (plain, with a linear head).
+        init_mean: mean of the initial weights in each block, empty for baselines.
+        init_std: standard deviation of the same.
+        learning_rate: step size of Adam.
+
+    >>> Design("mine", 208, (0.1, 1, 1, 0.1, 0.1, 0.1)).geometry(2500, 10).hidden
+    208
+    """
+
+    name: str
+    hidden: int
+    density: tuple[float, ...]
+    model: str = "block"
+    init_mean: tuple[float, ...] = (0.0,) * 6
+    init_std: tuple[float, ...] = (0.05,) * 6
+    learning_rate: float = 1e-4
+
+    def geometry(self, inputs: int, outputs: int) -> Geometry:
+        """Geometry of a block design at a task's input and output sizes.
+
+        Raises:
+            VsrnnError: the design is a baseline without blocks.
+        """
+        if self.model != "block":
+            raise VsrnnError(
+                f"design {self.name} is a baseline ({self.model}) without blocks; "
+                "choose a block design for its geometry"
+            )
+        return Geometry(inputs, self.hidden, outputs, self.density)
+
+
+def get_design(task: str, name: str) -> Design:
+    """Look up a design of the paper by its name or its published file name.
+
+    Arguments:
+        task: "rad", "hammer", "door", "kitchen-mixed", "kitchen-blind" or
+            "kitchen-complete".
+        name: as in `list_designs`, or a published file name with or without folder.
+
+    Returns:
+        The design, under its own name whichever name was asked for.
+
+    Raises:
+        VsrnnError: the task or the design is unknown.
+
+    >>> get_design("rad", "balanced_0").hidden
+    208
+    >>> get_design("rad", "ra_test_dense").name
+    '111111_'
+    """
+    names = _names(task)
+    if name not in names:
+        own = sorted({design.name for design in names.values()})
+        key = name.removeprefix("ra_test_")
+        close = ", ".join(difflib.get_close_matches(key, own, n=4))
+        raise VsrnnError(
+            f"unknown {task} design {name!r}{f' (close: {close})' if close else ''}; "
+            "`vsrnn designs` lists them all"
+        )
+    return names[name]
+
+
+def list_designs(task: str | None = None) -> pandas.DataFrame:
+    """Table of the named designs, one row each, with their geometry.
+
+    Columns: task, name, published (file names, separated by ";"), model, hidden,
+    density_hx to density_yy, init_std_hx to init_std_yy, learning_rate and budget
+    (nominal weights); computed: weights (expected), hidden_proportion, parameters.
+    Densities, initial deviations and, for the LSTM, hidden proportion are NaN for
+    the baselines, the budget where none was named.
+
+    Arguments:
+        task: one task's designs only.
+
+    Raises:
+        VsrnnError: the task has no designs.
+
+    >>> table = list_designs("rad").set_index("name")
+    >>> int(table.loc["lstm_", "parameters"])
+    110638
+    """
+    import pandas
+
+    if task is not None:
+        _check_task(task)
+    rows = [row for row in _rows() if task in (None, row["task"])]
+    return pandas.DataFrame([_record(row) for row in rows])
+
+
+@cache
+def _rows() -> tuple[dict[str, str], ...]:
+    text = resources.files("vsrnn").joinpath("designs.csv").read_text("utf-8")
+    return tuple(csv.DictReader(text.splitlines()))
+
+
+def _check_task(task: str) -> None:
+    if task not in SIZES:
+        raise VsrnnError(f"no designs for task {task!r}; choose {', '.join(SIZES)}")
+
+
+@cache
+def _names(task: str) -> dict[str, Design]:
+    """Every name of the task's designs: own names win, then paths, then files."""
+    _check_task(task)
+    rows = [row for row in _rows() if row["task"] == task]
+    names = {row["name"]: _design(row) for row in rows}
+    files = [(path, row["name"]) for row in rows for path in _published(row)]
+    spellings = (str, _file, lambda path: _file(path).removeprefix("ra_test_"))
+    for spelling in spellings:
+        for path, name in files:
+            names.setdefault(spelling(path), names[name])
+    return names
+
+
+def _published(row: Mapping[str, str]) -> list[str]:
+    return row["published"].split(";") if row["published"] else []
+
+
+def _file(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _design(row: Mapping[str, str]) -> Design:
+    block = row["model"] == "block"
+    return Design(
+        name=row["name"],
+        hidden=int(row["hidden"]),
+        density=_six(row, "density") if block else (),
+        model=row["model"],
+        init_mean=(0.0,) * len(BLOCKS) if block else (),
+        init_std=_six(row, "init_std") if block else (),
+        learning_rate=float(row["learning_rate"]),
+    )
+
+
+def _six(row: Mapping[str, str], column: str) -> tuple[float, ...]:
+    return tuple(float(row[f"{column}_{block}"] or "nan") for block in BLOCKS)
+
+
+def _record(row: Mapping[str, str]) -> dict[str, object]:
+    design = _design(row)
+    columns = [
+        f"{kind}_{block}" for kind in ("density", "init_std") for block in BLOCKS
+    ]
+    return {
+        "task": row["task"],
+        "name": design.name,
+        "published": row["published"],
+        "model": design.model,
+        "hidden": design.hidden,
+        **{column: float(row[column] or "nan") for column in columns},
+        "learning_rate": design.learning_rate,
+        "budget": float(row["budget"] or "nan"),
+        **_counts(design, *SIZES[row["task"]]),
+    }
+
+
+def _counts(design: Design, inputs: int, outputs: int) -> dict[str, float]:
+    hidden = design.hidden
+    if design.model == "block":
+        geometry = design.geometry(inputs, outputs)
+        weights, parameters = geometry.weights, geometry.parameters
+        proportion = geometry.hidden_proportion
+    elif design.model == "lstm":
+        weights = hidden * (4 * (inputs + outputs) + outputs)
+        parameters, proportion = weights + 8 * hidden, math.nan
+    else:
+        weights = hidden * (inputs + hidden + outputs)
+        parameters = weights + 2 * hidden + outputs
+        proportion = hidden / (inputs + hidden)
+    return {
+        "weights": weights,
+        "hidden_proportion": proportion,
+        "parameters": parameters,
+    }

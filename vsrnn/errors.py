@@ -1,0 +1,13 @@
+"""The one exception the package raises for problems a user can mend."""
+
+
+class VsrnnError(ValueError):
+    """A problem with one clear sentence that says what to do about it.
+
+    The command line prints the sentence and exits with status 2.
+
+    >>> raise VsrnnError("density must lie in 0..1, not 1.5")
+    Traceback (most recent call last):
+    ...
+    vsrnn.errors.VsrnnError: density must lie in 0..1, not 1.5
+    """

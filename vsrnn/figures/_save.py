@@ -1,0 +1,100 @@
+"""Save a figure in every format a reader may want, with its data beside it."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from importlib import metadata
+from pathlib import Path
+
+import matplotlib
+from matplotlib.figure import Figure
+from pandas import DataFrame
+
+from vsrnn.errors import VsrnnError
+from vsrnn.figures._style import SHEET
+
+LICENSE = "CC BY 4.0"
+FORMATS: dict[str, dict[str, str | None]] = {
+    "svg": {"Rights": LICENSE, "Date": None},
+    "pdf": {"CreationDate": None},
+    "png": {"Copyright": LICENSE},
+}
+
+
+def save(
+    fig: Figure,
+    stem: str,
+    data: DataFrame,
+    folder: str | Path = "figures",
+    provenance: Mapping[str, object] | None = None,
+) -> dict[str, Path]:
+    """Write a figure as SVG, PDF and PNG, and the plotted data as CSV.
+
+    The same figure and data give the same bytes: the files carry no dates.
+
+    Arguments:
+        fig: the figure.
+        stem: name of the files, which is the name of the function that drew it.
+        data: the plotted table, with units in the names of its columns.
+        folder: where the files go; made when missing.
+        provenance: what made the data, kept with the package versions in a JSON file.
+
+    Returns:
+        The paths by ending: svg, pdf, png, csv, json.
+
+    Raises:
+        VsrnnError: the folder cannot be written.
+    """
+    folder = Path(folder)
+    writers = {kind: _picture(fig, kind, stem) for kind in FORMATS}
+    writers["csv"] = lambda path: data.to_csv(path, index=False, lineterminator="\n")
+    writers["json"] = lambda path: path.write_text(_record(stem, data, provenance))
+    paths = {kind: folder / f"{stem}.{kind}" for kind in writers}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for kind, write in writers.items():
+            _replace(paths[kind], write)
+    except OSError as error:
+        raise VsrnnError(
+            f"cannot write figures to {folder} ({error.strerror or error}); "
+            "give a folder that can be written, with space left"
+        ) from error
+    return paths
+
+
+def _picture(fig: Figure, kind: str, stem: str) -> Callable[[Path], object]:
+    def write(path: Path) -> None:
+        with matplotlib.style.context(SHEET):
+            fig.savefig(path, format=kind, metadata={"Title": stem, **FORMATS[kind]})
+
+    return write
+
+
+def _replace(path: Path, write: Callable[[Path], object]) -> None:
+    """Write beside the file and move it there whole."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    part = Path(name)
+    try:
+        write(part)
+        part.chmod(0o644)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _record(stem: str, data: DataFrame, provenance: Mapping[str, object] | None) -> str:
+    packages = ("vsrnn", "matplotlib", "pandas", "numpy")
+    record = {
+        "figure": stem,
+        "function": f"vsrnn.figures.{stem}",
+        "license": LICENSE,
+        "rows": len(data),
+        "columns": [str(column) for column in data.columns],
+        "packages": {name: metadata.version(name) for name in packages},
+        "provenance": dict(provenance or {}),
+    }
+    return json.dumps(record, indent=2, default=str) + "\n"

@@ -1,0 +1,144 @@
+"""The look of the figures: sizes by medium, colours, labels on lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import matplotlib
+import matplotlib.style
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.transforms import blended_transform_factory
+
+from vsrnn.errors import VsrnnError
+
+STYLES = {"web": (7.2, 10.0), "manuscript": (5.5, 8.0)}
+"""Width [inch] and font size [point] of each medium; the data never change."""
+
+SHEET = Path(__file__).with_name("vsrnn.mplstyle")
+GRAY = "0.45"
+CHANCE = 10.0  # test accuracy [%] of a guess among ten positions
+
+BLOCK_COLORS = {
+    "hx": "#0072B2",
+    "hh": "#D55E00",
+    "hy": "#F0E442",
+    "yx": "#56B4E9",
+    "yh": "#009E73",
+    "yy": "#CC79A7",
+}
+TASK_LABELS = {
+    "rad": "Random Anomaly",
+    "hammer": "Hammer",
+    "door": "Door",
+    "kitchen-mixed": "Kitchen, mixed",
+    "kitchen-blind": "Kitchen, blind",
+    "kitchen-complete": "Kitchen, complete",
+}
+DESIGN_LABELS = {
+    "111111_": "dense",
+    "000000_": "uniform .2",
+    "balanced_0": "varied",
+    "lstm_": "LSTM",
+    "rnn_": "plain RNN",
+}
+DESIGN_LOOKS = {
+    "111111_": ("#D55E00", "s", "--"),
+    "000000_": ("#009E73", "^", "-."),
+    "balanced_0": ("#0072B2", "o", "-"),
+    "lstm_": ("#CC79A7", "D", ":"),
+    "rnn_": ("#000000", "v", (0, (5, 1, 1, 1, 1, 1))),
+}
+"""Colour, marker and line style of the designs that have a name of their own."""
+
+
+@contextmanager
+def drawing(style: str, height: float) -> Iterator[Figure]:
+    """Give an empty figure in a style, and draw it once before the style ends.
+
+    Arguments:
+        style: "web" or "manuscript".
+        height: height of the figure over its width.
+
+    Raises:
+        VsrnnError: the style is unknown.
+    """
+    if style not in STYLES:
+        raise VsrnnError(f"unknown style {style!r}; choose one of {sorted(STYLES)}")
+    width, size = STYLES[style]
+    with matplotlib.style.context([SHEET, {"font.size": size}]):
+        figure = Figure(figsize=(width, width * height), layout="constrained")
+        yield figure
+        figure.draw_without_rendering()
+
+
+def design_label(name: str) -> str:
+    """A design's own name, with what it is in front where that has a word.
+
+    >>> design_label("balanced_0"), design_label("010000_")
+    ('varied (balanced_0)', '010000_')
+    """
+    return f"{DESIGN_LABELS[name]} ({name})" if name in DESIGN_LABELS else name
+
+
+def look(name: str, rank: int = 0) -> dict[str, object]:
+    """Colour, marker and line style of a design, by rank when it has none."""
+    cycle = list(DESIGN_LOOKS.values())
+    color, marker, line = DESIGN_LOOKS.get(name, cycle[rank % len(cycle)])
+    return {"color": color, "marker": marker, "linestyle": line}
+
+
+def spread(heights: Sequence[float], gap: float) -> np.ndarray:
+    """Move label heights apart until neighbours are at least a gap from each other.
+
+    >>> spread([1.0, 1.1, 5.0], 1.0).tolist()
+    [0.55, 1.55, 5.0]
+    """
+    order = np.argsort(heights, kind="stable")
+    groups: list[list[float]] = []  # each: centre, members
+    for height in np.asarray(heights, dtype=float)[order]:
+        groups.append([float(height), 1])
+        while len(groups) > 1 and _touching(groups[-2], groups[-1], gap):
+            right, left = groups.pop(), groups.pop()
+            members = left[1] + right[1]
+            centre = (left[0] * left[1] + right[0] * right[1]) / members
+            groups.append([centre, members])
+    placed = [
+        centre + gap * (member - (members - 1) / 2)
+        for centre, members in groups
+        for member in range(int(members))
+    ]
+    out = np.empty(len(placed))
+    out[order] = placed
+    return out
+
+
+def _touching(left: list[float], right: list[float], gap: float) -> bool:
+    return right[0] - left[0] < gap * (left[1] + right[1]) / 2 - 1e-9
+
+
+def label_ends(
+    ax: Axes, labels: Sequence[str], heights: Sequence[float], colors: Sequence[str]
+) -> None:
+    """Write each line's name right of the axes at the height where the line ends."""
+    low, high = ax.get_ylim()
+    inches = ax.figure.get_size_inches()[1] * 0.6  # type: ignore[union-attr]
+    gap = (high - low) * matplotlib.rcParams["font.size"] / 72 / inches
+    beside = blended_transform_factory(ax.transAxes, ax.transData)
+    for text, height, color in zip(labels, spread(heights, gap), colors, strict=True):
+        ax.text(
+            *(1.02, height, text),
+            transform=beside,
+            color=color,
+            va="center",
+            fontsize="small",
+        )
+
+
+def chance_line(ax: Axes, along: str = "x") -> None:
+    """Mark the accuracy of a guess, as a line across the axes."""
+    draw = ax.axhline if along == "x" else ax.axvline
+    draw(CHANCE, color=GRAY, linewidth=0.8, linestyle=(0, (2, 2)), zorder=0)

@@ -1,0 +1,232 @@
+"""Where the weights of a block recurrent network lie, before any is drawn.
+
+Blocks are named by what is computed and what is read: ``hx`` computes the hidden
+state from the input. Density is the share of a block's entries that are weights.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from numbers import Integral, Real
+
+import numpy as np
+
+from vsrnn.errors import VsrnnError
+
+BLOCKS = ("hx", "hh", "hy", "yx", "yh", "yy")
+
+
+@dataclass(frozen=True)
+class Geometry:
+    r"""The sizes of a block RNN and the density of each of its six blocks.
+
+    .. math::
+        \begin{aligned}
+        h_t &= \mathrm{relu}(W_{hx} x_t + W_{hh} h_{t-1} + W_{hy} y_{t-1} + b_h) \\
+        y_t &= W_{yx} x_t + W_{yh} h_{t-1} + W_{yy} y_{t-1} + b_y
+        \end{aligned}
+
+    Arguments:
+        inputs: size X of the input.
+        hidden: size H of the hidden state.
+        outputs: size Y of the output.
+        density: share of entries that are weights, 0..1, for hx, hh, hy, yx, yh,
+            yy; one number stands for six equal ones.
+
+    Raises:
+        VsrnnError: a size below 1, or densities that are not six numbers in 0..1.
+
+    The design named balanced_0 (paper, Random Anomaly Detection):
+
+    >>> geometry = Geometry(2500, 208, 10, (0.1, 1, 1, 0.1, 0.1, 0.1))
+    >>> round(geometry.weights)
+    100062
+    >>> round(geometry.hidden_proportion, 3)
+    0.444
+    """
+
+    inputs: int
+    hidden: int
+    outputs: int
+    density: tuple[float, ...]
+
+    def __init__(
+        self,
+        inputs: int,
+        hidden: int,
+        outputs: int,
+        density: float | Sequence[float],
+    ) -> None:
+        fields = {
+            "inputs": _size("inputs", inputs),
+            "hidden": _size("hidden", hidden),
+            "outputs": _size("outputs", outputs),
+            "density": _densities(density),
+        }
+        for name, value in fields.items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, int]]:
+        """Rows (what is computed) and columns (what is read) of each block.
+
+        >>> Geometry(4, 3, 2, 1).shapes["hx"]
+        (3, 4)
+        """
+        size = {"x": self.inputs, "h": self.hidden, "y": self.outputs}
+        return {block: (size[block[0]], size[block[1]]) for block in BLOCKS}
+
+    @property
+    def entries(self) -> dict[str, int]:
+        """Places a weight could take in each block, rows times columns.
+
+        >>> Geometry(4, 3, 2, 1).entries["hx"]
+        12
+        """
+        return {block: rows * columns for block, (rows, columns) in self.shapes.items()}
+
+    @property
+    def block_weights(self) -> dict[str, float]:
+        """Expected number of weights in each block, density times entries.
+
+        >>> Geometry(4, 3, 2, 0.5).block_weights["hx"]
+        6.0
+        """
+        entries = self.entries.values()
+        return {
+            block: share * count
+            for block, share, count in zip(BLOCKS, self.density, entries, strict=True)
+        }
+
+    @property
+    def weights(self) -> float:
+        """Expected number of weights in all six blocks, biases not counted.
+
+        >>> Geometry(4, 3, 2, 1).weights
+        45.0
+        """
+        return sum(self.block_weights.values())
+
+    @property
+    def parameters(self) -> float:
+        """Weights and the biases that can matter, one for each h and each y.
+
+        >>> Geometry(4, 3, 2, 1).parameters
+        50.0
+        """
+        return self.weights + self.hidden + self.outputs
+
+    @property
+    def hidden_proportion(self) -> float:
+        r"""Share of the weights computing the hidden state that read the hidden state.
+
+        .. math::
+            \frac{f_{hh} H}{f_{hx} X + f_{hh} H + f_{hy} Y}
+
+        It is 0 when no weight computes the hidden state.
+
+        >>> Geometry(4, 3, 2, 1).hidden_proportion
+        0.3333333333333333
+        """
+        weights = self.block_weights
+        row = weights["hx"] + weights["hh"] + weights["hy"]
+        return weights["hh"] / row if row else 0.0
+
+    @classmethod
+    def for_budget(
+        cls,
+        weights: float,
+        inputs: int,
+        outputs: int,
+        density: float | Sequence[float],
+    ) -> Geometry:
+        r"""Solve the hidden size that spends a budget of weights.
+
+        .. math::
+            H = \mathrm{round}\frac{-b + \sqrt{b^2 - 4ac}}{2a}, \qquad
+            a = f_{hh}, \quad
+            b = f_{hx} X + f_{hy} Y + f_{yh} Y, \quad
+            c = f_{yx} XY + f_{yy} Y^2 - S
+
+        Without hidden-to-hidden weights (a = 0) this is H = round(-c / b).
+
+        Arguments:
+            weights: the budget S, expected weights with biases not counted.
+            inputs: size X of the input.
+            outputs: size Y of the output.
+            density: six densities in the order of ``BLOCKS``, or one number.
+
+        Returns:
+            The geometry whose expected weights are nearest to the budget, up to
+            the rounding of H.
+
+        Raises:
+            VsrnnError: the budget fits no hidden unit, or no weight depends on H.
+
+        Paper, random search at a fixed size:
+
+        >>> Geometry.for_budget(100_000, 2500, 10, (0.1, 1, 1, 0.1, 0.1, 0.1)).hidden
+        208
+        """
+        unit = cls(inputs, 1, outputs, density)
+        expected = unit.block_weights
+        square = expected["hh"]
+        linear = expected["hx"] + expected["hy"] + expected["yh"]
+        fixed = expected["yx"] + expected["yy"]
+        size_free = not (square or linear)
+        excess = fixed - _budget(weights)
+        root = math.inf if size_free else _positive_root(square, linear, excess)
+        if not math.isfinite(root):
+            raise VsrnnError(
+                "no hidden size meets the budget when hx, hh, hy and yh are empty; "
+                "give at least one of them a density above 0"
+            )
+        if round(root) < 1:
+            least = math.floor(square / 4 + linear / 2 + fixed) + 1
+            raise VsrnnError(
+                f"a budget of {weights:,} weights leaves no hidden unit at these "
+                f"sizes and densities; give at least {least:,}"
+            )
+        return cls(inputs, round(root), outputs, density)
+
+
+def _positive_root(square: float, linear: float, constant: float) -> float:
+    """Root of square H^2 + linear H + constant, 0 when none is positive.
+
+    Written so that square = 0 needs no case of its own.
+    """
+    if constant >= 0:
+        return 0.0
+    slope = linear + math.sqrt(linear * linear - 4 * square * constant)
+    return -2 * constant / slope
+
+
+def _size(name: str, value: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+        raise VsrnnError(f"{name} must be a whole number of at least 1, not {value!r}")
+    return int(value)
+
+
+def _budget(weights: float) -> float:
+    if not (isinstance(weights, Real) and math.isfinite(weights)):
+        raise VsrnnError(f"a budget is a finite number of weights, not {weights!r}")
+    return float(weights)
+
+
+def _densities(density: float | Sequence[float]) -> tuple[float, ...]:
+    try:
+        values = np.asarray(density, dtype=float)
+    except (TypeError, ValueError):
+        raise VsrnnError(f"densities are numbers in 0..1, not {density!r}") from None
+    if values.ndim == 0:
+        values = np.full(len(BLOCKS), values)
+    if values.shape != (len(BLOCKS),):
+        raise VsrnnError(
+            f"give one density or six ({', '.join(BLOCKS)}), not {values.size}"
+        )
+    for block, value in zip(BLOCKS, values.tolist(), strict=True):
+        if not 0 <= value <= 1:
+            raise VsrnnError(f"the density of {block} must lie in 0..1, not {value}")
+    return tuple(values.tolist())

@@ -1,0 +1,260 @@
+"""The block RNN: six blocks of weights, each with its own density."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import sqrt
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vsrnn.errors import VsrnnError
+from vsrnn.geometry import BLOCKS, Geometry
+from vsrnn.models._functional import project, recur
+
+MASKS = ("bernoulli", "exact")
+State = tuple[Tensor, Tensor]
+
+
+class BlockRNN(nn.Module):
+    r"""A recurrent network whose six blocks each have their own density.
+
+    From a zero start, with every right-hand side read before it is overwritten,
+
+    .. math::
+
+        h_t &= \mathrm{relu}(W_{hx} x_t + W_{hh} h_{t-1} + W_{hy} y_{t-1} + b_h)
+
+        y_t &= W_{yx} x_t + W_{yh} h_{t-1} + W_{yy} y_{t-1} + b_y
+
+    so the output reads the *previous* hidden state. Only the weights inside the
+    masks exist: ``weight_input`` and ``weight_state`` are vectors of them, in row-major
+    order of the two matrices they fill, and ``index_input`` and ``index_state`` are
+    their flat positions. Nothing outside a mask can become nonzero.
+
+    Args:
+        geometry: sizes and densities of the blocks.
+        init_mean: mean of the initial weights, one number or one per block.
+        init_std: their standard deviation, likewise. It is absolute: it depends on
+            neither fan-in nor density. A block whose drawn values are all zero (mean
+            0, deviation 0) has no weights, as published.
+        mask: ``"bernoulli"`` draws each entry by itself with the block's density, as
+            published; ``"exact"`` draws exactly ``round(density * entries)`` of them.
+        seed: of the masks, weights and biases. Global generators stay untouched.
+        device, dtype: as for every ``torch.nn.Module``.
+
+    Raises:
+        VsrnnError: for an unknown mask or a wrong number of means or deviations.
+
+    Compared with ``torch.nn.RNN``: batch first, one layer, the state is the pair
+    ``(h, y)`` without a layer axis, and there is one bias vector.
+
+    Example:
+        >>> import torch, vsrnn
+        >>> geometry = vsrnn.Geometry(46, 80, 26, density=(1, 0.4, 0.2, 1, 1, 0.2))
+        >>> model = vsrnn.BlockRNN(geometry, seed=0)
+        >>> output, (h, y) = model(torch.zeros(5, 200, 46))
+        >>> output.shape, h.shape, y.shape
+        (torch.Size([5, 200, 26]), torch.Size([5, 80]), torch.Size([5, 26]))
+
+    Source: protocol of arXiv 2509.15057 (recurrence, masks, initial values).
+    """
+
+    index_input: Tensor
+    index_state: Tensor
+    row_start: Tensor
+    column: Tensor
+
+    def __init__(
+        self,
+        geometry: Geometry,
+        *,
+        init_mean: float | Sequence[float] = 0.0,
+        init_std: float | Sequence[float] = 0.05,
+        mask: str = "bernoulli",
+        seed: int = 0,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        if mask not in MASKS:
+            raise VsrnnError(f"mask must be one of {', '.join(MASKS)}, not {mask!r}")
+        self.geometry = geometry
+        self.mask = mask
+        generator = torch.Generator().manual_seed(seed)
+        means = _six(init_mean, "init_mean")
+        stds = _six(init_std, "init_std")
+        blocks = {
+            block: _draw_block(geometry, block, mean, std, mask, generator)
+            for block, mean, std in zip(BLOCKS, means, stds, strict=True)
+        }
+        parts = {"input": ("x",), "state": ("h", "y")}
+        for part, reads in parts.items():
+            matrix = _assemble(blocks, reads)
+            index = matrix.flatten().nonzero()[:, 0]
+            values = matrix.flatten()[index].to(device, dtype)
+            setattr(self, f"weight_{part}", nn.Parameter(values))
+            self.register_buffer(f"index_{part}", index.to(device))
+        bound = 1 / sqrt(geometry.inputs + geometry.hidden + geometry.outputs)
+        bias = torch.empty(geometry.hidden + geometry.outputs)
+        bias.uniform_(-bound, bound, generator=generator)
+        self.bias = nn.Parameter(bias.to(device, dtype))
+        self._index_rows()
+
+    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """Run a whole sequence.
+
+        Args:
+            x: inputs, ``(batch, time, inputs)`` or unbatched ``(time, inputs)``.
+            state: ``(h, y)`` before the first step, ``(batch, hidden)`` and
+                ``(batch, outputs)``; zeros if absent.
+
+        Returns:
+            The outputs, ``(batch, time, outputs)``, and the state after the last step.
+        """
+        self._check(x)
+        if x.dim() == 2:
+            state = None if state is None else (state[0][None], state[1][None])
+            output, (h, y) = self.forward(x[None], state)
+            return output[0], (h[0], y[0])
+        hidden = self.geometry.hidden
+        start = self._start(x, state)  # (batch, hidden + outputs)
+        drive = project(x, self.weight_input, self.index_input, self._rows())
+        drive = drive + self.bias  # (time, batch, hidden + outputs)
+        states = recur(drive, self._state_matrix(), start, hidden)
+        last = states[-1]  # (batch, hidden + outputs)
+        output = states[..., hidden:].transpose(0, 1)  # (batch, time, outputs)
+        return output, (last[:, :hidden], last[:, hidden:])
+
+    def step(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """Advance one step: ``(batch, inputs)`` in, ``(batch, outputs)`` out."""
+        output, state = self.forward(x[:, None], state)
+        return output[:, 0], state
+
+    def matrices(self) -> dict[str, Tensor]:
+        """The six blocks as dense matrices, by name, zeros outside the masks."""
+        g = self.geometry
+        w = torch.zeros(g.hidden + g.outputs, g.inputs).to(self.bias)
+        w.view(-1)[self.index_input] = self.weight_input.detach()
+        full = torch.cat([w, self._state_matrix().detach()], dim=1)
+        rows = dict(zip("hy", full.split([g.hidden, g.outputs]), strict=True))
+        sizes = [g.inputs, g.hidden, g.outputs]
+        return {
+            row + column: block
+            for row in "hy"
+            for column, block in zip("xhy", rows[row].split(sizes, dim=1), strict=True)
+        }
+
+    def block_weights(self) -> dict[str, int]:
+        """The number of weights in each block, as drawn."""
+        g = self.geometry
+        count = dict.fromkeys(BLOCKS, 0)
+        for index, width, reads in (
+            (self.index_input, g.inputs, [("x", 0, g.inputs)]),
+            (
+                self.index_state,
+                g.hidden + g.outputs,
+                [("h", 0, g.hidden), ("y", g.hidden, g.hidden + g.outputs)],
+            ),
+        ):
+            row, column = index // width, index % width
+            for name, first, end in reads:
+                inside = (column >= first) & (column < end)
+                count["h" + name] = int((inside & (row < g.hidden)).sum())
+                count["y" + name] = int((inside & (row >= g.hidden)).sum())
+        return count
+
+    def hidden_proportion(self) -> float:
+        """The hidden proportion of the masks as drawn (see :class:`vsrnn.Geometry`)."""
+        count = self.block_weights()
+        row = count["hx"] + count["hh"] + count["hy"]
+        return count["hh"] / row if row else 0.0
+
+    def extra_repr(self) -> str:
+        g = self.geometry
+        return f"{g.inputs}, {g.hidden}, {g.outputs}, density={g.density}"
+
+    def _check(self, x: Tensor) -> None:
+        if x.dim() not in (2, 3) or x.shape[-1] != self.geometry.inputs:
+            raise VsrnnError(
+                f"expected input (batch, time, {self.geometry.inputs}) or "
+                f"(time, {self.geometry.inputs}), got {tuple(x.shape)}"
+            )
+
+    def _start(self, x: Tensor, state: State | None) -> Tensor:
+        g = self.geometry
+        if state is None:
+            return x.new_zeros(len(x), g.hidden + g.outputs, dtype=self.bias.dtype)
+        h, y = state
+        if h.shape != (len(x), g.hidden) or y.shape != (len(x), g.outputs):
+            raise VsrnnError(
+                f"expected a state of shapes ({len(x)}, {g.hidden}) and "
+                f"({len(x)}, {g.outputs}), got {tuple(h.shape)} and {tuple(y.shape)}"
+            )
+        return torch.cat([h, y], dim=1)
+
+    def _state_matrix(self) -> Tensor:
+        n = self.geometry.hidden + self.geometry.outputs
+        if self.weight_state.numel() == n * n:
+            return self.weight_state.view(n, n)
+        empty = self.weight_state.new_zeros(n * n)
+        return empty.index_copy(0, self.index_state, self.weight_state).view(n, n)
+
+    def _rows(self) -> tuple[Tensor, Tensor]:
+        return self.row_start, self.column
+
+    def _index_rows(self) -> None:
+        """Row starts and columns of the input weights, for products on those alone."""
+        g = self.geometry
+        rows = torch.arange(g.hidden + g.outputs + 1, device=self.index_input.device)
+        starts = torch.searchsorted(self.index_input, rows * g.inputs)
+        self.register_buffer("row_start", starts.int(), persistent=False)
+        columns = (self.index_input % g.inputs).int()
+        self.register_buffer("column", columns, persistent=False)
+
+    def _load_from_state_dict(
+        self, state_dict: Mapping[str, Any], prefix: str, *args: Any
+    ) -> None:
+        """Take the masks of the saved model too: their number of weights may differ."""
+        for part in ("input", "state"):
+            for kind in ("weight", "index"):
+                saved = state_dict.get(f"{prefix}{kind}_{part}")
+                own = getattr(self, f"{kind}_{part}")
+                if saved is not None and saved.shape != own.shape:
+                    own.data = own.data.new_empty(saved.shape)
+        super()._load_from_state_dict(state_dict, prefix, *args)
+        self._index_rows()
+
+
+def _six(value: float | Sequence[float], name: str) -> tuple[float, ...]:
+    six = (float(value),) * 6 if isinstance(value, (int, float)) else tuple(value)
+    if len(six) != 6:
+        raise VsrnnError(f"{name} must be one number or six, not {len(six)}")
+    return six
+
+
+def _draw_block(
+    geometry: Geometry,
+    block: str,
+    mean: float,
+    std: float,
+    mask: str,
+    generator: torch.Generator,
+) -> Tensor:
+    """One block's initial values: drawn inside its mask, zero outside."""
+    shape = geometry.shapes[block]
+    density = geometry.density[BLOCKS.index(block)]
+    values = torch.empty(shape).normal_(generator=generator) * std + mean
+    if mask == "bernoulli":
+        inside = torch.rand(shape, generator=generator) < density
+    else:
+        entries = values.numel()
+        order = torch.randperm(entries, generator=generator)
+        inside = (order < round(density * entries)).view(shape)
+    return torch.where(inside, values, 0.0)
+
+
+def _assemble(blocks: Mapping[str, Tensor], reads: Sequence[str]) -> Tensor:
+    rows = [torch.cat([blocks[row + r] for r in reads], dim=1) for row in "hy"]
+    return torch.cat(rows)  # (hidden + outputs, what is read)

@@ -1,0 +1,60 @@
+"""What made a number: code, packages, data, machine and time."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+
+def provenance(task: Any, threads: int) -> dict[str, Any]:
+    """Code version, package versions, data, machine, threads and time, as JSON values."""
+    packages = ("vsrnn", "torch", "numpy", "kornia")
+    return {
+        "versions": {name: _version(name) for name in packages}
+        | {"python": platform.python_version()},
+        "commit": _commit(),
+        "data": task.provenance | {"sha256": task.checksum},
+        "machine": _machine(),
+        "threads": threads,
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _commit() -> str | None:
+    """The commit the code is at, marked where the package's files differ from it."""
+    folder = Path(__file__).parent
+    git = ["git", "-C", str(folder)]
+    try:
+        tracked = subprocess.run(
+            [*git, "ls-files", "--error-unmatch", "training.py"], capture_output=True
+        )
+        if tracked.returncode:
+            return None
+        head = subprocess.check_output([*git, "rev-parse", "HEAD"], text=True)
+        changed = subprocess.check_output([*git, "status", "--porcelain", "-uno", "."])
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return head.strip() + ("+changes" if changed else "")
+
+
+def _machine() -> str:
+    """The processor's name where the system tells it, and the architecture."""
+    name = platform.processor() or ""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            models = [line for line in file if line.startswith("model name")]
+        name = models[0].split(":", 1)[1].strip() if models else name
+    except OSError:
+        pass
+    return f"{name} {platform.system()} {platform.machine()}".strip()

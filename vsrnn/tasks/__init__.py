@@ -1,0 +1,61 @@
+"""The tasks by name."""
+
+from importlib import import_module
+from inspect import signature
+from typing import Any
+
+from vsrnn.errors import VsrnnError
+
+SIZES: dict[str, tuple[int, int]] = {
+    "rad": (2500, 10),
+    "hammer": (46, 26),
+    "door": (39, 28),
+    "kitchen-mixed": (83, 9),
+    "kitchen-blind": (71, 9),
+    "kitchen-complete": (81, 9),
+}
+"""Inputs and outputs of every task of the paper, for the arithmetic of designs."""
+
+TASKS: dict[str, str] = {"rad": "vsrnn.tasks.rad:RandomAnomaly"}
+"""Where the class of each task that can be trained is found."""
+
+SCALES: tuple[str, ...] = ("smoke", "quick", "paper")
+"""How much data and training: seconds, half a minute a design, as published."""
+
+
+def get_task(name: str, scale: str = "quick", **options: Any) -> Any:
+    """Return a task with its data, made or taken from the cache.
+
+    Args:
+        name: a name in `TASKS`.
+        scale: "smoke" (seconds), "quick" (half a minute per design on two cores) or
+            "paper" (as published).
+        **options: the options of the task's class; see
+            `vsrnn.tasks.rad.RandomAnomaly`.
+
+    Returns:
+        A task: `batch(split, rows)` gives inputs and targets, `loss` and `accuracy`
+        score outputs against them.
+
+    Raises:
+        VsrnnError: the task, scale or an option is unknown, or its data cannot be had.
+
+    >>> task = get_task("rad", "smoke")
+    >>> inputs, targets = task.batch("train", slice(0, 16))
+    >>> inputs.shape, targets.shape
+    (torch.Size([16, 11, 2500]), torch.Size([16]))
+    """
+    if name not in TASKS:
+        raise VsrnnError(f"unknown task {name!r}; choose one of: {', '.join(TASKS)}")
+    if scale not in SCALES:
+        raise VsrnnError(f"unknown scale {scale!r}; choose one of: {', '.join(SCALES)}")
+    module, kind = TASKS[name].split(":")
+    task = getattr(import_module(module), kind)
+    known = [option for option in signature(task).parameters if option != "scale"]
+    for option in options:
+        if option not in known:
+            raise VsrnnError(
+                f"unknown option {option!r} of task {name!r}; "
+                f"choose from: {', '.join(known)}"
+            )
+    return task(scale, **options)

