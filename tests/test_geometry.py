@@ -1,7 +1,7 @@
 """Geometry: the arithmetic of blocks, over random sizes and densities."""
 
+import copy
 import dataclasses
-import pickle
 
 import numpy as np
 import pytest
@@ -118,7 +118,7 @@ def test_one_density_stands_for_six(inputs, hidden, outputs, density):
 
 
 @given(GEOMETRY)
-def test_equal_geometries_compare_hash_and_pickle(geometry):
+def test_equal_geometries_compare_hash_and_copy(geometry):
     same = Geometry(
         np.int64(geometry.inputs),
         np.int64(geometry.hidden),
@@ -127,7 +127,7 @@ def test_equal_geometries_compare_hash_and_pickle(geometry):
     )
     assert same == geometry
     assert hash(same) == hash(geometry)
-    assert pickle.loads(pickle.dumps(same)) == geometry
+    assert copy.deepcopy(same) == geometry
     assert type(same.hidden) is int
     assert all(type(share) is float for share in same.density)
 
@@ -228,9 +228,9 @@ def test_densities_are_numbers(density):
         Geometry(4, 3, 2, density)
 
 
-@pytest.mark.parametrize("budget", [np.nan, np.inf, "100000", None, 1j])
+@pytest.mark.parametrize("budget", [np.nan, np.inf, 10**400, "100000", None, 1j])
 def test_a_budget_is_a_finite_number(budget):
-    with pytest.raises(VsrnnError, match="a budget is a finite number"):
+    with pytest.raises(VsrnnError, match="a budget is a number of weights"):
         Geometry.for_budget(budget, 4, 2, 1)
 
 

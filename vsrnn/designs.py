@@ -39,7 +39,7 @@ RAD_100K = (
     *(f"balanced_{number}" for number in range(9)),
     *("lstm_", "rnn_"),
 )
-"""The 25 distinct designs of about 100,000 weights on Random Anomaly Detection."""
+"""The designs of about 100,000 weights on Random Anomaly Detection, 24 published."""
 
 
 @dataclass(frozen=True)
@@ -119,8 +119,9 @@ def list_designs(task: str | None = None) -> pandas.DataFrame:
     Columns: task, name, published (file names, separated by ";"), model, hidden,
     density_hx to density_yy, init_std_hx to init_std_yy, learning_rate and budget
     (nominal weights); computed: weights (expected), hidden_proportion, parameters.
-    Densities, initial deviations and, for the LSTM, hidden proportion are NaN for
-    the baselines, the budget where none was named.
+    Baselines have no densities or initial deviations (NaN), the LSTM no hidden
+    proportion, and some files name no budget. The authors spent budgets on weights
+    without biases for block designs, with biases for the LSTMs.
 
     Arguments:
         task: one task's designs only.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 
@@ -203,15 +203,16 @@ def _positive_root(square: float, linear: float, constant: float) -> float:
     return -2 * constant / slope
 
 
-def _size(name: str, value: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+def _size(name: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
         raise VsrnnError(f"{name} must be a whole number of at least 1, not {value!r}")
     return int(value)
 
 
-def _budget(weights: float) -> float:
-    if not (isinstance(weights, Real) and math.isfinite(weights)):
-        raise VsrnnError(f"a budget is a finite number of weights, not {weights!r}")
+def _budget(weights: Any) -> float:
+    real = isinstance(weights, (int, float, np.integer, np.floating))
+    if not (real and abs(weights) <= 2**53):
+        raise VsrnnError(f"a budget is a number of weights up to 2**53, not {weights}")
     return float(weights)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 
 def provenance(task: Any, threads: int) -> dict[str, Any]:
-    """Code version, package versions, data, machine, threads and time, as JSON values."""
+    """Versions of code and packages, data, machine, threads and time, as JSON."""
     packages = ("vsrnn", "torch", "numpy", "kornia")
     return {
         "versions": {name: _version(name) for name in packages}
@@ -52,8 +52,8 @@ def _machine() -> str:
     """The processor's name where the system tells it, and the architecture."""
     name = platform.processor() or ""
     try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            models = [line for line in file if line.startswith("model name")]
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        models = [line for line in lines if line.startswith("model name")]
         name = models[0].split(":", 1)[1].strip() if models else name
     except OSError:
         pass

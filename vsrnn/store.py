@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vsrnn.errors import VsrnnError
+from vsrnn.geometry import BLOCKS
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from vsrnn.training import Config, Result
-
-BLOCKS = ("hx", "hh", "hy", "yx", "yh", "yy")
 
 
 class Store:
@@ -167,11 +165,9 @@ def _read(path: Path) -> Result:
 
 def _write(path: Path, text: str) -> None:
     """Write beside the target, then move: readers see the old file or the new one."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-")
+    temporary = path.with_suffix(f".{os.getpid()}.part")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

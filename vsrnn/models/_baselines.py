@@ -64,7 +64,7 @@ class ProjectedLSTM(nn.Module):
     def forward(
         self, x: Tensor, state: LSTMState | None = None
     ) -> tuple[Tensor, LSTMState]:
-        """``(batch, time, inputs)`` -> ``(batch, time, outputs)``, and torch's state."""
+        """Map ``(batch, time, inputs)`` to outputs ``(batch, time, outputs)`` and state."""
         output, state = self.lstm(x, state)
         return output, state
 
@@ -109,7 +109,7 @@ class PlainRNN(nn.Module):
         return cls(inputs, floor(hidden), outputs, seed=seed)
 
     def forward(self, x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """``(batch, time, inputs)`` -> ``(batch, time, outputs)``, and torch's state."""
+        """Map ``(batch, time, inputs)`` to outputs ``(batch, time, outputs)`` and state."""
         hidden, state = self.rnn(x, state)  # (batch, time, hidden)
         return self.head(hidden), state
 

@@ -61,6 +61,8 @@ class BlockRNN(nn.Module):
     Source: protocol of arXiv 2509.15057 (recurrence, masks, initial values).
     """
 
+    weight_input: nn.Parameter
+    weight_state: nn.Parameter
     index_input: Tensor
     index_state: Tensor
     row_start: Tensor

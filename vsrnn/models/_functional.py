@@ -25,7 +25,7 @@ with warnings.catch_warnings():  # torch says once a process that CSR is in beta
 def project(
     x: Tensor, weight: Tensor, index: Tensor, rows: tuple[Tensor, Tensor]
 ) -> Tensor:
-    """The input's share of every step, ``(batch, time, inputs)`` -> ``(time, batch, n)``.
+    """The input's share of every step: ``(batch, time, inputs)`` to ``(time, batch, n)``.
 
     Args:
         x: inputs. When the last step is blank (all zero), as in tasks that ask for

@@ -4,7 +4,8 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -57,15 +58,8 @@ def cached(
     path = cache_folder(folder) / f"{name}-{key[:16]}.safetensors"
     found = _load(path)
     if found is None:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(f"{path}.lock"):
-                found = _load(path) or _rebuild(path, build)
-        except (OSError, SafetensorError) as problem:
-            raise VsrnnError(
-                f"cannot keep data in {path.parent} ({problem}); set VSRNN_CACHE to a "
-                "folder that can be written and has room"
-            ) from problem
+        with _locked(path):
+            found = _load(path) or _rebuild(path, build)
     return found
 
 
@@ -74,7 +68,7 @@ def checksum(tensors: Tensors) -> str:
     digest = hashlib.sha256()
     for name in sorted(tensors):
         digest.update(name.encode())
-        digest.update(tensors[name].contiguous().numpy())
+        digest.update(tensors[name].contiguous().numpy().data)
     return digest.hexdigest()
 
 
@@ -82,26 +76,57 @@ def _load(path: Path) -> tuple[Tensors, str] | None:
     """Return what a file holds and its checksum, or None if absent or damaged."""
     try:
         with safe_open(path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
+            names = file.keys()
+            tensors = {name: file.get_tensor(name) for name in names}
             expected = (file.metadata() or {}).get("sha256")
     except (OSError, SafetensorError):
         return None
     return (tensors, expected) if checksum(tensors) == expected else None
 
 
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Keep other processes from building the same file."""
+    lock = FileLock(f"{path}.lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except (OSError, NotImplementedError) as problem:
+        raise _unwritable(path, problem) from problem
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def _rebuild(path: Path, build: Callable[[], Tensors]) -> tuple[Tensors, str]:
     """Build, write to a temporary file, put that in place and load it."""
     if path.exists():
         print(f"vsrnn: {path} is damaged; making it again", file=sys.stderr)
-    temporary = path.with_suffix(f".{os.getpid()}.part")
-    try:
-        tensors = build()
-        save_file(tensors, temporary, metadata={"sha256": checksum(tensors)})
-        del tensors
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    _save(build(), path)
     found = _load(path)
     if found is None:
-        raise OSError(f"{path.name} does not read back as written")
+        raise _unwritable(path, "the file does not read back as it was written")
     return found
+
+
+def _save(tensors: Tensors, path: Path) -> None:
+    """Write a whole file or none; the lock makes the temporary name safe."""
+    temporary = path.with_suffix(".part")
+    try:
+        save_file(tensors, temporary, metadata={"sha256": checksum(tensors)})
+        temporary.replace(path)
+    except (OSError, SafetensorError) as problem:
+        raise _unwritable(path, problem) from problem
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+
+
+def _unwritable(path: Path, problem: Exception | str) -> VsrnnError:
+    """Return the error that names the way out."""
+    reason = getattr(problem, "strerror", None) or problem
+    return VsrnnError(
+        f"cannot keep data in {path.parent} ({reason}); set VSRNN_CACHE to a folder "
+        "that can be written and has room"
+    )

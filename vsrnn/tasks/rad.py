@@ -1,6 +1,8 @@
 """Random anomaly detection: which of ten images was transformed differently?"""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,22 +13,11 @@ from tqdm.auto import tqdm
 
 from vsrnn.errors import VsrnnError
 from vsrnn.tasks._cache import cached
-from vsrnn.tasks._digits import CHECKSUMS, Digits, check_digits, load_digits
+from vsrnn.tasks._digits import CHECKSUMS, check_digits, load_digits
+from vsrnn.tasks._transforms import TRANSFORMS, resize, transform
 
 VERSION = 1
 """Version of the generator; a change of the data it makes changes this number."""
-
-TRANSFORMS = (
-    "baseline",
-    "perspective_small",
-    "perspective",
-    "erase",
-    "noise",
-    "both",
-    "blur",
-    "sharpness",
-)
-"""Names of the transforms, in the order of their indices."""
 
 MEAN, STD = 0.1307, 0.3081
 """Mean and standard deviation of MNIST pixels, both on the scale 0..1."""
@@ -98,7 +89,7 @@ class RandomAnomaly:
     name = "rad"
     inputs, outputs = PIXELS, 10
     batch_size, shuffle, metric = 16, False, "accuracy"
-    transforms = TRANSFORMS
+    transforms = tuple(TRANSFORMS)
 
     def __init__(
         self,
@@ -117,7 +108,7 @@ class RandomAnomaly:
         self.scale = scale
         self.epochs = size.epochs
         self.sizes = {"train": size.train, "val": size.val, "test": size.test}
-        self.options = {
+        self.options: dict[str, Any] = {
             "split": split,
             "digits": check_digits(digits),
             "data_seed": data_seed,
@@ -183,13 +174,12 @@ class RandomAnomaly:
 
     def _build(self, mnist_dir: str | None) -> dict[str, Tensor]:
         """Make the sequences of all splits."""
-        from vsrnn.tasks._transforms import resize
-
         digits = load_digits(self.options["digits"], mnist_dir)
-        pool = _Pool(resize(digits.images), digits.labels)
         total = sum(self.sizes.values())
-        made = {}
-        with tqdm(total=total, desc="making sequences", leave=False, delay=1) as bar:
+        bar = tqdm(total=total, desc="making sequences", leave=False, delay=1)
+        made: dict[str, Tensor] = {}
+        with bar, _one_thread():
+            pool = _Pool(resize(digits.images), digits.labels)
             for split, size in self.sizes.items():
                 whole = self.options["split"] == "pooled"
                 part = pool if whole else pool.part(*POOLS[split])
@@ -200,6 +190,17 @@ class RandomAnomaly:
 
 
 _SHIFT = torch.tensor(-MEAN / STD)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let torch use one thread: as fast for small images, kinder to other processes."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 @dataclass(frozen=True)
@@ -235,8 +236,6 @@ def _sequences(pool: _Pool, rows: range, seed: int, bar: Any) -> dict[str, Tenso
 
 def _block(pool: _Pool, block: int, seed: int) -> dict[str, Tensor]:
     """Make one block of sequences from its own random stream."""
-    from vsrnn.tasks._transforms import transform
-
     rng = np.random.default_rng([seed, block])
     sequence = np.arange(BLOCK)
     digit = pool.labels[(block * BLOCK + sequence) % len(pool.labels)]

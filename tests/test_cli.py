@@ -1,0 +1,102 @@
+"""The command line, as a person types it."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from vsrnn.cli import main
+
+RUN = ["run", "rad", "111111_", "--scale", "smoke", "--epochs", "1", "--jobs", "1"]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_run_then_again_then_table(folder, capsys):
+    assert main(RUN) == 0
+    first = capsys.readouterr().out
+    assert "111111_" in first and "new" in first
+    assert main(RUN) == 0
+    assert "from store" in capsys.readouterr().out
+    assert main(["table", "--out", "t.csv", "--curves", "c.csv"]) == 0
+    table = pd.read_csv("t.csv", dtype={"design": str})
+    assert table["design"].tolist() == ["111111_"] and len(pd.read_csv("c.csv")) == 1
+    capsys.readouterr()
+    assert main(["table"]) == 0
+    assert capsys.readouterr().out == (folder / "t.csv").read_text()
+
+
+def test_json_is_all_that_is_printed(folder, capsys):
+    assert main([*RUN, "--json"]) == 0
+    (result,) = json.loads(capsys.readouterr().out)
+    assert result["config"]["design"]["hidden"] == 29
+    assert [path.stem for path in (folder / "runs").iterdir()] == [result["id"]]
+
+
+def test_options_reach_the_task(folder, capsys):
+    option = ["--option", "split=separate", "--option", "data_seed=3", "--json"]
+    assert main(RUN + option) == 0
+    (result,) = json.loads(capsys.readouterr().out)
+    assert result["config"]["task_options"] == {"split": "separate", "data_seed": 3}
+    assert result["provenance"]["data"]["data_seed"] == 3
+
+
+def test_designs_are_listed(capsys):
+    assert main(["designs", "--task", "rad"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    (line,) = [line for line in lines if " balanced_0 " in line]
+    assert line.split()[2:] == [
+        "block",
+        "208",
+        "0.1",
+        "1",
+        "1",
+        "0.1",
+        "0.1",
+        "0.1",
+        "100,062",
+        "0.444",
+    ]
+    assert main(["designs", "--csv"]) == 0
+    assert "hammer" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["run", "chess", "balanced_0"], "chess"),
+        (["run", "rad", "nothing"], "vsrnn designs"),
+        ([*RUN, "--scale", "huge"], "smoke, quick, paper"),
+        ([*RUN, "--option", "split"], "NAME=VALUE"),
+        ([*RUN, "--option", "split=half"], "pooled"),
+        ([*RUN, "--option", "size=3"], "size"),
+        ([*RUN, "--jobs", "0"], "--jobs"),
+        ([*RUN, "--epochs", "-1"], "epochs"),
+        ([*RUN, "--store", "file/runs"], "--store"),
+        (["designs", "--task", "chess"], "chess"),
+        (["table", "--store", "nowhere"], "no store"),
+    ],
+)
+def test_bad_input_gets_one_sentence_and_status_2(folder, capsys, arguments, words):
+    (folder / "file").write_text("")
+    assert main(arguments) == 2
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.startswith("vsrnn: ") and words in error
+    assert not list(folder.rglob("*.json"))
+
+
+def test_debug_shows_where(folder):
+    with pytest.raises(ValueError, match="chess"):
+        main(["run", "chess", "balanced_0", "--debug"])
+
+
+def test_help_names_every_command(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["--help"])
+    assert stop.value.code == 0
+    text = capsys.readouterr().out
+    assert all(command in text for command in ("run", "designs", "table", "examples"))

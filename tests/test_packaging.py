@@ -1,0 +1,205 @@
+"""The files around the package agree with each other and with the package."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from importlib import metadata, resources
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+HEAVY = {"kornia", "matplotlib", "minari", "mlxtend", "mujoco", "pandas", "sklearn"}
+IMPORT_NAMES = {"sklearn": "scikit-learn"}
+
+
+def requirements(lines: list[str]) -> dict[str, Requirement]:
+    """Requirements by canonical name."""
+    parsed = [Requirement(line) for line in lines]
+    return {canonicalize_name(one.name): one for one in parsed}
+
+
+def without_comments(path: Path) -> list[str]:
+    lines = path.read_text().splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def code_blocks(name: str, language: str) -> list[str]:
+    text = (ROOT / name).read_text()
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+
+
+def make_targets(text: str) -> set[str]:
+    """Names that follow the word make in commands."""
+    return set(re.findall(r"(?:^|`|&& )make ([a-z]+)", text, re.MULTILINE))
+
+
+def test_environment_file_lists_what_the_project_lists():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    (pip,) = (d["pip"] for d in environment["dependencies"] if isinstance(d, dict))
+    listed = [line for line in pip if not line.startswith("-")]
+    wanted = PROJECT["dependencies"] + EXTRAS["book"]
+    assert requirements(listed) == requirements(wanted)
+
+
+def test_environment_file_uses_the_lock_and_a_supported_python():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    python = Requirement(environment["dependencies"][0].replace("=", "=="))
+    (version,) = (one.version for one in python.specifier)
+    assert version in SpecifierSet(PROJECT["requires-python"])
+    (pip,) = (d["pip"] for d in environment["dependencies"] if isinstance(d, dict))
+    assert {"-c requirements.lock", "-e ."} <= set(pip)
+
+
+def test_lock_satisfies_every_requirement():
+    locked: dict[str, list[Requirement]] = {}
+    for line in without_comments(ROOT / "requirements.lock"):
+        one = Requirement(line)
+        locked.setdefault(canonicalize_name(one.name), []).append(one)
+    wanted = requirements(sum(EXTRAS.values(), PROJECT["dependencies"]))
+    for name, requirement in wanted.items():
+        assert name in locked, f"run `make lock`: {name} is not in the lock"
+        for one in locked[name]:
+            (pin,) = one.specifier
+            assert pin.operator == "=="
+            assert requirement.specifier.contains(pin.version), f"{one} in the lock"
+
+
+def test_lock_is_free_of_places_and_of_the_choice_of_cuda():
+    for line in without_comments(ROOT / "requirements.lock"):
+        requirement = Requirement(line)  # an option or a path would not parse
+        assert requirement.url is None
+        assert not requirement.name.startswith(("nvidia-", "cuda-", "triton"))
+
+
+def test_every_import_of_the_package_is_declared():
+    declared = set(requirements(sum(EXTRAS.values(), PROJECT["dependencies"])))
+    used = set()
+    for path in (ROOT / "vsrnn").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                used |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                used.add(node.module.split(".")[0])
+    outside = used - set(sys.stdlib_module_names) - {"vsrnn"}
+    names = {canonicalize_name(IMPORT_NAMES.get(name, name)) for name in outside}
+    assert names <= declared
+
+
+def test_citation_file_names_this_version_and_the_paper():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["cff-version"] == "1.2.0"
+    assert citation["version"] == PROJECT["version"] == metadata.version("vsrnn")
+    assert citation["license"] == PROJECT["license"]
+    paper = citation["preferred-citation"]
+    families = [author["family-names"] for author in paper["authors"]]
+    assert families == ["Hershey", "Paffenroth"]
+    assert paper["doi"].endswith("2509.15057")
+
+
+@pytest.mark.parametrize(
+    "name", ["designs.csv", "py.typed", "figures/vsrnn.mplstyle", "__init__.py"]
+)
+def test_package_carries_its_data(name: str):
+    assert resources.files("vsrnn").joinpath(name).is_file()
+
+
+def test_import_stays_light():
+    program = (
+        "import sys, vsrnn; print(*sorted({m.split('.')[0] for m in sys.modules}))"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "vsrnn" in loaded.stdout.split()
+    assert not HEAVY & set(loaded.stdout.split())
+
+
+def test_command_is_installed_and_says_how_to_use_it():
+    (command,) = metadata.entry_points(group="console_scripts", name="vsrnn")
+    assert command.value == PROJECT["scripts"]["vsrnn"]
+    answer = subprocess.run(
+        [Path(sys.executable).parent / "vsrnn", "--help"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode == 0
+    assert "usage: vsrnn" in answer.stdout
+    assert not answer.stderr
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+def test_documented_make_targets_exist(name: str):
+    makefile = (ROOT / "Makefile").read_text()
+    targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
+    mentioned = make_targets((ROOT / name).read_text())
+    assert {"book", "test"} <= mentioned <= targets
+
+
+def test_readme_starts_with_the_two_commands():
+    (first, *_) = code_blocks("README.md", "console")
+    assert [line.split("#")[0].split() for line in first.splitlines()][-2:] == [
+        ["make", "book"],
+        ["make", "test"],
+    ]
+    assert (ROOT / "README.md").read_text().index(first) < 500
+
+
+def test_readme_example_runs(capsys: pytest.CaptureFixture[str]):
+    (example,) = code_blocks("README.md", "python")
+    exec(compile(example, "README.md", "exec"), {})
+    assert capsys.readouterr().out
+
+
+def test_contributing_needs_at_most_six_commands():
+    lines = [
+        line
+        for block in code_blocks("CONTRIBUTING.md", "console")
+        for line in block.splitlines()
+        if line.strip()
+    ]
+    commands = [part for line in lines for part in line.split("#")[0].split("&&")]
+    assert 1 <= len(commands) <= 6
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(ROOT / ".github" / "workflows").glob("*.yml"),
+        ROOT / ".pre-commit-config.yaml",
+        ROOT / "_config.yml",
+        ROOT / "_toc.yml",
+    ],
+    ids=lambda path: path.name,
+)
+def test_yaml_files_parse(path: Path):
+    assert isinstance(yaml.safe_load(path.read_text()), dict)
+
+
+def test_workflows_test_every_supported_python_and_publish_the_book():
+    folder = ROOT / ".github" / "workflows"
+    tests = yaml.safe_load((folder / "test.yml").read_text())["jobs"]
+    for job in ("test", "package"):
+        matrix = tests[job]["strategy"]["matrix"]
+        assert matrix["python"] == ["3.11", "3.12", "3.13"]
+    book = yaml.safe_load((folder / "book.yml").read_text())["jobs"]
+    assert any(step.get("run") == ".ci/run" for step in book["build"]["steps"])
+    assert book["publish"]["needs"] == "build"
+
+
+def test_licences_of_code_and_of_the_rest():
+    assert (ROOT / "LICENSE").read_text().startswith("MIT License")
+    rest = (ROOT / "LICENSE-CC-BY-4.0.md").read_text()
+    assert "creativecommons.org/licenses/by/4.0" in rest

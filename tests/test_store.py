@@ -1,0 +1,127 @@
+"""The store and the sweep: nothing half-written, nothing run twice."""
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import vsrnn
+from vsrnn import Config, Store, VsrnnError, run, sweep
+
+CONFIGS = [Config("rad", "111111_", scale="smoke", seed=s, epochs=1) for s in range(4)]
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "runs")
+
+
+def test_a_result_comes_back_as_it_went_in(store):
+    assert store.get(CONFIGS[0]) is None
+    result = run(CONFIGS[0])
+    store.put(result)
+    assert store.get(CONFIGS[0]) == result
+    assert [path.name for path in store.folder.iterdir()] == [f"{CONFIGS[0].id}.json"]
+
+
+def test_the_tables_hold_every_run_and_epoch(store):
+    table = sweep(CONFIGS[:2], store, jobs=1, progress=False)
+    pd.testing.assert_frame_equal(table, store.collect())
+    assert table["seed"].tolist() == [0, 1]
+    result = store.get(CONFIGS[0])
+    assert table.loc[0, "score"] == result["score"]
+    blocks = [f"weights_{block}" for block in vsrnn.BLOCKS]
+    assert (table[blocks].sum(axis=1) == table["total_weights"]).all()
+    assert len(store.curves()) == 2
+
+
+def test_a_sweep_runs_each_config_once(store):
+    sweep(CONFIGS[:2], store, jobs=1, progress=False)
+    before = {path: path.stat().st_mtime_ns for path in store.folder.iterdir()}
+    table = sweep([*CONFIGS[:3], CONFIGS[0]], store, jobs=2, progress=False)
+    assert len(table) == 3
+    after = {path: path.stat().st_mtime_ns for path in store.folder.iterdir()}
+    assert before.items() <= after.items() and len(after) == 3
+
+
+def test_parallel_and_serial_runs_are_equal(store, tmp_path):
+    parallel = sweep(CONFIGS, store, jobs=2, progress=False)
+    serial = sweep(CONFIGS, Store(tmp_path / "serial"), jobs=1, progress=False)
+    times = ["train_seconds", "finished"]
+    pd.testing.assert_frame_equal(
+        parallel.drop(columns=times), serial.drop(columns=times)
+    )
+
+
+def test_a_killed_sweep_goes_on_to_the_same_table(store, tmp_path):
+    command = [sys.executable, "-m", "vsrnn.cli", "run", "rad", "111111_", "rnn_"]
+    command += ["--scale", "smoke", "--seed", *map(str, range(12)), "--jobs", "2"]
+    command += ["--store", str(store.folder)]
+    process = subprocess.Popen(
+        command,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 120
+    while len(list(store.folder.glob("*.json"))) < 2:
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    done = {p: p.stat().st_mtime_ns for p in store.folder.glob("*.json")}
+    assert 2 <= len(done) < 24
+    subprocess.run(command, check=True, capture_output=True)
+    after = {p: p.stat().st_mtime_ns for p in store.folder.glob("*.json")}
+    assert done.items() <= after.items() and len(after) == 24
+    assert len(store.collect()) == 24
+
+
+def test_two_sweeps_at_once_share_a_store(store):
+    context = multiprocessing.get_context("spawn")
+    both = [
+        context.Process(target=sweep, args=(CONFIGS[:2], store), kwargs={"jobs": 1})
+        for _ in range(2)
+    ]
+    for process in both:
+        process.start()
+    for process in both:
+        process.join()
+    assert [process.exitcode for process in both] == [0, 0]
+    assert len(store.collect()) == 2
+
+
+def test_a_damaged_result_gets_a_sentence(store):
+    store.put(run(CONFIGS[0]))
+    path = store.path(CONFIGS[0])
+    path.write_text(path.read_text()[:100])
+    for look in (lambda: store.get(CONFIGS[0]), store.collect, store.curves):
+        with pytest.raises(VsrnnError, match=f"{path.name} is damaged; delete it"):
+            look()
+
+
+def test_no_store_gets_a_sentence(store):
+    with pytest.raises(VsrnnError, match="no store at"):
+        store.collect()
+
+
+def test_an_unwritable_store_gets_a_sentence_and_leaves_nothing(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(VsrnnError, match="--store"):
+        Store(tmp_path / "file").put({"id": "x"})
+
+
+def test_a_write_that_fails_half_way_leaves_nothing(store, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(VsrnnError, match="No space left"):
+        store.put({"id": "x"})
+    assert list(store.folder.iterdir()) == []
