@@ -242,23 +242,22 @@ def _rows(
 
 
 def _counts(model: nn.Module) -> dict[str, Any]:
-    """Weights per block, in all, parameters, and the hidden proportion as drawn."""
-    parameters = sum(p.numel() for p in model.parameters())
-    if not isinstance(model, BlockRNN):
-        biases = sum(p.numel() for n, p in model.named_parameters() if "bias" in n)
-        return {
-            "weights": None,
-            "total_weights": parameters - biases,
-            "parameters": parameters,
-            "hidden_proportion": None,
-        }
-    weights = model.block_weights()
-    return {
-        "weights": weights,
-        "total_weights": sum(weights.values()),
-        "parameters": parameters,
-        "hidden_proportion": model.hidden_proportion(),
+    """Weights per block and in all, parameters, and hidden proportion, as drawn.
+
+    The gates of the LSTM do not fall into the six blocks: None there.
+    """
+    sizes = {name: p.numel() for name, p in model.named_parameters()}
+    counts: dict[str, Any] = {
+        "weights": None,
+        "total_weights": sum(n for name, n in sizes.items() if "bias" not in name),
+        "parameters": sum(sizes.values()),
+        "hidden_proportion": None,
     }
+    if isinstance(model, (BlockRNN, PlainRNN)):
+        counts["weights"] = weights = model.block_weights()
+        row = weights["hx"] + weights["hh"] + weights["hy"]
+        counts["hidden_proportion"] = weights["hh"] / row if row else 0.0
+    return counts
 
 
 def _prefix(name: str, values: dict[str, float]) -> dict[str, float]:

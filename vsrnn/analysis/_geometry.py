@@ -86,7 +86,7 @@ def design_layout(
 def proportion_surface(
     tasks: Sequence[str] = ("rad", "hammer"),
     marked: Sequence[str] = ("111111_", "000000_", "balanced_0"),
-    steps: int = 41,
+    steps: int = 31,
 ) -> DataFrame:
     """Hidden proportion over density and weight budget, in two arrangements.
 
@@ -96,19 +96,19 @@ def proportion_surface(
     Arguments:
         tasks: names of the tasks.
         marked: designs of the first task to add as points.
-        steps: densities (.01 to 1) and budgets (5,000 to 5,000,000), each.
+        steps: densities (.01 to 1) and budgets (10,000 to 10,000,000), each.
 
     >>> table = proportion_surface(["rad"], ["balanced_0"], steps=3)
     >>> round(table["hidden proportion [fraction]"].iloc[-1], 3)
     0.444
     """
-    rows = [
+    rows: list[tuple[object, ...]] = [
         (task, arrangement, density, round(budget), *_solved(task, budget, blocks), "")
         for task in tasks
         for arrangement, mask in ARRANGEMENTS.items()
         for density in np.geomspace(0.01, 1, steps).round(6)
         for blocks in [np.where(mask, density, 1.0)]
-        for budget in np.geomspace(5e3, 5e6, steps)
+        for budget in np.geomspace(1e4, 1e7, steps)
     ]
     rows += [row for name in marked for row in _marks(tasks[0], name)]
     return DataFrame(

@@ -98,13 +98,8 @@ def final_accuracy(
     keys = ["source", "scale", "design", *by]
     groups = intervals(chosen, keys, "score")
     table = chosen[[*keys, "seed", "score"]].merge(groups, on=keys)
-    order = table["design"].map({name: rank for rank, name in enumerate(designs)})
-    table = table.assign(order=order).sort_values(
-        ["source", "scale", "order", *by, "seed"],
-        ascending=[False, True, True, *(True for _ in by), True],
-        ignore_index=True,
-    )
-    return _percent(table.drop(columns="order"), {"score": "test accuracy [%]"})
+    table = _ordered(table, designs, [*by, "seed"])
+    return _percent(table, {"score": "test accuracy [%]"})
 
 
 def shared_images(
@@ -130,17 +125,12 @@ def learning_curve(
         designs: names, in the order wanted.
     """
     keys = runs.loc[runs["design"].isin(designs), ["id", "source"]].drop_duplicates()
+    curves = curves.drop(columns="source", errors="ignore")
     chosen = curves.drop_duplicates(["id", "epoch"]).merge(keys, on="id")
     chosen = chosen.assign(val_accuracy=100.0 * chosen["val_accuracy"].astype(float))
     by = ["source", "scale", "design", "epoch"]
     table = intervals(chosen, by, "val_accuracy")
-    order = table["design"].map({name: rank for rank, name in enumerate(designs)})
-    table = table.assign(order=order).sort_values(
-        ["source", "scale", "order", "epoch"],
-        ascending=[False, True, True, True],
-        ignore_index=True,
-    )
-    return _percent(table.drop(columns="order"))
+    return _percent(_ordered(table, designs, ["epoch"]))
 
 
 def design_ranking(runs: DataFrame, designs: Sequence[str] = RAD_100K) -> DataFrame:
@@ -159,6 +149,7 @@ def design_ranking(runs: DataFrame, designs: Sequence[str] = RAD_100K) -> DataFr
     known = list_designs("rad").set_index("name").loc[list(designs)]
     table = DataFrame(
         {
+            "scale": runs["scale"].iloc[0] if len(runs) else "paper",
             "design": list(designs),
             "hidden proportion [fraction]": known["hidden_proportion"].to_numpy(),
             "weights": known["weights"].round().astype(int).to_numpy(),
@@ -174,6 +165,17 @@ def proportion_score(ranking: DataFrame) -> DataFrame:
     """The designs of a ranking that have both a hidden proportion and a score."""
     both = ["hidden proportion [fraction]", "mean [%]"]
     return ranking.dropna(subset=both).reset_index(drop=True)
+
+
+def _ordered(
+    table: DataFrame, designs: Sequence[str], then: Sequence[str]
+) -> DataFrame:
+    """Rows of this session first, then by scale, and designs in the order given."""
+    order = table["design"].map({name: rank for rank, name in enumerate(designs)})
+    keys = ["stored", "scale", "order", *then]
+    table = table.assign(order=order, stored=table["source"] == STORED)
+    table = table.sort_values(keys, ignore_index=True)
+    return table.drop(columns=["order", "stored"])
 
 
 def _percent(table: DataFrame, more: dict[str, str] | None = None) -> DataFrame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import matplotlib.style
@@ -13,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import blended_transform_factory
 
+from vsrnn.analysis._labels import CHANCE, DESIGN_LABELS
 from vsrnn.errors import VsrnnError
 
 STYLES = {"web": (7.2, 10.0), "manuscript": (5.5, 8.0)}
@@ -20,7 +22,6 @@ STYLES = {"web": (7.2, 10.0), "manuscript": (5.5, 8.0)}
 
 SHEET = Path(__file__).with_name("vsrnn.mplstyle")
 GRAY = "0.45"
-CHANCE = 10.0  # test accuracy [%] of a guess among ten positions
 
 BLOCK_COLORS = {
     "hx": "#0072B2",
@@ -29,21 +30,6 @@ BLOCK_COLORS = {
     "yx": "#56B4E9",
     "yh": "#009E73",
     "yy": "#CC79A7",
-}
-TASK_LABELS = {
-    "rad": "Random Anomaly",
-    "hammer": "Hammer",
-    "door": "Door",
-    "kitchen-mixed": "Kitchen, mixed",
-    "kitchen-blind": "Kitchen, blind",
-    "kitchen-complete": "Kitchen, complete",
-}
-DESIGN_LABELS = {
-    "111111_": "dense",
-    "000000_": "uniform .2",
-    "balanced_0": "varied",
-    "lstm_": "LSTM",
-    "rnn_": "plain RNN",
 }
 DESIGN_LOOKS = {
     "111111_": ("#D55E00", "s", "--"),
@@ -84,7 +70,7 @@ def design_label(name: str) -> str:
     return f"{DESIGN_LABELS[name]} ({name})" if name in DESIGN_LABELS else name
 
 
-def look(name: str, rank: int = 0) -> dict[str, object]:
+def look(name: str, rank: int = 0) -> dict[str, Any]:
     """Colour, marker and line style of a design, by rank when it has none."""
     cycle = list(DESIGN_LOOKS.values())
     color, marker, line = DESIGN_LOOKS.get(name, cycle[rank % len(cycle)])

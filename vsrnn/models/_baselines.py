@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from vsrnn.errors import VsrnnError
+from vsrnn.geometry import BLOCKS
 
 LSTMState = tuple[Tensor, Tensor]
 
@@ -64,7 +65,7 @@ class ProjectedLSTM(nn.Module):
     def forward(
         self, x: Tensor, state: LSTMState | None = None
     ) -> tuple[Tensor, LSTMState]:
-        """Map ``(batch, time, inputs)`` to outputs ``(batch, time, outputs)`` and state."""
+        """Run ``(batch, time, inputs)`` to ``(batch, time, outputs)`` and a state."""
         output, state = self.lstm(x, state)
         return output, state
 
@@ -108,8 +109,15 @@ class PlainRNN(nn.Module):
         hidden = (-linear + sqrt(linear**2 + 4 * (parameters - outputs))) / 2
         return cls(inputs, floor(hidden), outputs, seed=seed)
 
+    def block_weights(self) -> dict[str, int]:
+        """The number of weights in each block; the head reads the new hidden state."""
+        hidden, inputs = self.rnn.hidden_size, self.rnn.input_size
+        outputs = self.head.out_features
+        count = {"hx": hidden * inputs, "hh": hidden**2, "yh": outputs * hidden}
+        return dict.fromkeys(BLOCKS, 0) | count
+
     def forward(self, x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Map ``(batch, time, inputs)`` to outputs ``(batch, time, outputs)`` and state."""
+        """Run ``(batch, time, inputs)`` to ``(batch, time, outputs)`` and a state."""
         hidden, state = self.rnn(x, state)  # (batch, time, hidden)
         return self.head(hidden), state
 

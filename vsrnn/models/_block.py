@@ -167,12 +167,6 @@ class BlockRNN(nn.Module):
                 count["y" + name] = int((inside & (row >= g.hidden)).sum())
         return count
 
-    def hidden_proportion(self) -> float:
-        """The hidden proportion of the masks as drawn (see :class:`vsrnn.Geometry`)."""
-        count = self.block_weights()
-        row = count["hx"] + count["hh"] + count["hy"]
-        return count["hh"] / row if row else 0.0
-
     def extra_repr(self) -> str:
         g = self.geometry
         return f"{g.inputs}, {g.hidden}, {g.outputs}, density={g.density}"

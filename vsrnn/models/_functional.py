@@ -25,11 +25,12 @@ with warnings.catch_warnings():  # torch says once a process that CSR is in beta
 def project(
     x: Tensor, weight: Tensor, index: Tensor, rows: tuple[Tensor, Tensor]
 ) -> Tensor:
-    """The input's share of every step: ``(batch, time, inputs)`` to ``(time, batch, n)``.
+    """Compute the input's share of every step, ``(time, batch, n)``, in one product.
 
     Args:
-        x: inputs. When the last step is blank (all zero), as in tasks that ask for
-            the answer after the last informative input, its product is not computed.
+        x: inputs, ``(batch, time, inputs)``. When the last step is blank (all zero),
+            as in tasks that ask for the answer after the last informative input, its
+            product is not computed.
         weight: the weights of the ``(n, inputs)`` input matrix, row-major.
         index: their flat positions.
         rows: where each row starts in ``weight``, ``(n + 1,)``, and each weight's

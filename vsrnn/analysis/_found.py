@@ -1,0 +1,178 @@
+"""What was found, as sentences whose numbers come from the tables (Markdown)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+from pandas import DataFrame
+from scipy import stats
+
+from vsrnn.analysis._labels import CHANCE, DESIGN_LABELS, TASK_LABELS
+
+PROPORTION = "hidden proportion [fraction]"
+
+
+def found_geometry(shares: DataFrame, layout: DataFrame, surface: DataFrame) -> str:
+    """Sentences on the geometry, from the three tables of that notebook."""
+    return _bullets(_dense(shares), _named(layout), _reach(surface))
+
+
+def found_task(pairs: DataFrame, shared: DataFrame) -> str:
+    """Sentences on the hard pairs, and on whether sharing source images matters."""
+    return _bullets(_hard(pairs), _agreement(pairs), *_sharing(shared))
+
+
+def found_equal_weights(final: DataFrame, ranking: DataFrame, complete: str) -> str:
+    """Sentences on the scores at equal weights, live and stored.
+
+    Arguments:
+        final: as `final_accuracy` gives it.
+        ranking: as `design_ranking` gives it.
+        complete: how many of the stored runs there are, from `completeness`.
+    """
+    return _bullets(
+        *_scores(final), *_ranks(ranking), f"Stored at paper scale: {complete}"
+    )
+
+
+def _bullets(*sentences: str) -> str:
+    return "\n".join(f"- {sentence}" for sentence in sentences)
+
+
+def _dense(shares: DataFrame) -> str:
+    """Where hh overtakes hx, and where hx peaks, in dense networks."""
+    parts = []
+    for task, rows in shares.groupby("task", sort=False):
+        table = rows.pivot(
+            index="hidden [units]", columns="block", values="weight share [%]"
+        )
+        peak = table["hx"].max()
+        over = table.index[table["hh"] > table["hx"]]
+        at = f"from H = {over.min():,}" if len(over) else "at no size shown"
+        parts.append(f"{TASK_LABELS[str(task)]} {at} (hx takes up to {peak:.0f} %)")
+    return f"In a dense network hh holds more weights than hx on {'; '.join(parts)}."
+
+
+def _named(layout: DataFrame) -> str:
+    parts = []
+    for name, rows in layout.groupby("design", sort=False):
+        hidden, proportion = rows[["hidden [units]", PROPORTION]].iloc[0]
+        label = DESIGN_LABELS.get(str(name), name)
+        parts.append(
+            f"{label} has H = {hidden:.0f} and a hidden proportion of {proportion:.3f}"
+        )
+    weights = layout.groupby("design")["weights"].sum().mean()
+    return f"At about {round(weights, -3):,.0f} weights each, {'; '.join(parts)}."
+
+
+def _reach(surface: DataFrame, budget: float = 1e5) -> str:
+    """Range of the hidden proportion at one budget, by task and arrangement."""
+    grid = surface[surface["design"] == ""]
+    sizes = np.sort(grid["budget [weights]"].unique())
+    near = sizes[np.abs(np.log(sizes / budget)).argmin()]
+    parts = []
+    for (task, kind), rows in grid[grid["budget [weights]"] == near].groupby(
+        ["task", "arrangement"], sort=False
+    ):
+        low, high = rows[PROPORTION].min(), rows[PROPORTION].max()
+        task = TASK_LABELS[str(task)]
+        parts.append(f"{low:.2f} to {high:.2f} on {task} with {kind}")
+    return (
+        f"With {near:,} weights, the hidden proportion that a density of .01 to 1 can "
+        f"give goes from {'; from '.join(parts)}."
+    )
+
+
+def _hard(pairs: DataFrame) -> str:
+    seen = pairs[pairs["sequences"] > 0]
+    accuracy = seen["accuracy [%]"]
+    total = np.average(accuracy, weights=seen["sequences"])
+    best, worst = seen.loc[accuracy.idxmax()], seen.loc[accuracy.idxmin()]
+    near = int((accuracy < 2 * CHANCE).sum())
+    return (
+        f"On {seen['sequences'].sum():,} fresh sequences the model is right in "
+        f"{total:.1f} % (a guess: {CHANCE:.0f} %), most often for {_pair(best)} and "
+        f"least often for {_pair(worst)}; {near} of {len(seen)} pairs stay under "
+        f"{2 * CHANCE:.0f} %."
+    )
+
+
+def _pair(row: DataFrame) -> str:
+    base, alternative = row["base"], row["alternative"]
+    return f"{alternative} among {base} ({row['accuracy [%]']:.1f} %)"
+
+
+def _agreement(pairs: DataFrame) -> str:
+    seen = pairs[pairs["sequences"] > 0]
+    rho = _rank_correlation(seen["difference [gray levels]"], seen["accuracy [%]"])
+    return (
+        "Rank correlation over pairs of how far the pixels of an image differ between "
+        f"the two transforms and how often the anomaly is found: {rho}."
+        if seen["accuracy [%]"].nunique() > 1
+        else "All pairs are equally hard for this model."
+    )
+
+
+def _rank_correlation(first: DataFrame, second: DataFrame) -> str:
+    found = stats.spearmanr(first, second)
+    return f"{found.statistic:.2f} (n = {len(first)}, p = {found.pvalue:.2g})"
+
+
+def _sharing(shared: DataFrame) -> Iterator[str]:
+    for name, rows in shared.groupby("design", sort=False):
+        scores = rows.groupby("split")["test accuracy [%]"].apply(list)
+        if set(scores.index) == {"pooled", "separate"}:
+            label = DESIGN_LABELS.get(str(name), name)
+            yield f"{label}: {_difference(scores['pooled'], scores['separate'])}"
+
+
+def _difference(pooled: list[float], separate: list[float]) -> str:
+    """Pooled minus separate, with Welch's interval, and what that lets one say."""
+    points = np.mean(pooled) - np.mean(separate)
+    where = "above" if points >= 0 else "below"
+    text = (
+        f"with shared source images test accuracy is {abs(points):.1f} points {where} "
+        "that with separate ones"
+    )
+    if min(len(pooled), len(separate)) < 2 or not (np.ptp(pooled) or np.ptp(separate)):
+        return f"{text}; more seeds are needed to say whether that matters."
+    test = stats.ttest_ind(pooled, separate, equal_var=False)
+    low, high = test.confidence_interval()
+    shown = "a" if low > 0 or high < 0 else "no"
+    return (
+        f"{text} (95 % interval of the difference {low:+.1f} to {high:+.1f}, "
+        f"{len(pooled)} and {len(separate)} seeds): {shown} difference is shown."
+    )
+
+
+def _scores(final: DataFrame) -> Iterator[str]:
+    for (source, scale), rows in final.groupby(["source", "scale"], sort=False):
+        each = rows.drop_duplicates("design")
+        parts = [_score(row) for row in each.to_dict("records")]
+        yield f"{scale} scale, {source}: " + ", ".join(parts) + "."
+
+
+def _score(row: dict) -> str:
+    label = DESIGN_LABELS.get(row["design"], row["design"])
+    text = f"{label} {row['mean [%]']:.1f} %"
+    if math.isfinite(row["low [%]"]):
+        low, high = max(0, row["low [%]"]), min(100, row["high [%]"])
+        text += f" ({low:.1f} to {high:.1f})"
+    return f"{text} with n = {row['seeds']}"
+
+
+def _ranks(ranking: DataFrame) -> Iterator[str]:
+    """The best design, and how hidden proportion and score go together."""
+    scored = ranking.dropna(subset=["mean [%]"])
+    if len(scored):
+        best = scored.iloc[0]
+        yield (
+            f"The best of the {len(scored)} stored designs is {best['design']} with "
+            f"{best['mean [%]']:.1f} % (hidden proportion {best[PROPORTION]:.3f})."
+        )
+    both = scored.dropna(subset=[PROPORTION])
+    if len(both) > 2:
+        rho = _rank_correlation(both[PROPORTION], both["mean [%]"])
+        yield f"Over these, rank correlation of hidden proportion and score: {rho}."

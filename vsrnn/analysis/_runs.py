@@ -1,0 +1,76 @@
+"""Which runs a study needs, how many of them there are, and what made them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pandas import DataFrame
+
+from vsrnn.designs import RAD_100K
+
+if TYPE_CHECKING:
+    from vsrnn.training import Config
+
+_MADE_BY = ("scale", "digits", "split", "data_sha256", "version", "commit")
+_MADE_ON = ("torch", "python", "machine")
+
+
+def configs(
+    designs: Iterable[str],
+    seeds: Iterable[int],
+    scale: str = "quick",
+    task: str = "rad",
+    **options: Any,
+) -> list[Config]:
+    """Every design with every seed, as configs for `vsrnn.sweep`.
+
+    Arguments:
+        designs: names of designs.
+        seeds: seeds of each.
+        scale: "smoke", "quick" or "paper".
+        task: name of the task.
+        options: of the task, for instance split="separate".
+
+    >>> [config.seed for config in configs(["balanced_0"], range(3))]
+    [0, 1, 2]
+    """
+    from vsrnn.designs import get_design
+    from vsrnn.training import Config
+
+    seeds = list(seeds)
+    return [
+        Config(task, get_design(task, name), scale, seed, task_options=dict(options))
+        for name in designs
+        for seed in seeds
+    ]
+
+
+def completeness(
+    runs: DataFrame, designs: Sequence[str] = RAD_100K, seeds: int = 3
+) -> str:
+    """Say in one sentence how many of the runs meant are there.
+
+    >>> completeness(DataFrame({"design": ["lstm_"], "seed": [0], "score": [0.5]}))
+    '1 of 75 runs are there: 1 of 25 designs have a run, and 0 have all 3 seeds.'
+    """
+    done = runs[runs["design"].isin(designs)].dropna(subset=["score"])
+    each = done.groupby("design")["seed"].nunique().clip(upper=seeds)
+    total = len(designs)
+    return (
+        f"{each.sum()} of {total * seeds} runs are there: {len(each)} of {total} "
+        f"designs have a run, and {(each == seeds).sum()} have all {seeds} seeds."
+    )
+
+
+def made_by(runs: DataFrame) -> dict[str, Any]:
+    """What made a table of runs: ids, data, code, packages and machines.
+
+    >>> made_by(DataFrame({"id": ["a", "b"], "scale": "quick"}))
+    {'scale': ['quick'], 'runs': ['a', 'b']}
+    """
+    known = [column for column in (*_MADE_BY, *_MADE_ON) if column in runs]
+    record: dict[str, Any] = {
+        column: sorted(runs[column].dropna().astype(str).unique()) for column in known
+    }
+    return record | {"runs": sorted(runs["id"].astype(str))}

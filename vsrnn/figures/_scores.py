@@ -1,0 +1,254 @@
+"""Figures of scores: learning curves, final accuracy, the ranking of designs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
+from pandas import DataFrame, Series
+
+from vsrnn.analysis._labels import CHANCE, DESIGN_LABELS
+from vsrnn.figures._style import (
+    GRAY,
+    chance_line,
+    design_label,
+    drawing,
+    label_ends,
+    look,
+)
+
+ACCURACY = "test accuracy [%]"
+PROPORTION = "hidden proportion [fraction]"
+
+
+def learning_curve(table: DataFrame, style: str = "web") -> Figure:
+    """Validation accuracy by epoch, a line a design, with intervals over seeds.
+
+    Arguments:
+        table: as `vsrnn.analysis.learning_curve` gives it.
+        style: "web" or "manuscript".
+    """
+    groups = list(_groups(table))
+    with drawing(style, 0.5) as figure:
+        panels = figure.subplots(1, len(groups), sharey=True, squeeze=False)[0]
+        for ax, (title, rows) in zip(panels, groups, strict=True):
+            ax.set(xlabel="epoch", title=title, ylim=(0, 100))
+            _curves(ax, rows)
+            ax.xaxis.get_major_locator().set_params(integer=True)
+        panels[0].set_ylabel("validation accuracy [%]")
+    return figure
+
+
+def final_accuracy(table: DataFrame, style: str = "web") -> Figure:
+    """Test accuracy of each run, with each design's mean and 95 % interval.
+
+    Arguments:
+        table: as `vsrnn.analysis.final_accuracy` gives it.
+        style: "web" or "manuscript".
+    """
+    groups = list(_groups(table))
+    designs = list(dict.fromkeys(table["design"]))
+    with drawing(style, 0.45) as figure:
+        panels = figure.subplots(1, len(groups), sharey=True, squeeze=False)[0]
+        for ax, (title, rows) in zip(panels, groups, strict=True):
+            for place, name in enumerate(designs):
+                _interval(ax, rows[rows["design"] == name], place, **look(name, place))
+            ax.set(xlabel=ACCURACY, title=title, xlim=(0, 100))
+            _name_chance(ax, len(designs))
+        panels[0].set_yticks(range(len(designs)), [design_label(d) for d in designs])
+    return figure
+
+
+def shared_images(table: DataFrame, style: str = "web") -> Figure:
+    """Test accuracy with source images shared between the splits, and separated.
+
+    Arguments:
+        table: as `vsrnn.analysis.shared_images` gives it.
+        style: "web" or "manuscript".
+    """
+    rows = list(table.groupby(["design", "split"], sort=False))
+    with drawing(style, 0.4) as figure:
+        ax = figure.subplots()
+        names = []
+        for place, ((design, split), runs) in enumerate(rows):
+            shape = {**look(str(design), place)}
+            shape["fill"] = split == "pooled"
+            _interval(ax, runs, place, **shape)
+            names.append(f"{DESIGN_LABELS.get(str(design), design)}, {split}")
+        ax.set(xlabel=ACCURACY, xlim=(0, 100))
+        ax.set_yticks(range(len(names)), names)
+        ax.set_title(" and ".join(title for title, _ in _groups(table)))
+        _name_chance(ax, len(names))
+    return figure
+
+
+def design_ranking(table: DataFrame, style: str = "web") -> Figure:
+    """Designs by test accuracy, with intervals and each design's hidden proportion.
+
+    Arguments:
+        table: as `vsrnn.analysis.design_ranking` gives it.
+        style: "web" or "manuscript".
+    """
+    shades, most = colormaps["cividis"], table[PROPORTION].max()
+    with drawing(style, 0.12 + 0.035 * len(table)) as figure:
+        ax, side = figure.subplots(1, 2, sharey=True, width_ratios=(5, 1))
+        for place, row in enumerate(table.to_dict("records")):
+            share = row[PROPORTION]
+            known = np.isfinite(share)
+            color = shades(share / most) if known else "white"
+            _ranked(ax, row, place, color)
+            text = f"{share:.3f}" if known else "none"
+            side.barh(place, share / most if known else 0, color=color, height=0.7)
+            side.text(1.75, place, text, ha="right", va="center", fontsize="small")
+        ax.set(xlabel=ACCURACY, xlim=(0, 100))
+        ax.set_yticks(range(len(table)), [design_label(d) for d in table["design"]])
+        ax.grid(axis="y", color="0.92", linewidth=0.8)
+        _name_chance(ax, len(table))
+        ax.set_title(_one_scale(table))
+        side.set(xlabel="hidden\nproportion", xlim=(0, 1.8), xticks=[])
+        side.tick_params(left=False)
+        side.spines[["left", "bottom"]].set_visible(False)
+    return figure
+
+
+def proportion_score(table: DataFrame, style: str = "web") -> Figure:
+    """Test accuracy of the designs against their hidden proportion.
+
+    Arguments:
+        table: as `vsrnn.analysis.proportion_score` gives it.
+        style: "web" or "manuscript".
+    """
+    with drawing(style, 0.55) as figure:
+        ax = figure.subplots()
+        ax.set(xlabel="hidden proportion", ylabel=f"mean {ACCURACY}")
+        ax.set(xlim=(-0.02, 0.6), ylim=(0, 100))
+        chance_line(ax)
+        for place, row in enumerate(
+            table.sort_values("design", key=_named).to_dict("records")
+        ):
+            name = row["design"]
+            shape = look(name, place) if name in DESIGN_LABELS else _PLAIN
+            x, y = row[PROPORTION], row["mean [%]"]
+            if np.isfinite(row["low [%]"]):
+                ends = [row["low [%]"], row["high [%]"]]
+                ax.plot([x, x], ends, color=shape["color"], linewidth=0.8)
+            ax.plot(x, y, shape["marker"], color=shape["color"], clip_on=False)
+            if name in DESIGN_LABELS:
+                ax.annotate(
+                    *(DESIGN_LABELS[name], (x, y)),
+                    xytext=(-8, -17) if x > 0.3 else (7, 4),
+                    textcoords="offset points",
+                    ha="right" if x > 0.3 else "left",
+                    color=shape["color"],
+                    fontsize="small",
+                    path_effects=[withStroke(linewidth=3, foreground="white")],
+                )
+        ax.text(0.6, CHANCE + 1, "chance", ha="right", color=GRAY, fontsize="small")
+        ax.set_title(f"{len(table)} designs, {_one_scale(table)}")
+    return figure
+
+
+def _named(names: Series) -> Series:
+    """Sort key that draws the designs with a word of their own on top."""
+    return names.isin(list(DESIGN_LABELS))
+
+
+_PLAIN: dict[str, Any] = {"color": GRAY, "marker": "o"}
+
+
+def _groups(table: DataFrame) -> Iterator[tuple[str, DataFrame]]:
+    """Rows of one scale and source, with the panel's title that says so."""
+    for (source, scale), rows in table.groupby(["source", "scale"], sort=False):
+        yield f"{scale} scale, {source}: {_seeds(rows)}", rows
+
+
+def _seeds(table: DataFrame) -> str:
+    """How many seeds the designs have, over those that have any."""
+    counts = table.loc[table["seeds"] > 0, "seeds"]
+    if counts.empty:
+        return "no runs yet"
+    low, high = counts.min(), counts.max()
+    number = f"{low}" if low == high else f"{low} to {high}"
+    return f"{number} seed{'s' if number != '1' else ''}"
+
+
+def _one_scale(table: DataFrame) -> str:
+    scale = table["scale"].iloc[0] if len(table) else "paper"
+    return f"{scale} scale: {_seeds(table)}"
+
+
+def _curves(ax: Axes, rows: DataFrame) -> None:
+    chance_line(ax)
+    ends: list[tuple[str, float, str]] = []
+    for rank, (name, curve) in enumerate(rows.groupby("design", sort=False)):
+        shape = look(str(name), rank)
+        every = max(1, len(curve) // 6)
+        mean = curve["mean [%]"].to_numpy(float)
+        ax.plot(curve["epoch"], mean, markevery=every, clip_on=False, **shape)
+        ax.fill_between(
+            *(curve["epoch"], curve["low [%]"], curve["high [%]"]),
+            color=str(shape["color"]),
+            alpha=0.15,
+            linewidth=0,
+        )
+        label = DESIGN_LABELS.get(str(name), str(name))
+        ends.append((label, mean[-1], str(shape["color"])))
+    ends.append(("chance", CHANCE, GRAY))
+    label_ends(ax, *zip(*ends, strict=True))
+
+
+def _interval(
+    ax: Axes, runs: DataFrame, place: float, fill: bool = True, **shape: Any
+) -> None:
+    """Mean as a marker, interval as a bar, runs as small dots above it."""
+    if runs.empty:
+        _no_run(ax, place)
+        return
+    color = str(shape["color"])
+    first = runs.iloc[0]
+    ends = [max(0, first["low [%]"]), min(100, first["high [%]"])]
+    ax.plot(ends, [place, place], color=color, linewidth=2.5, alpha=0.45)
+    dots = runs[ACCURACY].to_numpy(float)
+    ax.plot(dots, np.full(len(dots), place - 0.25), ".", color=color, markersize=4)
+    inside = color if fill else "white"
+    ax.plot(
+        *(first["mean [%]"], place, shape["marker"]),
+        color=color,
+        markerfacecolor=inside,
+        markersize=7,
+    )
+    ax.annotate(
+        *(f"{first['mean [%]']:.1f}", (first["mean [%]"], place)),
+        xytext=(0, -13),
+        textcoords="offset points",
+        ha="center",
+        fontsize="small",
+    )
+
+
+def _no_run(ax: Axes, place: float) -> None:
+    ax.text(
+        *(CHANCE + 2, place, "no run yet"), va="center", color=GRAY, fontsize="small"
+    )
+
+
+def _ranked(ax: Axes, row: dict, place: int, color: Any) -> None:
+    mean = row["mean [%]"]
+    if not np.isfinite(mean):
+        _no_run(ax, place)
+        return
+    if np.isfinite(row["low [%]"]):
+        ends = [max(0, row["low [%]"]), min(100, row["high [%]"])]
+        ax.plot(ends, [place, place], color="black", linewidth=0.8)
+    ax.plot(mean, place, "o", color=color, markeredgecolor="black", markersize=6)
+
+
+def _name_chance(ax: Axes, places: int) -> None:
+    chance_line(ax, along="y")
+    ax.set_ylim(places, -0.6)
+    ax.text(CHANCE + 1, places - 0.1, "chance", color=GRAY, fontsize="small")
