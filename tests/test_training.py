@@ -48,6 +48,12 @@ def test_the_id_is_of_what_decides_the_result_not_of_the_name():
     assert len(ids) == 25
 
 
+def test_places_of_data_are_not_part_of_a_config(tmp_path):
+    here = Config("rad", "rnn_", task_options={"cache": str(tmp_path)})
+    assert here.id == Config("rad", "rnn_").id
+    assert str(tmp_path) not in json.dumps(here.as_dict())
+
+
 def test_results_are_plain_json_and_complete(result):
     assert json.loads(json.dumps(result)) == result
     assert result["error"] is None and 0 <= result["score"] <= 1

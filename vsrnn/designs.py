@@ -46,7 +46,7 @@ RAD_100K = (
 class Design:
     """What makes one network, apart from the task's input and output sizes.
 
-    Arguments:
+    Args:
         name: as published, see `list_designs`.
         hidden: hidden units H; for the LSTM the number of cells.
         density: share of entries that are weights in hx, hh, hy, yx, yh, yy;
@@ -85,7 +85,7 @@ class Design:
 def get_design(task: str, name: str) -> Design:
     """Look up a design of the paper by its name or its published file name.
 
-    Arguments:
+    Args:
         task: "rad", "hammer", "door", "kitchen-mixed", "kitchen-blind" or
             "kitchen-complete".
         name: as in `list_designs`, or a published file name with or without folder.
@@ -123,7 +123,7 @@ def list_designs(task: str | None = None) -> pandas.DataFrame:
     proportion, and some files name no budget. The authors spent budgets on weights
     without biases for block designs, with biases for the LSTMs.
 
-    Arguments:
+    Args:
         task: one task's designs only.
 
     Raises:

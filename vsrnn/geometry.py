@@ -28,7 +28,7 @@ class Geometry:
         y_t &= W_{yx} x_t + W_{yh} h_{t-1} + W_{yy} y_{t-1} + b_y
         \end{aligned}
 
-    Arguments:
+    Args:
         inputs: size X of the input.
         hidden: size H of the hidden state.
         outputs: size Y of the output.
@@ -152,7 +152,7 @@ class Geometry:
 
         Without hidden-to-hidden weights (a = 0) this is H = round(-c / b).
 
-        Arguments:
+        Args:
             weights: the budget S, expected weights with biases not counted.
             inputs: size X of the input.
             outputs: size Y of the output.

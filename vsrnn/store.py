@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,15 +57,29 @@ class Store:
             VsrnnError: when the folder cannot be written.
         """
         path = self.folder / f"{result['id']}.json"
+        with self._writing():
+            _write(path, json.dumps(result, indent=1))
+        return path
+
+    def check(self) -> None:
+        """Try that results can be written, before hours are spent on one.
+
+        Raises:
+            VsrnnError: when the folder cannot be written.
+        """
+        with self._writing(), tempfile.TemporaryFile(dir=self.folder):
+            pass
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            _write(path, json.dumps(result, indent=1))
+            yield
         except OSError as problem:
             raise VsrnnError(
-                f"cannot write the result to {self.folder} ({problem.strerror}); "
+                f"cannot write results to {self.folder} ({problem.strerror}); "
                 "free some space or name another folder with --store"
             ) from problem
-        return path
 
     def results(self) -> Iterator[Result]:
         """All stored results, in order of file name.

@@ -40,6 +40,8 @@ def sweep(
     """
     unique = {config.id: config for config in configs}
     todo = [c for c in unique.values() if store.get(c) is None]
+    if todo:
+        store.check()
     _prepare(todo)
     for result in _results(todo, jobs, progress):
         store.put(result)

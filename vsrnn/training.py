@@ -22,6 +22,7 @@ from vsrnn.tasks import get_task
 
 SCHEMA = 1
 EVALUATION_BATCH = 250
+PLACES = {"cache", "mnist_dir"}  # task options that do not decide what the data is
 Result = dict[str, Any]
 
 
@@ -61,8 +62,10 @@ class Config:
             raise VsrnnError(f"epochs must be 1 or more, not {self.epochs}")
 
     def as_dict(self) -> dict[str, Any]:
-        """The config as plain JSON values."""
+        """The config as plain JSON values, without the places where data is kept."""
         plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        for place in PLACES & plain["task_options"].keys():
+            del plain["task_options"][place]
         return plain
 
     @property

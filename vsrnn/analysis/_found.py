@@ -9,7 +9,7 @@ import numpy as np
 from pandas import DataFrame
 from scipy import stats
 
-from vsrnn.analysis._labels import CHANCE, DESIGN_LABELS, TASK_LABELS
+from vsrnn.analysis._labels import CHANCE, DESIGN_LABELS, TASK_LABELS, seeds_label
 
 PROPORTION = "hidden proportion [fraction]"
 
@@ -151,7 +151,8 @@ def _scores(final: DataFrame) -> Iterator[str]:
     for (source, scale), rows in final.groupby(["source", "scale"], sort=False):
         each = rows.drop_duplicates("design")
         parts = [_score(row) for row in each.to_dict("records")]
-        yield f"{scale} scale, {source}: " + ", ".join(parts) + "."
+        head = f"{str(scale).capitalize()} scale, {source}, {seeds_label(rows)}"
+        yield f"{head}: {', '.join(parts)}."
 
 
 def _score(row: dict) -> str:
@@ -160,7 +161,7 @@ def _score(row: dict) -> str:
     if math.isfinite(row["low [%]"]):
         low, high = max(0, row["low [%]"]), min(100, row["high [%]"])
         text += f" ({low:.1f} to {high:.1f})"
-    return f"{text} with n = {row['seeds']}"
+    return text
 
 
 def _ranks(ranking: DataFrame) -> Iterator[str]:

@@ -30,7 +30,7 @@ def weight_share(
         tasks: names of the tasks whose input and output sizes are used.
 
     >>> table = weight_share([29], ["rad"]).set_index("block")
-    >>> round(table.loc["hx", "weight share [%]"], 1)
+    >>> round(float(table.loc["hx", "weight share [%]"]), 1)
     73.2
     """
     if hidden is None:
@@ -52,8 +52,8 @@ def dense_layout(
 ) -> DataFrame:
     """Place of each block in the matrices of dense networks, one for each size.
 
-    >>> dense_layout([30], ["rad"]).loc[0, "columns [units]"]
-    np.int64(2500)
+    >>> int(dense_layout([30], ["rad"]).loc[0, "columns [units]"])
+    2500
     """
     rows = [
         (task, size, *place)
@@ -70,8 +70,8 @@ def design_layout(
     """Place and density of each block in the matrices of named designs.
 
     >>> table = design_layout(["balanced_0"]).set_index("block")
-    >>> table.loc["hx", "weights"]
-    np.int64(52000)
+    >>> int(table.loc["hx", "weights"])
+    52000
     """
     rows = []
     for name in names:
@@ -99,8 +99,8 @@ def proportion_surface(
         steps: densities (.01 to 1) and budgets (10,000 to 10,000,000), each.
 
     >>> table = proportion_surface(["rad"], ["balanced_0"], steps=3)
-    >>> round(table["hidden proportion [fraction]"].iloc[-1], 3)
-    0.444
+    >>> float(table["hidden proportion [fraction]"].iloc[-1])
+    0.4444
     """
     rows: list[tuple[object, ...]] = [
         (task, arrangement, density, round(budget), *_solved(task, budget, blocks), "")
@@ -157,4 +157,10 @@ def _marks(task: str, name: str) -> Iterator[tuple[object, ...]]:
         density = geometry.density[0]
         if np.allclose(geometry.density, np.where(mask, density, 1.0)):
             place = (density, round(geometry.weights), geometry.hidden)
-            yield (task, arrangement, *place, geometry.hidden_proportion, name)
+            yield (
+                task,
+                arrangement,
+                *place,
+                round(geometry.hidden_proportion, 4),
+                name,
+            )

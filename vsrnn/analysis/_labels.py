@@ -1,5 +1,7 @@
 """Words for the tasks and designs in figures and sentences."""
 
+from pandas import DataFrame
+
 CHANCE = 10.0  # accuracy [%] of a guess among ten positions
 
 TASK_LABELS = {
@@ -17,3 +19,13 @@ DESIGN_LABELS = {
     "lstm_": "LSTM",
     "rnn_": "plain RNN",
 }
+
+
+def seeds_label(table: DataFrame) -> str:
+    """How many seeds the designs have, over those that have any."""
+    counts = table.loc[table["seeds"] > 0, "seeds"]
+    if counts.empty:
+        return "no runs yet"
+    low, high = counts.min(), counts.max()
+    number = f"{low}" if low == high else f"{low} to {high}"
+    return f"{number} seed{'s' if number != '1' else ''}"

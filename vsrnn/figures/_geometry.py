@@ -30,7 +30,7 @@ def weight_share(table: DataFrame, style: str = "web") -> Figure:
 
     >>> from vsrnn import analysis
     >>> figure = weight_share(analysis.weight_share([10, 100, 1000]))
-    >>> [axes.get_title() for axes in figure.axes][:2]
+    >>> [axes.get_title(loc="left") for axes in figure.axes][:2]
     ['Random Anomaly', 'Hammer']
     """
     tasks = list(table["task"].unique())
@@ -245,13 +245,6 @@ def _surface(ax: Axes, table: DataFrame) -> QuadContourSet:
     lines = ax.contour(*place, values, levels=levels, colors=inks, linewidths=0.7)
     ax.clabel(lines, fmt="%.1f", fontsize="x-small")
     ax.set_yticks([0.01, 0.1, 1], ["0.01", "0.1", "1"])
-    if values.mask.any():
-        ax.text(
-            *(0.03, 0.95, "budget\ntoo small"),
-            transform=ax.transAxes,
-            va="top",
-            fontsize="small",
-        )
     return filled
 
 

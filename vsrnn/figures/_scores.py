@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from pandas import DataFrame, Series
 
-from vsrnn.analysis._labels import CHANCE, DESIGN_LABELS
+from vsrnn.analysis._labels import CHANCE, DESIGN_LABELS, seeds_label
 from vsrnn.figures._style import (
     GRAY,
     chance_line,
@@ -148,6 +148,8 @@ def proportion_score(table: DataFrame, style: str = "web") -> Figure:
                     fontsize="small",
                     path_effects=[withStroke(linewidth=3, foreground="white")],
                 )
+        if table.empty:
+            ax.text(0.3, 50, "no runs yet", ha="center", color=GRAY)
         ax.text(0.6, CHANCE + 1, "chance", ha="right", color=GRAY, fontsize="small")
         ax.set_title(f"{len(table)} designs, {_one_scale(table)}")
     return figure
@@ -164,22 +166,12 @@ _PLAIN: dict[str, Any] = {"color": GRAY, "marker": "o"}
 def _groups(table: DataFrame) -> Iterator[tuple[str, DataFrame]]:
     """Rows of one scale and source, with the panel's title that says so."""
     for (source, scale), rows in table.groupby(["source", "scale"], sort=False):
-        yield f"{scale} scale, {source}: {_seeds(rows)}", rows
-
-
-def _seeds(table: DataFrame) -> str:
-    """How many seeds the designs have, over those that have any."""
-    counts = table.loc[table["seeds"] > 0, "seeds"]
-    if counts.empty:
-        return "no runs yet"
-    low, high = counts.min(), counts.max()
-    number = f"{low}" if low == high else f"{low} to {high}"
-    return f"{number} seed{'s' if number != '1' else ''}"
+        yield f"{scale} scale, {source}: {seeds_label(rows)}", rows
 
 
 def _one_scale(table: DataFrame) -> str:
     scale = table["scale"].iloc[0] if len(table) else "paper"
-    return f"{scale} scale: {_seeds(table)}"
+    return f"{scale} scale: {seeds_label(table)}"
 
 
 def _curves(ax: Axes, rows: DataFrame) -> None:

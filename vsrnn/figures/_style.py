@@ -77,11 +77,13 @@ def look(name: str, rank: int = 0) -> dict[str, Any]:
     return {"color": color, "marker": marker, "linestyle": line}
 
 
-def spread(heights: Sequence[float], gap: float) -> np.ndarray:
-    """Move label heights apart until neighbours are at least a gap from each other.
+def spread(heights: Sequence[float], gap: float, floor: float = -np.inf) -> np.ndarray:
+    """Move label heights apart until neighbors are a gap from each other.
 
     >>> spread([1.0, 1.1, 5.0], 1.0).tolist()
     [0.55, 1.55, 5.0]
+    >>> spread([1.0, 1.1, 5.0], 1.0, floor=0.75).tolist()
+    [0.75, 1.75, 5.0]
     """
     order = np.argsort(heights, kind="stable")
     groups: list[list[float]] = []  # each: centre, members
@@ -98,7 +100,7 @@ def spread(heights: Sequence[float], gap: float) -> np.ndarray:
         for member in range(int(members))
     ]
     out = np.empty(len(placed))
-    out[order] = placed
+    out[order] = np.maximum(placed, floor + gap * np.arange(len(placed)))
     return out
 
 
@@ -114,7 +116,8 @@ def label_ends(
     inches = ax.figure.get_size_inches()[1] * 0.6  # type: ignore[union-attr]
     gap = (high - low) * matplotlib.rcParams["font.size"] / 72 / inches
     beside = blended_transform_factory(ax.transAxes, ax.transData)
-    for text, height, color in zip(labels, spread(heights, gap), colors, strict=True):
+    places = spread(heights, gap, floor=low)
+    for text, height, color in zip(labels, places, colors, strict=True):
         ax.text(
             *(1.02, height, text),
             transform=beside,

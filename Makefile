@@ -1,0 +1,59 @@
+# `make book` builds the book, `make test` runs the tests; both set up .venv first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(if $(filter Windows_NT,$(OS)),$(VENV)/Scripts,$(VENV)/bin)
+STAMP := $(VENV)/.installed
+# torch pins its own CUDA packages, so the lock leaves the choice of build to the reader
+UNLOCKED := ^(cuda|nvidia|triton)[-=]
+
+.PHONY: book test lint format results lock clean
+.DELETE_ON_ERROR:
+
+book: $(STAMP)
+	$(BIN)/python book/build.py
+
+test: $(STAMP)
+	$(BIN)/python -m pytest
+
+lint: $(STAMP)
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m mypy
+
+format: $(STAMP)
+	$(BIN)/python -m ruff format .
+	$(BIN)/python -m ruff check --fix .
+
+# Hours: the runs behind results/, at the published scale. What is done is kept in
+# runs/paper, so the command can be stopped and called again. VSRNN_MNIST names a folder
+# with the original MNIST files; without it they come from OpenML.
+results: $(STAMP)
+	$(BIN)/vsrnn run rad 100k --scale paper --seed 0 1 2 --option digits=mnist \
+	  --store runs/paper
+	$(BIN)/vsrnn table --store runs/paper --out results/rad_100k.csv --curves results/rad_100k_curves.csv
+
+lock: $(STAMP)
+	$(BIN)/python -m pip install --quiet uv
+	echo "# Made by 'make lock' for Python 3.11-3.13 on Linux, macOS and Windows." \
+	  > requirements.lock.new
+	$(BIN)/python -m uv pip compile --quiet --universal --python-version 3.11 \
+	  --all-extras --no-annotate --no-header pyproject.toml > requirements.lock.all
+	grep -vE '$(UNLOCKED)' requirements.lock.all >> requirements.lock.new
+	mv requirements.lock.new requirements.lock
+	rm requirements.lock.all
+
+clean:
+	rm -rf _build build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# The stamp is written last, so a set-up that was interrupted starts again.
+$(STAMP): pyproject.toml requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+	  || { echo "vsrnn needs Python 3.11, 3.12 or 3.13, and '$(PYTHON)' is not one" \
+	  "of them: try 'make PYTHON=python3.11 $(or $(MAKECMDGOALS),book)'."; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+	  || { echo "'$(PYTHON)' has no venv module: install it (Debian and Ubuntu:" \
+	  "'apt install python3-venv') and try again."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check \
+	  -c requirements.lock -e ".[book,test]"
+	@touch $@

@@ -1,0 +1,191 @@
+"""Run the notebooks, then build the book: `make book`.
+
+Notebooks run in copies, so the working tree stays clean. Runs are kept in the store,
+so a build that was stopped goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pandas
+import papermill
+import yaml
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from papermill.exceptions import PapermillExecutionError
+
+ROOT = Path(__file__).parents[1]
+# files of the book beside its pages: settings, static files, what the pages link to
+SOURCES = ("_config.yml", "_toc.yml", "book", "results")
+
+
+def main() -> int:
+    """Run the notebooks, build the pages, say where they are."""
+    options = parse(sys.argv[1:])
+    # the kernel is the one of this Python, whatever kernels the user has installed
+    os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
+    os.chdir(ROOT)  # so that paths, and what is kept of them, are relative
+    out = Path(os.path.relpath(options.out)) / "_build"
+    source = stage(out / "src")
+    for page in pages():
+        with timed(f"{page}.ipynb"):
+            if not execute(page, source, out / "logs", options):
+                return 1
+    (source / "book" / "stored.md").write_text(stored(source / "results"), "utf-8")
+    with timed("pages"):
+        status = build(source, out)
+    if status:
+        print("The book was not built: the warnings above say why.", file=sys.stderr)
+        return 1
+    index = (out / "html" / "index.html").resolve()
+    print(f"The book is ready, open\n  {index.as_uri()}")
+    return 0
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="book/build.py", description=__doc__)
+    add = parser.add_argument
+    add(
+        "--scale", default="quick", help="what the notebooks train: smoke, quick, paper"
+    )
+    add("--jobs", type=int, help="runs trained at the same time (default: all cores)")
+    add("--store", default=ROOT / "runs", type=absolute, help="folder of the runs")
+    add("--out", default=ROOT, type=absolute, help="the book is OUT/_build/html")
+    return parser.parse_args(arguments)
+
+
+def absolute(path: str) -> Path:
+    """Read a path as seen from where the command was given."""
+    return Path(path).absolute()
+
+
+def pages() -> list[str]:
+    """Name the notebooks of the book, in its order, without their endings."""
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))
+    files = [chapter["file"] for part in toc["parts"] for chapter in part["chapters"]]
+    return [file for file in files if file.startswith("notebooks/")]
+
+
+def stage(source: Path) -> Path:
+    """Copy what the book is made of, except the notebooks, to a clean folder."""
+    shutil.rmtree(source, ignore_errors=True)
+    source.mkdir(parents=True)
+    for name in SOURCES:
+        path = ROOT / name
+        copy = shutil.copytree if path.is_dir() else shutil.copy
+        copy(path, source / name)
+    (source / "notebooks").mkdir()
+    return source
+
+
+def execute(page: str, source: Path, logs: Path, options: argparse.Namespace) -> bool:
+    """Run one notebook in a kernel of its own; say where it failed if it did."""
+    notebook, copy = Path(f"{page}.ipynb"), source / f"{page}.ipynb"
+    given = parameters(notebook, copy.parent, options)
+    try:
+        papermill.execute_notebook(
+            notebook,
+            copy,
+            given,
+            kernel_name="python3",
+            cwd=copy.parent,
+            start_timeout=120,
+            progress_bar=False,
+            stderr_file=sys.stderr,  # progress of the training
+            extra_arguments=["--IPKernelApp.log_level=ERROR"],
+        )
+    except PapermillExecutionError as error:
+        # the copy has one cell more, with the parameters
+        cell = error.cell_index + 1 - bool(given)
+        what = f"cell {cell} failed ({error.ename}: {error.evalue})"
+        fail(notebook, what, "\n".join(error.traceback), logs)
+        return False
+    except (CellTimeoutError, DeadKernelError, RuntimeError):
+        fail(notebook, "its kernel stopped", traceback.format_exc(), logs)
+        return False
+    scrub(copy)
+    return True
+
+
+def parameters(
+    notebook: Path, folder: Path, options: argparse.Namespace
+) -> dict[str, Any]:
+    """Give the notebook those of the options that it has as parameters."""
+    given = {
+        "scale": options.scale,
+        "store": os.path.relpath(options.store, folder),
+        "jobs": options.jobs,
+    }
+    known = papermill.inspect_notebook(notebook)
+    return {k: v for k, v in given.items() if k in known and v is not None}
+
+
+def fail(notebook: Path, what: str, log: str, logs: Path) -> None:
+    """Say in one sentence what failed, and keep the whole story in a file."""
+    logs.mkdir(parents=True, exist_ok=True)
+    path = logs / f"{notebook.stem}.log"
+    path.write_text(log, "utf-8")
+    message = f"The book was not built: {notebook}, {what}; the full log is in {path}."
+    print(f"\n{message}", file=sys.stderr)
+
+
+def scrub(copy: Path) -> None:
+    """Drop what papermill notes about the run: it changes with each one."""
+    notebook = nbformat.read(copy, as_version=4)
+    for part in (notebook, *notebook.cells):
+        part.metadata.pop("papermill", None)
+    nbformat.write(notebook, copy)
+
+
+def stored(results: Path) -> str:
+    """Count what the stored tables hold, as part of the page on results."""
+    lines = ["| Table | Scale | Designs | Seeds | Rows |", "|---|---|---|---|---|"]
+    for path in sorted(results.glob("*.csv")):
+        table = pandas.read_csv(path, dtype=str)
+        count = [table[name].nunique() for name in ("design", "seed") if name in table]
+        scale = ", ".join(table["scale"].unique()) if "scale" in table else ""
+        file = f"{{download}}`{path.name} <../results/{path.name}>`"
+        cells = [file, scale, *count, *[""] * (2 - len(count)), len(table)]
+        lines.append(f"| {' | '.join(map(str, cells))} |")
+    return "\n".join(lines) + "\n" if lines[2:] else "No table is stored.\n"
+
+
+def build(source: Path, out: Path) -> int:
+    """Build the pages; a warning is an error, and all of them are shown."""
+    for old in ("html", ".doctrees"):  # a page that is not built again warns of nothing
+        shutil.rmtree(out / old, ignore_errors=True)
+    program = Path(sys.executable).with_name("jupyter-book")
+    strict = ("-W", "-n", "--keep-going", "-q")
+    return subprocess.call(
+        [program, "build", source, "--path-output", out.parent, *strict]
+    )
+
+
+@contextmanager
+def timed(what: str) -> Iterator[None]:
+    """Say what begins, and how long it took."""
+    print(f"== {what}", flush=True)
+    began = time.perf_counter()
+    yield
+    print(f"== {what}: {time.perf_counter() - began:.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("Stopped; what was trained is kept, and the next build goes on there.")
+    except OSError as error:
+        sys.exit(f"The book was not built: {error}.")

@@ -1,0 +1,242 @@
+"""Tables: intervals, rankings, curves, geometry tables and the sentences on them."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+import vsrnn
+from vsrnn import analysis
+
+PROPORTION = "hidden proportion [fraction]"
+
+
+def runs_of(designs, scale, seeds):
+    """Made-up runs whose score grows with the place of the design in the list."""
+    rows = [
+        {
+            "id": f"{design}-{scale}-{seed}",
+            "scale": scale,
+            "design": design,
+            "seed": seed,
+            "split": "pooled",
+            "score": 0.2 + 0.02 * place + 0.01 * seed,
+        }
+        for place, design in enumerate(designs)
+        for seed in range(seeds)
+    ]
+    return pd.DataFrame(
+        rows, columns=["id", "scale", "design", "seed", "split", "score"]
+    )
+
+
+def curves_of(runs, epochs):
+    columns = ["id", "scale", "design", "seed"]
+    parts = [
+        runs[columns].assign(epoch=epoch, val_accuracy=runs["score"] * epoch / epochs)
+        for epoch in range(1, epochs + 1)
+    ]
+    return pd.concat(parts)
+
+
+def test_interval_is_that_of_a_t_test():
+    values = [0.31, 0.35, 0.36, 0.40]
+    runs = pd.DataFrame({"design": "a", "score": values})
+    row = analysis.intervals(runs, ["design"], "score").iloc[0]
+    expected = stats.ttest_1samp(values, 0).confidence_interval(0.95)
+    assert row["mean"] == pytest.approx(np.mean(values))
+    assert (row["low"], row["high"]) == pytest.approx(tuple(expected))
+    assert row["seeds"] == 4
+
+
+def test_interval_covers_as_often_as_it_says():
+    rng = np.random.default_rng(0)
+    runs = pd.DataFrame(
+        {"trial": np.repeat(range(4000), 3), "score": rng.standard_normal(12000)}
+    )
+    found = analysis.intervals(runs, ["trial"], "score")
+    covered = ((found["low"] < 0) & (found["high"] > 0)).mean()
+    assert covered == pytest.approx(0.95, abs=0.015)
+
+
+def test_runs_without_a_score_are_left_out():
+    runs = pd.DataFrame({"design": "a", "score": [0.5, None, 0.7]})
+    row = analysis.intervals(runs, ["design"], "score").iloc[0]
+    assert row["seeds"] == 2
+    assert row["mean"] == pytest.approx(0.6)
+
+
+def test_dense_shares_sum_to_one_and_follow_the_geometry():
+    table = analysis.weight_share([29, 500])
+    sums = table.groupby(["task", "hidden [units]"])["weight share [%]"].sum()
+    np.testing.assert_allclose(sums, 100)
+    geometry = vsrnn.Geometry(46, 500, 26, 1)
+    row = table[(table["task"] == "hammer") & (table["hidden [units]"] == 500)]
+    assert dict(zip(row["block"], row["weights"], strict=True)) == {
+        block: round(weights) for block, weights in geometry.block_weights.items()
+    }
+
+
+def test_layout_tiles_each_matrix_without_overlap():
+    table = analysis.dense_layout([7], ["hammer"])
+    covered = np.zeros((7 + 26, 46 + 7 + 26), int)
+    for row in table.to_dict("records"):
+        top, left = row["first row [units]"], row["first column [units]"]
+        covered[
+            top : top + row["rows [units]"], left : left + row["columns [units]"]
+        ] += 1
+    assert (covered == 1).all()
+
+
+@pytest.mark.parametrize("name", ["111111_", "000000_", "balanced_0"])
+def test_marked_designs_lie_on_the_surface(name):
+    table = analysis.proportion_surface(["rad"], [name], steps=3)
+    marks = table[table["design"] == name]
+    known = vsrnn.list_designs("rad").set_index("name").loc[name]
+    assert len(marks)
+    np.testing.assert_allclose(marks[PROPORTION], known["hidden_proportion"], atol=1e-4)
+    assert set(marks["hidden [units]"]) == {known["hidden"]}
+
+
+def test_surface_is_empty_where_no_budget_fits():
+    table = analysis.proportion_surface(["rad"], [], steps=3)
+    dense = table[(table["density [fraction]"] == 1)]
+    assert dense[dense["budget [weights]"] == 10_000][PROPORTION].isna().all()
+    assert table[table["budget [weights]"] > 1e6][PROPORTION].notna().all()
+
+
+def test_final_accuracy_has_a_row_a_run_and_its_designs_interval():
+    runs = analysis.together(
+        runs_of(analysis.FIVE, "quick", 3), runs_of([], "paper", 0)
+    )
+    table = analysis.final_accuracy(runs)
+    assert list(dict.fromkeys(table["design"])) == list(analysis.FIVE)
+    each = table.groupby("design")
+    np.testing.assert_allclose(
+        each["test accuracy [%]"].mean(), each["mean [%]"].first(), atol=1e-3
+    )
+    assert (table["seeds"] == 3).all()
+
+
+def test_live_comes_before_stored():
+    live, kept = runs_of(["lstm_"], "quick", 2), runs_of(["lstm_"], "paper", 2)
+    table = analysis.final_accuracy(analysis.together(live, kept))
+    assert list(dict.fromkeys(table["source"])) == ["trained here", "stored"]
+
+
+def test_curves_of_other_runs_are_left_out():
+    runs = analysis.together(runs_of(["lstm_"], "quick", 2), runs_of([], "paper", 0))
+    other = runs_of(["rnn_", "lstm_"], "smoke", 2)
+    curves = pd.concat([curves_of(runs, 4), curves_of(other, 2)])
+    table = analysis.learning_curve(runs, curves)
+    assert table[["scale", "design"]].drop_duplicates().values.tolist() == [
+        ["quick", "lstm_"]
+    ]
+    assert table["epoch"].tolist() == [1, 2, 3, 4]
+
+
+def test_ranking_has_every_design_best_first_and_missing_last():
+    runs = runs_of(["rnn_", "balanced_0", "lstm_"], "paper", 3)
+    table = analysis.design_ranking(runs)
+    assert sorted(table["design"]) == sorted(vsrnn.RAD_100K)
+    means = table["mean [%]"].to_numpy()
+    assert (np.diff(means[:3]) <= 0).all() and np.isnan(means[3:]).all()
+    assert (table["seeds"] == [3, 3, 3, *[0] * 22]).all()
+    assert math.isnan(table.set_index("design").loc["lstm_", PROPORTION])
+    scatter = analysis.proportion_score(table)
+    assert set(scatter["design"]) == {"rnn_", "balanced_0"}
+
+
+def test_ranking_refuses_to_mix_scales():
+    runs = pd.concat([runs_of(["rnn_"], "quick", 1), runs_of(["rnn_"], "paper", 1)])
+    with pytest.raises(vsrnn.VsrnnError, match="one scale"):
+        analysis.design_ranking(runs)
+
+
+def test_completeness_counts_designs_and_seeds():
+    runs = runs_of(["rnn_", "lstm_"], "paper", 3).iloc[:-1]
+    assert analysis.completeness(runs) == (
+        "5 of 75 runs are there: 2 of 25 designs have a run, and 1 have all 3 seeds."
+    )
+    assert analysis.completeness(analysis.stored("nothing")).startswith("0 of 75 runs")
+
+
+@pytest.mark.parametrize(
+    ("shift", "said"), [(0.0, "no difference is shown"), (0.2, "a difference is shown")]
+)
+def test_sharing_is_said_to_matter_only_when_the_interval_says_so(shift, said):
+    pooled = runs_of(["balanced_0"], "quick", 3)
+    separate = pooled.assign(split="separate", score=pooled["score"] - shift)
+    shared = analysis.shared_images(pd.concat([pooled, separate]), ["balanced_0"])
+    text = analysis.found_task(_pairs(), shared)
+    assert said in text
+
+
+def test_one_seed_says_that_more_are_needed():
+    pooled = runs_of(["balanced_0"], "quick", 1)
+    shared = analysis.shared_images(
+        pd.concat([pooled, pooled.assign(split="separate")]), ["balanced_0"]
+    )
+    assert "more seeds are needed" in analysis.found_task(_pairs(), shared)
+
+
+def test_sentences_quote_the_tables():
+    runs = runs_of(vsrnn.RAD_100K, "paper", 3)
+    final = analysis.final_accuracy(runs.assign(source="stored"))
+    ranking = analysis.design_ranking(runs)
+    text = analysis.found_equal_weights(final, ranking, analysis.completeness(runs))
+    best = ranking.iloc[0]
+    assert f"is {best['design']} with {best['mean [%]']:.1f} %" in text
+    assert "75 of 75 runs" in text
+    nothing = analysis.design_ranking(analysis.stored("nothing"))
+    assert "best" not in analysis.found_equal_weights(final, nothing, "none")
+
+
+def test_geometry_sentences_name_the_designs():
+    text = analysis.found_geometry(
+        analysis.weight_share(), analysis.design_layout(), analysis.proportion_surface()
+    )
+    assert "varied has H = 208 and a hidden proportion of 0.444" in text
+    assert text.count("\n") == 2
+
+
+def test_transform_pairs_counts_every_sequence():
+    task = vsrnn.get_task("rad", "smoke")
+    model = vsrnn.BlockRNN(vsrnn.Geometry(2500, 5, 10, 0.5), seed=0)
+    table = analysis.transform_pairs(model, task, "test", images=20)
+    assert table["sequences"].sum() == task.sizes["test"]
+    total = (table["sequences"] * table["accuracy [%]"].fillna(0)).sum()
+    expected = vsrnn.evaluate(model, task, "test")["accuracy"]
+    assert total / task.sizes["test"] == pytest.approx(100 * expected, abs=0.1)
+    same = table["base"] == table["alternative"]
+    assert (table.loc[same, "sequences"] == 0).all()
+    assert table.loc[0, "difference [gray levels]"] == 0  # baseline has no randomness
+
+
+def test_shown_sequences_mark_one_anomaly_each():
+    task = vsrnn.get_task("rad", "smoke")
+    table = analysis.sequences(task, split="train")
+    assert (table.groupby("sequence")["anomaly"].sum() == 1).all()
+    assert (table.groupby("sequence").size() == 11).all()
+    blank = table.loc[table["step"] == 11, "p0 [0..255]"]
+    assert set(blank) == {33}
+
+
+def test_configs_cross_designs_and_seeds():
+    configs = analysis.configs(["lstm_", "rnn_"], [0, 1], "smoke", split="separate")
+    assert len({config.id for config in configs}) == 4
+    assert configs[0].task_options == {"split": "separate"}
+
+
+def _pairs() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "base": ["baseline", "noise", "blur", "blur"],
+            "alternative": ["noise", "blur", "noise", "erase"],
+            "sequences": [3, 4, 5, 6],
+            "accuracy [%]": [10.0, 50.0, 60.0, 90.0],
+            "difference [gray levels]": [1.0, 3.0, 2.0, 9.0],
+        }
+    )

@@ -1,0 +1,294 @@
+"""The sources of the book are whole, and what was built holds together."""
+
+import importlib.util
+import inspect
+import os
+import re
+import shlex
+import tomllib
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urldefrag, urlsplit
+
+import nbformat
+import pytest
+import yaml
+
+import vsrnn
+from vsrnn import cli, figures
+
+ROOT = Path(__file__).parent.parent
+HTML = Path(os.environ.get("VSRNN_BOOK", ROOT / "_build" / "html"))
+CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
+TOC = yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))
+PAGES = [TOC["root"]] + [c["file"] for part in TOC["parts"] for c in part["chapters"]]
+NOTEBOOKS = [page for page in PAGES if page.startswith("notebooks/")]
+ENDINGS = ("svg", "pdf", "png", "csv", "json")
+MADE = re.compile(rf"figures/(\w+)\.({'|'.join(ENDINGS)})$")
+LOCAL = re.compile(
+    r"(?<![\w.:/])(?:/(?:home|root|tmp|work|mnt|Users)/|file://|[A-Z]:\\)"
+)
+
+
+def cells(page: str, kind: str = "") -> list:
+    """Cells of a notebook, or a page as one cell of Markdown."""
+    path = ROOT / f"{page}.ipynb"
+    if not path.exists():
+        text = (ROOT / f"{page}.md").read_text("utf-8")
+        return [nbformat.v4.new_markdown_cell(text)] if kind != "code" else []
+    found = nbformat.read(path, as_version=4).cells
+    return [cell for cell in found if kind in ("", cell.cell_type)]
+
+
+def prose(page: str) -> str:
+    return "\n\n".join(cell.source for cell in cells(page, "markdown"))
+
+
+def without_code(text: str) -> str:
+    return re.sub(r"^(`{3,})(?!\{).*?^\1", "", text, flags=re.DOTALL | re.MULTILINE)
+
+
+def code_blocks(page: str, language: str) -> list[str]:
+    pattern = rf"^```{language}\n(.*?)^```"
+    return re.findall(pattern, prose(page), re.DOTALL | re.MULTILINE)
+
+
+def builder():
+    """The module book/build.py, which only the book's extra can run."""
+    for name in ("papermill", "jupyter_book"):
+        pytest.importorskip(name)
+    spec = importlib.util.spec_from_file_location("build", ROOT / "book" / "build.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_config_has_only_keys_that_jupyter_book_knows():
+    config = pytest.importorskip("jupyter_book.config")
+    config.validate_yaml(CONFIG, raise_on_errors=True)
+    assert CONFIG["execute"]["execute_notebooks"] == "off"
+
+
+def test_extensions_of_the_book_are_installed_with_it():
+    for name in CONFIG["sphinx"]["config"]["extensions"]:
+        if name.startswith("sphinx-"):
+            pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
+            extra = pyproject["project"]["optional-dependencies"]["book"]
+            assert any(line.startswith(name) for line in extra), name
+
+
+def test_every_page_is_in_the_contents():
+    files = [*ROOT.glob("book/*.md"), *ROOT.glob("notebooks/*.ipynb")]
+    assert sorted(f"{p.parent.name}/{p.stem}" for p in files) == sorted(PAGES)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_page_starts_with_its_only_title_and_a_question_or_claim(page):
+    lines = without_code(prose(page)).splitlines()
+    assert lines[0].startswith("# ")
+    assert [line for line in lines if line.startswith("# ")] == lines[:1]
+    assert lines[1] == "" and lines[2][0].isalpha()
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if p != TOC["root"]])
+def test_page_says_which_question_it_answers(page):
+    assert "?" in without_code(prose(page)).split("\n##")[0]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_page_names_nothing_of_one_machine(page):
+    for cell in cells(page):
+        assert not LOCAL.search(cell.source)
+        assert not cell.get("outputs")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_to_files_or_to_figures_that_will_be_drawn(page):
+    text = without_code(prose(page))
+    links = re.findall(r"\]\(([^)\s]+)\)", text)
+    links += re.findall(r"\{download\}`[^`<]*<([^>]+)>`", text)
+    links += re.findall(r"^```\{(?:figure|include)\} (\S+)", text, re.MULTILINE)
+    folder = (ROOT / page).parent
+    for link in links:
+        target = urldefrag(link).url
+        if not target or urlsplit(link).scheme or target == "stored.md":
+            continue
+        if drawn := MADE.search(target):
+            assert drawn[1] in figures.FIGURES, link
+        else:
+            assert (folder / target).exists(), link
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_works_that_are_cited_are_in_the_bibliography(page):
+    entries = (ROOT / "book" / "references.bib").read_text("utf-8")
+    known = set(re.findall(r"^@\w+\{([^,]+),", entries, re.MULTILINE))
+    for keys in re.findall(r"\{cite(?::\w+)?\}`([^`]+)`", prose(page)):
+        assert set(keys.split(",")) <= known
+
+
+def test_every_work_in_the_bibliography_is_cited():
+    entries = (ROOT / "book" / "references.bib").read_text("utf-8")
+    text = "".join(map(prose, PAGES))
+    for key in re.findall(r"^@\w+\{([^,]+),", entries, re.MULTILINE):
+        assert key in text
+
+
+@pytest.mark.parametrize("page", NOTEBOOKS)
+def test_figures_have_name_caption_alt_text_and_links(page):
+    found = cells(page)
+    published = [i for i, cell in enumerate(found) if "publish(" in cell.source]
+    assert published
+    for place in published:
+        stem = re.search(r'publish\(\s*"(\w+)"', found[place].source)[1]
+        assert stem in figures.FIGURES
+        shown = found[place].metadata["mystnb"]
+        assert shown["figure"]["name"] and shown["figure"]["caption"]
+        assert len(shown["image"]["alt"]) > 40
+        below = found[place + 1].source
+        assert all(
+            f"(figures/{stem}.{e})" in below or f"<figures/{stem}.{e}>" in below
+            for e in ENDINGS
+        )
+        assert f"vsrnn.figures.{stem}" in below and "cite" in below
+
+
+@pytest.mark.parametrize("page", NOTEBOOKS)
+def test_notebook_has_one_cell_of_parameters_and_the_common_kernel(page):
+    notebook = nbformat.read(ROOT / f"{page}.ipynb", as_version=4)
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert notebook.metadata.kernelspec.language == "python"
+    tags = [tag for cell in notebook.cells for tag in cell.metadata.get("tags", [])]
+    assert tags.count("parameters") == 1
+
+
+def test_every_public_name_is_in_the_reference():
+    text = prose("book/api")
+    for name, value in vars(vsrnn).items():
+        if not name.startswith("_") and not inspect.ismodule(value):
+            assert re.search(rf"^\.\. auto\w+:: vsrnn\.{name}$", text, re.MULTILINE), (
+                name
+            )
+
+
+def test_commands_of_the_book_are_understood():
+    build, makefile = builder(), (ROOT / "Makefile").read_text()
+    lines = "".join(code_blocks("book/use", "bash")).splitlines()
+    assert any(line.startswith("make book") for line in lines)
+    for line in lines:
+        program, *arguments = shlex.split(line)
+        if program == "make":
+            assert re.search(rf"^{arguments[0]}:", makefile, re.MULTILINE)
+        elif program == "vsrnn":
+            cli._parser().parse_args(arguments)
+        elif arguments[:1] == ["book/build.py"]:
+            build.parse(arguments[1:])
+
+
+def test_code_of_the_book_is_python_with_names_that_exist():
+    for block in code_blocks("book/use", "python"):
+        if block.startswith("%"):
+            continue
+        compile(block, "use.md", "exec")
+        for owner, name in re.findall(r"\b(vsrnn|figures)\.(\w+)\(", block):
+            assert hasattr({"vsrnn": vsrnn, "figures": figures}[owner], name)
+
+
+def test_entry_for_citing_is_the_one_of_the_bibliography():
+    (entry,) = code_blocks("book/use", "bibtex")
+    known = " ".join((ROOT / "book" / "references.bib").read_text("utf-8").split())
+    for field in re.findall(r"= (\{.*?\}),\n", entry, re.DOTALL):
+        assert " ".join(field.split()) in known
+
+
+def notebook(path: Path, code: str) -> Path:
+    """Write a notebook with a cell of parameters and one of code."""
+    new = nbformat.v4.new_notebook()
+    new.cells = [nbformat.v4.new_code_cell('scale = "quick"\nstore = "runs"')]
+    new.cells[0].metadata["tags"] = ["parameters"]
+    new.cells.append(nbformat.v4.new_code_cell(code))
+    names = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    new.metadata["kernelspec"] = names
+    nbformat.write(new, path)
+    return path
+
+
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("works", [True, False])
+def test_build_runs_a_notebook_or_says_which_cell_failed(
+    works, tmp_path, monkeypatch, capsys
+):
+    build = builder()
+    monkeypatch.chdir(tmp_path)
+    source = tmp_path / "src"
+    (source / "notebooks").mkdir(parents=True)
+    (tmp_path / "notebooks").mkdir()
+    code = "print(scale, store)" if works else "raise ValueError('no such thing')"
+    notebook(tmp_path / "notebooks" / "one.ipynb", code)
+    options = build.parse(["--scale", "smoke", "--store", "kept"])
+    logs = Path("logs")
+    assert build.execute("notebooks/one", Path("src"), logs, options) is works
+    ran = nbformat.read(source / "notebooks" / "one.ipynb", as_version=4)
+    if works:
+        assert ran.cells[-1].outputs[0].text.split() == ["smoke", "../../kept"]
+        assert str(tmp_path) not in nbformat.writes(ran)
+    else:
+        said = capsys.readouterr().err
+        assert "notebooks/one.ipynb, cell 2 failed (ValueError: no such thing)" in said
+        assert "no such thing" in (logs / "one.log").read_text()
+
+
+def test_stored_tables_are_counted(tmp_path):
+    build = builder()
+    assert "No table" in build.stored(tmp_path)
+    (tmp_path / "a.csv").write_text("design,seed,scale\nx,0,paper\nx,1,paper\n")
+    assert "| paper | 1 | 2 | 2 |" in build.stored(tmp_path)
+
+
+class Links(HTMLParser):
+    """Collects what a page points to and the places it has."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.targets: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list) -> None:
+        given = dict(attrs)
+        wanted = "href" if tag in ("a", "link") else "src"
+        if given.get(wanted) and given.get("rel") != "canonical":
+            self.targets.append(given[wanted])
+
+
+@pytest.fixture(scope="module")
+def built() -> list[Path]:
+    if not (HTML / "index.html").exists():
+        pytest.skip("there is no built book: run `make book` first")
+    return sorted(p for p in HTML.rglob("*.html") if "_static" not in p.parts)
+
+
+def test_built_pages_point_to_files_that_exist(built):
+    missing = set()
+    for page in built:
+        for target in Links(page.read_text("utf-8")).targets:
+            parts = urlsplit(target)
+            if not parts.scheme and parts.path:
+                path = page.parent / unquote(parts.path)
+                if not path.exists():
+                    missing.add((page.name, target))
+    assert not missing
+
+
+def test_built_pages_load_nothing_from_outside(built):
+    pattern = re.compile(
+        r"<(?:script|img|iframe|link)\b[^>]*?(?:src|href)=\"(https?:)?//"
+    )
+    for page in built:
+        assert not pattern.search(page.read_text("utf-8")), page
+
+
+def test_built_pages_name_nothing_of_one_machine(built):
+    folders = {str(ROOT), str(Path.home())} - {"/"}
+    local = re.compile(rf"(?<![\w.])(?:{'|'.join(map(re.escape, folders))})[/\\]")
+    for page in built:
+        assert not local.search(page.read_text("utf-8")), page

@@ -1,0 +1,163 @@
+"""Figures: each draws from a small table, is labeled, and is saved the same twice."""
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+import vsrnn
+from vsrnn import analysis, figures
+
+RUNS = pd.DataFrame(
+    [
+        {"id": f"{design}{split}{seed}", "scale": "quick", "design": design}
+        | {"seed": seed, "split": split, "score": 0.3 + 0.1 * place + 0.02 * seed}
+        for place, design in enumerate(("111111_", "balanced_0", "010000_", "lstm_"))
+        for split in ("pooled", "separate")
+        for seed in range(3)
+    ]
+)
+POOLED = analysis.together(
+    RUNS[RUNS["split"] == "pooled"],
+    RUNS[RUNS["split"] == "pooled"].assign(scale="paper"),
+)
+CURVES = pd.concat(
+    [POOLED.assign(epoch=epoch, val_accuracy=POOLED["score"]) for epoch in (1, 2)]
+)
+DESIGNS = list(RUNS["design"].unique())
+
+
+def _final():
+    return analysis.final_accuracy(POOLED, DESIGNS)
+
+
+def _learning():
+    return analysis.learning_curve(POOLED, CURVES, DESIGNS)
+
+
+def _ranking():
+    return analysis.design_ranking(POOLED[POOLED["scale"] == "paper"])
+
+
+def _pairs():
+    names = vsrnn.tasks.rad.TRANSFORMS
+    pairs = [(base, other) for base in names for other in names]
+    table = pd.DataFrame(pairs, columns=["base", "alternative"])
+    same = table["base"] == table["alternative"]
+    return table.assign(
+        **{
+            "sequences": (~same).astype(int) * 7,
+            "accuracy [%]": pd.Series(range(64), dtype=float).where(~same),
+            "difference [gray levels]": range(64),
+        }
+    )
+
+
+TABLES = {
+    "weight_share": lambda: analysis.weight_share([10, 100, 1000]),
+    "dense_layout": lambda: analysis.dense_layout([30, 300]),
+    "design_layout": analysis.design_layout,
+    "proportion_surface": lambda: analysis.proportion_surface(steps=7),
+    "sequences": lambda: analysis.sequences(vsrnn.get_task("rad", "smoke")),
+    "transforms": lambda: analysis.transforms(draws=2),
+    "transform_pairs": _pairs,
+    "shared_images": lambda: analysis.shared_images(RUNS, ["balanced_0"]),
+    "learning_curve": _learning,
+    "final_accuracy": _final,
+    "design_ranking": _ranking,
+    "proportion_score": lambda: analysis.proportion_score(_ranking()),
+}
+PICTURES = ("dense_layout", "design_layout", "sequences", "transforms")
+
+
+def test_every_figure_is_tested():
+    assert set(TABLES) == set(figures.FIGURES)
+    assert all(getattr(figures, name) is draw for name, draw in figures.FIGURES.items())
+    assert all(hasattr(analysis, name) for name in figures.FIGURES)
+
+
+@pytest.mark.parametrize("style", ["web", "manuscript"])
+@pytest.mark.parametrize("name", TABLES)
+def test_figure_is_labeled_and_nothing_is_cut_off(name, style):
+    figure = figures.FIGURES[name](TABLES[name](), style=style)
+    assert isinstance(figure, Figure)
+    if name not in PICTURES:
+        axes = figure.axes
+        assert any(ax.get_xlabel() for ax in axes)
+        assert any(ax.get_ylabel() or len(ax.get_yticklabels()) for ax in axes)
+    used, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
+    assert used.x0 >= -0.01 and used.x1 <= width + 0.01
+    assert used.y0 >= -0.01 and used.y1 <= height + 0.01
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_saved_files_are_complete_and_the_same_twice(name, tmp_path):
+    table = TABLES[name]()
+    made = {"runs": ["a"]}
+    first = figures.publish(name, table, tmp_path / "one", made)
+    again = figures.publish(name, table, tmp_path / "two", made)
+    assert list(first.paths) == ["svg", "pdf", "png", "csv", "json"]
+    for kind, path in first.paths.items():
+        assert path.name == f"{name}.{kind}"
+        assert path.read_bytes() == again.paths[kind].read_bytes(), kind
+    read = pd.read_csv(
+        first.paths["csv"], dtype={"design": str}, keep_default_na=False, na_values=[""]
+    )
+    if "design" in read:
+        read["design"] = read["design"].fillna("")
+    pd.testing.assert_frame_equal(read, table, check_dtype=False)
+    assert json.loads(first.paths["json"].read_text())["provenance"] == made
+    assert not [
+        path for path in Path(tmp_path / "one").iterdir() if path.name[0] == "."
+    ]
+
+
+def test_published_figure_shows_its_svg(tmp_path):
+    shown = figures.publish("design_layout", analysis.design_layout(), tmp_path)
+    text = shown._repr_svg_()
+    assert ElementTree.fromstring(text).tag.endswith("svg")
+    assert text == shown.paths["svg"].read_text()
+    assert "<text" not in text  # fonts are paths, so every reader sees the same
+
+
+def test_png_is_fit_for_print(tmp_path):
+    figure = figures.design_layout(analysis.design_layout())
+    paths = figures.save(figure, "design_layout", analysis.design_layout(), tmp_path)
+    width = int.from_bytes(paths["png"].read_bytes()[16:20])
+    assert width == round(300 * figure.get_figwidth())
+
+
+@pytest.mark.parametrize("name", ["design_ranking", "proportion_score"])
+def test_figures_of_stored_runs_can_be_drawn_without_any(name):
+    ranking = analysis.design_ranking(analysis.stored("nothing"))
+    table = ranking if name == "design_ranking" else analysis.proportion_score(ranking)
+    figure = figures.FIGURES[name](table)
+    words = [text.get_text() for text in figure.axes[0].texts]
+    assert any("no run" in word for word in words)
+
+
+def test_drawing_leaves_the_style_of_others_alone():
+    import matplotlib
+
+    before = dict(matplotlib.rcParams)
+    figures.design_layout(analysis.design_layout())
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_unknown_figure_and_style_say_what_there_is(tmp_path):
+    table = analysis.design_layout()
+    with pytest.raises(vsrnn.VsrnnError, match="choose one of"):
+        figures.publish("nothing", table, tmp_path)
+    with pytest.raises(vsrnn.VsrnnError, match="manuscript"):
+        figures.design_layout(table, style="poster")
+
+
+def test_unwritable_folder_is_one_sentence(tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    table = analysis.design_layout()
+    with pytest.raises(vsrnn.VsrnnError, match="give a folder that can be written"):
+        figures.save(figures.design_layout(table), "design_layout", table, blocked)

@@ -1,0 +1,125 @@
+"""Notebooks: parameters first, no logic, every figure captioned, and they run."""
+
+import ast
+import re
+import shutil
+from pathlib import Path
+
+import nbformat
+import papermill
+import pytest
+
+from vsrnn import figures
+
+FOLDER = Path(__file__).parent.parent / "notebooks"
+PATHS = sorted(FOLDER.glob("*.ipynb"))
+LOGIC = (
+    *(ast.FunctionDef, ast.ClassDef, ast.Lambda, ast.For, ast.While, ast.If),
+    *(ast.IfExp, ast.With, ast.Try, ast.ListComp, ast.DictComp, ast.GeneratorExp),
+)
+
+
+@pytest.fixture(params=PATHS, ids=lambda path: path.stem)
+def notebook(request):
+    return nbformat.read(request.param, as_version=4)
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def drawn(cell):
+    """The figure that a cell publishes, or None."""
+    found = re.search(r'figures\.publish\("(\w+)"', cell.source)
+    return found and found[1]
+
+
+def test_all_notebooks_are_there():
+    assert [path.stem for path in PATHS] == ["equal_weights", "geometry", "task"]
+
+
+def test_notebook_is_committed_bare(notebook):
+    nbformat.validate(notebook)
+    kernel = notebook.metadata.kernelspec
+    assert (kernel.name, kernel.language) == ("python3", "python")
+    assert "papermill" not in notebook.metadata
+    for cell in code_cells(notebook):
+        assert not cell.outputs and cell.execution_count is None
+
+
+def test_notebook_starts_with_a_question_and_ends_with_what_was_found(notebook):
+    first, *_, heading, last = notebook.cells
+    assert first.source.startswith("# ") and "?" in first.source.split("\n\n")[1]
+    assert heading.source == "## What was found"
+    assert re.fullmatch(r"Markdown\(analysis\.found_\w+\(.*\)\)", last.source)
+
+
+def test_first_code_cell_holds_the_parameters(notebook):
+    first, *rest = code_cells(notebook)
+    assert first.metadata.tags == ["parameters"]
+    assert not any("parameters" in cell.metadata.get("tags", []) for cell in rest)
+    assert all(isinstance(node, ast.Assign) for node in ast.parse(first.source).body)
+
+
+def test_cells_hold_calls_and_no_logic(notebook):
+    for cell in code_cells(notebook):
+        assert len(cell.source.splitlines()) <= 8
+        assert not any(
+            isinstance(node, LOGIC) for node in ast.walk(ast.parse(cell.source))
+        )
+
+
+def test_prose_holds_no_results(notebook):
+    """Numbers that a run gives come from the last cell, not from the prose."""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            prose = cell.source.replace("CC BY 4.0", "")
+            assert not re.search(r"\d\s?%|\d\.\d", prose), prose
+
+
+def test_every_figure_has_name_caption_alt_and_links(notebook):
+    for cell, after in zip(notebook.cells, [*notebook.cells[1:], None], strict=True):
+        stem = drawn(cell) if cell.cell_type == "code" else None
+        if stem is None:
+            continue
+        figure = cell.metadata.mystnb.figure
+        assert figure.name == f"fig-{stem.replace('_', '-')}"
+        assert len(figure.caption) > 40 and len(cell.metadata.mystnb.image.alt) > 40
+        for kind in ("svg", "pdf", "png", "csv", "json"):
+            assert f"<figures/{stem}.{kind}>`" in after.source
+        assert f"{{py:func}}`vsrnn.figures.{stem}`" in after.source
+        assert "CC BY 4.0" in after.source and "<how-to-cite>" in after.source
+
+
+def test_each_figure_is_drawn_on_one_page():
+    stems = [
+        drawn(cell)
+        for path in PATHS
+        for cell in code_cells(nbformat.read(path, as_version=4))
+        if drawn(cell)
+    ]
+    assert sorted(stems) == sorted(figures.FIGURES)
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_notebook_runs(path, tmp_path):
+    """A run by papermill ends, shows its figures and what was found."""
+    copy = tmp_path / path.name
+    shutil.copy(path, copy)
+    wanted = {"scale": "smoke", "seeds": [0, 1], "store": "runs", "jobs": 2}
+    known = papermill.inspect_notebook(copy)
+    done = papermill.execute_notebook(
+        copy,
+        copy,
+        {name: value for name, value in wanted.items() if name in known},
+        kernel_name="python3",
+        cwd=tmp_path,
+        progress_bar=False,
+    )
+    for cell in code_cells(done):
+        stem = drawn(cell)
+        shown = [output for output in cell.outputs if "data" in output]
+        if stem:
+            assert "image/svg+xml" in shown[0].data
+            assert (tmp_path / "figures" / f"{stem}.csv").exists()
+    assert "- " in shown[0].data["text/markdown"]
