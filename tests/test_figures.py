@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
@@ -137,6 +138,18 @@ def test_figures_of_stored_runs_can_be_drawn_without_any(name):
     figure = figures.FIGURES[name](table)
     words = [text.get_text() for text in figure.axes[0].texts]
     assert any("no run" in word for word in words)
+
+
+def test_one_run_alone_has_no_interval():
+    runs = POOLED[POOLED["seed"] == 0]
+    tables = {
+        "final_accuracy": analysis.final_accuracy(runs, DESIGNS),
+        "design_ranking": analysis.design_ranking(runs[runs["scale"] == "paper"]),
+    }
+    for name, table in tables.items():
+        ax = figures.FIGURES[name](table).axes[0]
+        places = [np.ptp(line.get_xdata()) for line in ax.lines]
+        assert not any(place > 0 for place in places)
 
 
 def test_drawing_leaves_the_style_of_others_alone():

@@ -11,6 +11,8 @@ from typing import Any
 
 from vsrnn.errors import VsrnnError
 
+DIGITS = "%.7g"  # of the numbers in tables: as many as single precision holds
+
 EXAMPLES = """\
 examples:
   vsrnn designs --task rad
@@ -229,12 +231,12 @@ def _table(arguments: argparse.Namespace) -> None:
     if arguments.out:
         _write(table, arguments.out)
     elif not arguments.curves:
-        print(table.to_csv(index=False), end="")
+        print(table.to_csv(index=False, float_format=DIGITS), end="")
 
 
 def _write(table: Any, path: str) -> None:
     try:
-        table.to_csv(path, index=False, lineterminator="\n")
+        table.to_csv(path, index=False, float_format=DIGITS, lineterminator="\n")
     except OSError as problem:
         raise VsrnnError(
             f"cannot write {path} ({problem.strerror}); name another file"

@@ -222,10 +222,10 @@ def _train_epoch(
         accuracies.append(task.accuracy(output.detach(), y))
         sizes.append(len(x))
         bar.update()
-    share = torch.tensor(sizes) / sum(sizes)
+    share = torch.tensor(sizes, dtype=torch.float64) / sum(sizes)
     return {
-        "loss": float(torch.stack(losses) @ share),
-        "accuracy": float(torch.stack(accuracies) @ share),
+        "loss": float(torch.stack(losses).double() @ share),
+        "accuracy": float(torch.stack(accuracies).double() @ share),
     }
 
 

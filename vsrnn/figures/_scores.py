@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -37,7 +37,7 @@ def learning_curve(table: DataFrame, style: str = "web") -> Figure:
     with drawing(style, 0.5) as figure:
         panels = figure.subplots(1, len(groups), sharey=True, squeeze=False)[0]
         for ax, (title, rows) in zip(panels, groups, strict=True):
-            ax.set(xlabel="epoch", title=title, ylim=(0, 100))
+            ax.set(xlabel="epoch", title=title, ylim=(0, _top(table)))
             _curves(ax, rows)
             ax.xaxis.get_major_locator().set_params(integer=True)
         panels[0].set_ylabel("validation accuracy [%]")
@@ -58,7 +58,7 @@ def final_accuracy(table: DataFrame, style: str = "web") -> Figure:
         for ax, (title, rows) in zip(panels, groups, strict=True):
             for place, name in enumerate(designs):
                 _interval(ax, rows[rows["design"] == name], place, **look(name, place))
-            ax.set(xlabel=ACCURACY, title=title, xlim=(0, 100))
+            ax.set(xlabel=ACCURACY, title=title, xlim=(0, _top(table)))
             _name_chance(ax, len(designs))
         panels[0].set_yticks(range(len(designs)), [design_label(d) for d in designs])
     return figure
@@ -80,7 +80,7 @@ def shared_images(table: DataFrame, style: str = "web") -> Figure:
             shape["fill"] = split == "pooled"
             _interval(ax, runs, place, **shape)
             names.append(f"{DESIGN_LABELS.get(str(design), design)}, {split}")
-        ax.set(xlabel=ACCURACY, xlim=(0, 100))
+        ax.set(xlabel=ACCURACY, xlim=(0, _top(table)))
         ax.set_yticks(range(len(names)), names)
         ax.set_title(" and ".join(title for title, _ in _groups(table)))
         _name_chance(ax, len(names))
@@ -105,7 +105,7 @@ def design_ranking(table: DataFrame, style: str = "web") -> Figure:
             text = f"{share:.3f}" if known else "none"
             side.barh(place, share / most if known else 0, color=color, height=0.7)
             side.text(1.75, place, text, ha="right", va="center", fontsize="small")
-        ax.set(xlabel=ACCURACY, xlim=(0, 100))
+        ax.set(xlabel=ACCURACY, xlim=(0, _top(table)))
         ax.set_yticks(range(len(table)), [design_label(d) for d in table["design"]])
         ax.grid(axis="y", color="0.92", linewidth=0.8)
         _name_chance(ax, len(table))
@@ -126,7 +126,7 @@ def proportion_score(table: DataFrame, style: str = "web") -> Figure:
     with drawing(style, 0.55) as figure:
         ax = figure.subplots()
         ax.set(xlabel="hidden proportion", ylabel=f"mean {ACCURACY}")
-        ax.set(xlim=(-0.02, 0.6), ylim=(0, 100))
+        ax.set(xlim=(-0.02, 0.6), ylim=(0, _top(table)))
         chance_line(ax)
         for place, row in enumerate(
             table.sort_values("design", key=_named).to_dict("records")
@@ -134,9 +134,7 @@ def proportion_score(table: DataFrame, style: str = "web") -> Figure:
             name = row["design"]
             shape = look(name, place) if name in DESIGN_LABELS else _PLAIN
             x, y = row[PROPORTION], row["mean [%]"]
-            if np.isfinite(row["low [%]"]):
-                ends = [row["low [%]"], row["high [%]"]]
-                ax.plot([x, x], ends, color=shape["color"], linewidth=0.8)
+            ax.plot([x, x], _ends(row), color=shape["color"], linewidth=0.8)
             ax.plot(x, y, shape["marker"], color=shape["color"], clip_on=False)
             if name in DESIGN_LABELS:
                 ax.annotate(
@@ -149,7 +147,7 @@ def proportion_score(table: DataFrame, style: str = "web") -> Figure:
                     path_effects=[withStroke(linewidth=3, foreground="white")],
                 )
         if table.empty:
-            ax.text(0.3, 50, "no runs yet", ha="center", color=GRAY)
+            ax.text(0.3, 15, "no runs yet", ha="center", color=GRAY)
         ax.text(0.6, CHANCE + 1, "chance", ha="right", color=GRAY, fontsize="small")
         ax.set_title(f"{len(table)} designs, {_one_scale(table)}")
     return figure
@@ -172,6 +170,13 @@ def _groups(table: DataFrame) -> Iterator[tuple[str, DataFrame]]:
 def _one_scale(table: DataFrame) -> str:
     scale = table["scale"].iloc[0] if len(table) else "paper"
     return f"{scale} scale: {seeds_label(table)}"
+
+
+def _top(table: DataFrame) -> float:
+    """Upper end of an accuracy axis [%]: the next ten above all there is to show."""
+    shown = [name for name in ("mean [%]", "high [%]", ACCURACY) if name in table]
+    most = np.nanmax([2 * CHANCE, *table[shown].to_numpy(float).ravel()])
+    return float(min(100, 10 * np.ceil((most + 4) / 10)))
 
 
 def _curves(ax: Axes, rows: DataFrame) -> None:
@@ -203,7 +208,7 @@ def _interval(
         return
     color = str(shape["color"])
     first = runs.iloc[0]
-    ends = [max(0, first["low [%]"]), min(100, first["high [%]"])]
+    ends = _ends(first)
     ax.plot(ends, [place, place], color=color, linewidth=2.5, alpha=0.45)
     dots = runs[ACCURACY].to_numpy(float)
     ax.plot(dots, np.full(len(dots), place - 0.25), ".", color=color, markersize=4)
@@ -229,15 +234,27 @@ def _no_run(ax: Axes, place: float) -> None:
     )
 
 
+def _ends(row: Mapping[str, Any]) -> np.ndarray:
+    """The interval within 0..100 %; one run alone has none, and nan draws none."""
+    return np.clip([row["low [%]"], row["high [%]"]], 0, 100)
+
+
 def _ranked(ax: Axes, row: dict, place: int, color: Any) -> None:
     mean = row["mean [%]"]
     if not np.isfinite(mean):
         _no_run(ax, place)
         return
-    if np.isfinite(row["low [%]"]):
-        ends = [max(0, row["low [%]"]), min(100, row["high [%]"])]
-        ax.plot(ends, [place, place], color="black", linewidth=0.8)
+    ends = _ends(row)
+    ax.plot(ends, [place, place], color="black", linewidth=0.8)
     ax.plot(mean, place, "o", color=color, markeredgecolor="black", markersize=6)
+    right = np.nanmax([mean, *ends])
+    ax.annotate(
+        *(f"{mean:.1f}", (right, place)),
+        xytext=(6, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize="small",
+    )
 
 
 def _name_chance(ax: Axes, places: int) -> None:

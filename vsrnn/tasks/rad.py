@@ -162,7 +162,7 @@ class RandomAnomaly:
             output: (batch, time, 10) scores.
             targets: (batch,) places of the anomalies, 0..9.
         """
-        return (output[:, -1].argmax(-1) == targets).float().mean()
+        return (output[:, -1].argmax(-1) == targets).double().mean()
 
     def info(self, split: str) -> dict[str, np.ndarray]:
         """Return what made each sequence of a split, as columns of a table.
