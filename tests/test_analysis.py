@@ -184,14 +184,34 @@ def test_one_seed_says_that_more_are_needed():
 
 def test_sentences_quote_the_tables():
     runs = runs_of(vsrnn.RAD_100K, "paper", 3)
-    final = analysis.final_accuracy(runs.assign(source="stored"))
+    runs["source"] = "stored"
+    final = analysis.final_accuracy(runs)
+    learning = analysis.learning_curve(runs, curves_of(runs, 4))
     ranking = analysis.design_ranking(runs)
-    text = analysis.found_equal_weights(final, ranking, analysis.completeness(runs))
+    complete = analysis.completeness(runs)
+    text = analysis.found_equal_weights(final, learning, ranking, complete)
     best = ranking.iloc[0]
     assert f"is {best['design']} with {best['mean [%]']:.1f} %" in text
     assert "75 of 75 runs" in text
     nothing = analysis.design_ranking(analysis.stored("nothing"))
-    assert "best" not in analysis.found_equal_weights(final, nothing, "none")
+    text = analysis.found_equal_weights(final, learning, nothing, "none")
+    assert "The best of" not in text
+
+
+def test_speed_and_loss_are_read_off_the_mean_curves():
+    curve = {"lstm_": [0.1, 0.3, 0.5, 0.45], "rnn_": [0.1, 0.2, 0.2, 0.3]}
+    runs = runs_of(list(curve), "paper", 1).assign(source="stored")
+    points = [
+        {"id": f"{name}-paper-0", "scale": "paper", "design": name, "seed": 0}
+        | {"epoch": epoch, "val_accuracy": value}
+        for name, values in curve.items()
+        for epoch, value in enumerate(values, 1)
+    ]
+    learning = analysis.learning_curve(runs, pd.DataFrame(points))
+    final, ranking = analysis.final_accuracy(runs), analysis.design_ranking(runs)
+    text = analysis.found_equal_weights(final, learning, ranking, "")
+    assert "passes 40 %: LSTM 3, plain RNN never" in text
+    assert "for those that pass: LSTM 5.0 points." in text
 
 
 def test_geometry_sentences_name_the_designs():

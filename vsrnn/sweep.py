@@ -60,7 +60,7 @@ def _results(
     configs: list[Config], jobs: int | None, progress: bool
 ) -> Iterable[Result]:
     from joblib import Parallel, cpu_count, delayed
-    from tqdm.auto import tqdm
+    from tqdm import tqdm
 
     workers = Parallel(
         n_jobs=min(jobs or cpu_count(), max(1, len(configs))),

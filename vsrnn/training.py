@@ -181,7 +181,7 @@ def evaluate(model: nn.Module, task: Any, split: str) -> dict[str, float]:
 def _train(
     model: nn.Module, task: Any, config: Config, progress: bool
 ) -> tuple[list[dict[str, float]], str | None]:
-    from tqdm.auto import tqdm
+    from tqdm import tqdm
 
     optimizer = torch.optim.Adam(
         model.parameters(), lr=config.design.learning_rate, fused=True

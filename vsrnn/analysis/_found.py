@@ -24,16 +24,22 @@ def found_task(pairs: DataFrame, shared: DataFrame) -> str:
     return _bullets(_hard(pairs), _agreement(pairs), *_sharing(shared))
 
 
-def found_equal_weights(final: DataFrame, ranking: DataFrame, complete: str) -> str:
+def found_equal_weights(
+    final: DataFrame, learning: DataFrame, ranking: DataFrame, complete: str
+) -> str:
     """Sentences on the scores at equal weights, live and stored.
 
     Arguments:
         final: as `final_accuracy` gives it.
+        learning: as `learning_curve` gives it.
         ranking: as `design_ranking` gives it.
         complete: how many of the stored runs there are, from `completeness`.
     """
     return _bullets(
-        *_scores(final), *_ranks(ranking), f"Stored at paper scale: {complete}"
+        *_scores(final),
+        *_speed(learning),
+        *_ranks(ranking),
+        f"Stored at paper scale: {complete}",
     )
 
 
@@ -153,6 +159,25 @@ def _scores(final: DataFrame) -> Iterator[str]:
         parts = [_score(row) for row in each.to_dict("records")]
         head = f"{str(scale).capitalize()} scale, {source}, {seeds_label(rows)}"
         yield f"{head}: {', '.join(parts)}."
+
+
+def _speed(learning: DataFrame, passed: float = 40.0) -> Iterator[str]:
+    """How soon the mean curves pass an accuracy [%], and what they lose at the end."""
+    for (source, scale), rows in learning.groupby(["source", "scale"], sort=False):
+        soon, lost = [], []
+        for name, curve in rows.groupby("design", sort=False):
+            label = DESIGN_LABELS.get(str(name), name)
+            mean = curve.set_index("epoch")["mean [%]"]
+            over = mean.index[mean > passed]
+            soon.append(f"{label} {over.min()}" if len(over) else f"{label} never")
+            if mean.max() > passed:
+                lost.append(f"{label} {mean.max() - mean.iloc[-1]:.1f} points")
+        yield (
+            f"{str(scale).capitalize()} scale, {source}: epochs until the mean "
+            f"validation accuracy passes {passed:.0f} %: {', '.join(soon)}; lost from "
+            f"the best epoch to the last, for those that pass: "
+            f"{', '.join(lost) or 'none passes'}."
+        )
 
 
 def _score(row: dict) -> str:
