@@ -69,6 +69,7 @@ def test_designs_are_listed(capsys):
         ([*RUN, "--store", "file/runs"], "--store"),
         (["designs", "--task", "chess"], "chess"),
         (["table", "--store", "nowhere"], "no store"),
+        (["table", "--store", "."], "holds no results"),
     ],
 )
 def test_bad_input_gets_one_sentence_and_status_2(folder, capsys, arguments, words):

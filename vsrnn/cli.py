@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import sys
 from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 from vsrnn.errors import VsrnnError
@@ -52,6 +55,8 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    version = f"vsrnn {metadata.version('vsrnn')}"
+    parser.add_argument("--version", action="version", version=version)
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--debug", action="store_true", help="show tracebacks")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -153,8 +158,8 @@ def _run(arguments: argparse.Namespace) -> None:
         print(json.dumps(results, indent=1))
     else:
         print(_human(results, stored))
-        print(f"\n{len(stored)} of {len({c.id for c in configs})} runs were already")
-        print(f"in the store {store.folder}; each is one JSON file there.")
+        new = len({c.id for c in configs} - stored)
+        print(f"\n{new} trained now, {len(stored)} found in the store {store.folder}")
 
 
 def _options(pairs: Sequence[str]) -> dict[str, Any]:
@@ -181,18 +186,14 @@ def _human(results: Sequence[dict[str, Any]], stored: set[str]) -> str:
             "seed": r["config"]["seed"],
             "hidden": r["config"]["design"]["hidden"],
             "weights": r["total_weights"],
-            "hidden prop.": _three(r["hidden_proportion"]),
-            "test accuracy": r["error"] or _three(r["score"]),
+            "hidden prop.": _number(r["hidden_proportion"], ".3f"),
+            "test accuracy": r["error"] or _number(r["score"], ".3f"),
             "seconds": round(r["seconds"]["train"]),
             "": "from store" if r["id"] in stored else "new",
         }
         for r in results
     ]
     return pd.DataFrame(rows).to_string(index=False)
-
-
-def _three(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
 
 
 def _designs(arguments: argparse.Namespace) -> None:
@@ -202,32 +203,32 @@ def _designs(arguments: argparse.Namespace) -> None:
     if arguments.csv:
         print(designs.to_csv(index=False), end="")
         return
-    blocks = [c for c in designs if c.startswith("density_")]
-    density = designs[blocks].map(lambda d: "" if d != d else f"{d:g}")
-    designs["densities hx hh hy / yx yh yy"] = density.agg(" ".join, axis=1)
+    density = designs.filter(like="density_").map(lambda d: _number(d, "g"))
     columns = {
-        "task": designs["task"],
-        "design": designs["name"],
-        "model": designs["model"],
-        "hidden": designs["hidden"],
         "densities hx hh hy yx yh yy": density.agg(" ".join, axis=1).str.strip(),
-        "weights": designs["weights"].map(lambda w: "" if w != w else f"{w:,.0f}"),
-        "hidden prop.": designs["hidden_proportion"].map(
-            lambda p: "" if p != p else f"{p:.3f}"
-        ),
+        "weights": designs["weights"].map(lambda w: _number(w, ",.0f")),
+        "hidden prop.": designs["hidden_proportion"].map(lambda p: _number(p, ".3f")),
     }
-    import pandas as pd
+    sizes = designs[["task", "name", "model", "hidden"]]
+    print(sizes.assign(**columns).to_string(index=False))
 
-    print(pd.DataFrame(columns).to_string(index=False))
+
+def _number(value: float | None, how: str) -> str:
+    """A number as text, nothing where there is none."""
+    return "" if value is None or math.isnan(value) else format(value, how)
 
 
 def _table(arguments: argparse.Namespace) -> None:
     from vsrnn.store import Store
 
     store = Store(arguments.store)
+    table = store.collect()
+    if table.empty:
+        raise VsrnnError(
+            f"the store {store.folder} holds no results; fill it with `vsrnn run`"
+        )
     if arguments.curves:
         _write(store.curves(), arguments.curves)
-    table = store.collect()
     if arguments.out:
         _write(table, arguments.out)
     elif not arguments.curves:
@@ -235,8 +236,11 @@ def _table(arguments: argparse.Namespace) -> None:
 
 
 def _write(table: Any, path: str) -> None:
+    from vsrnn.store import replace_text
+
+    text = table.to_csv(index=False, float_format=DIGITS, lineterminator="\n")
     try:
-        table.to_csv(path, index=False, float_format=DIGITS, lineterminator="\n")
+        replace_text(Path(path), text)
     except OSError as problem:
         raise VsrnnError(
             f"cannot write {path} ({problem.strerror}); name another file"

@@ -58,7 +58,7 @@ class Store:
         """
         path = self.folder / f"{result['id']}.json"
         with self._writing():
-            _write(path, json.dumps(result, indent=1))
+            replace_text(path, json.dumps(result, indent=1))
         return path
 
     def check(self) -> None:
@@ -179,7 +179,7 @@ def _read(path: Path) -> Result:
     return result
 
 
-def _write(path: Path, text: str) -> None:
+def replace_text(path: Path, text: str) -> None:
     """Write beside the target, then move: readers see the old file or the new one."""
     temporary = path.with_suffix(f".{os.getpid()}.part")
     try:
