@@ -198,6 +198,25 @@ def test_sentences_quote_the_tables():
     assert "The best of" not in text
 
 
+@pytest.mark.parametrize(
+    ("scores", "said"),
+    [
+        ({"balanced_0": 0.6, "000000_": 0.4}, "holds"),
+        ({"balanced_0": 0.4, "000000_": 0.6}, "is reversed"),
+        ({"balanced_0": 0.5, "000000_": 0.5}, "is not decided"),
+    ],
+)
+def test_the_papers_order_is_judged_by_the_interval(scores, said):
+    runs = runs_of(list(scores), "paper", 3).assign(source="stored")
+    runs["score"] = runs["design"].map(scores) + 0.01 * runs["seed"]
+    final = analysis.final_accuracy(runs)
+    learning = analysis.learning_curve(runs, curves_of(runs, 4))
+    ranking = analysis.design_ranking(runs)
+    text = analysis.found_equal_weights(final, learning, ranking, "")
+    (line,) = [line for line in text.splitlines() if "the paper's order" in line]
+    assert line.endswith(f"{said}.") and "varied above uniform .2" in line
+
+
 def test_speed_and_loss_are_read_off_the_mean_curves():
     curve = {"lstm_": [0.1, 0.3, 0.5, 0.45], "rnn_": [0.1, 0.2, 0.2, 0.3]}
     runs = runs_of(list(curve), "paper", 1).assign(source="stored")

@@ -13,6 +13,12 @@ from vsrnn.analysis._labels import CHANCE, DESIGN_LABELS, TASK_LABELS, seeds_lab
 
 PROPORTION = "hidden proportion [fraction]"
 
+PUBLISHED_ORDER = (
+    *(("balanced_0", "000000_"), ("000000_", "111111_")),
+    *(("balanced_0", "lstm_"), ("000000_", "lstm_")),
+)
+"""Which design the paper says is above which at equal weights: claim by claim."""
+
 
 def found_geometry(shares: DataFrame, layout: DataFrame, surface: DataFrame) -> str:
     """Sentences on the geometry, from the three tables of that notebook."""
@@ -29,7 +35,7 @@ def found_equal_weights(
 ) -> str:
     """Sentences on the scores at equal weights, live and stored.
 
-    Arguments:
+    Args:
         final: as `final_accuracy` gives it.
         learning: as `learning_curve` gives it.
         ranking: as `design_ranking` gives it.
@@ -37,6 +43,7 @@ def found_equal_weights(
     """
     return _bullets(
         *_scores(final),
+        *_order(final),
         *_speed(learning),
         *_ranks(ranking),
         f"Stored at paper scale: {complete}",
@@ -144,13 +151,40 @@ def _difference(pooled: list[float], separate: list[float]) -> str:
     )
     if min(len(pooled), len(separate)) < 2 or not (np.ptp(pooled) or np.ptp(separate)):
         return f"{text}; more seeds are needed to say whether that matters."
-    test = stats.ttest_ind(pooled, separate, equal_var=False)
-    low, high = test.confidence_interval()
+    low, high = _welch(pooled, separate)
     shown = "a" if low > 0 or high < 0 else "no"
     return (
         f"{text} (95 % interval of the difference {low:+.1f} to {high:+.1f}, "
         f"{len(pooled)} and {len(separate)} seeds): {shown} difference is shown."
     )
+
+
+def _welch(first: list[float], second: list[float]) -> tuple[float, float]:
+    """95 % interval of the difference of two means, variances not assumed equal."""
+    low, high = stats.ttest_ind(first, second, equal_var=False).confidence_interval()
+    return float(low), float(high)
+
+
+def _order(final: DataFrame) -> Iterator[str]:
+    """Whether the paper's order of arrangements at equal weights is seen."""
+    for (source, scale), rows in final.groupby(["source", "scale"], sort=False):
+        scores = rows.groupby("design")["test accuracy [%]"].apply(list)
+        pairs = [pair for pair in PUBLISHED_ORDER if set(pair) <= set(scores.index)]
+        parts = [_above(*pair, scores[pair[0]], scores[pair[1]]) for pair in pairs]
+        if parts:
+            head = f"{str(scale).capitalize()} scale, {source}, the paper's order"
+            yield f"{head}: {'; '.join(parts)}."
+
+
+def _above(high: str, low: str, first: list[float], second: list[float]) -> str:
+    """Whether one design scores above another, as published."""
+    points = np.mean(first) - np.mean(second)
+    text = f"{DESIGN_LABELS[high]} above {DESIGN_LABELS[low]} by {points:+.1f} points"
+    if min(len(first), len(second)) < 2 or not (np.ptp(first) or np.ptp(second)):
+        return f"{text} (more seeds are needed)"
+    least, most = _welch(first, second)
+    seen = "holds" if least > 0 else "is reversed" if most < 0 else "is not decided"
+    return f"{text} (95 % interval {least:+.1f} to {most:+.1f}) {seen}"
 
 
 def _scores(final: DataFrame) -> Iterator[str]:

@@ -25,7 +25,7 @@ def weight_share(
 ) -> DataFrame:
     """Share of a dense network's weights in each block, by task and hidden size.
 
-    Arguments:
+    Args:
         hidden: hidden sizes [units]; by default 49 from 10 to 10,000.
         tasks: names of the tasks whose input and output sizes are used.
 
@@ -93,7 +93,7 @@ def proportion_surface(
     Rows with a design's name are the paper's designs that lie on the surface; an
     empty hidden size says that the budget is too small for that density.
 
-    Arguments:
+    Args:
         tasks: names of the tasks.
         marked: designs of the first task to add as points.
         steps: densities (.01 to 1) and budgets (10,000 to 10,000,000), each.

@@ -25,7 +25,7 @@ def configs(
 ) -> list[Config]:
     """Every design with every seed, as configs for `vsrnn.sweep`.
 
-    Arguments:
+    Args:
         designs: names of designs.
         seeds: seeds of each.
         scale: "smoke", "quick" or "paper".

@@ -53,7 +53,7 @@ def intervals(
 
     .. math:: \bar x \pm t_{n-1,\,(1 + level)/2}\; s / \sqrt{n}
 
-    Arguments:
+    Args:
         table: one row a run; rows without a value are left out.
         by: columns that make a group.
         value: the column to average.
@@ -83,7 +83,7 @@ def final_accuracy(
 ) -> DataFrame:
     """Test accuracy of each run of some designs, with its design's mean and interval.
 
-    Arguments:
+    Args:
         runs: one row a run, as `together` gives them.
         designs: names, in the order wanted.
         by: more columns that separate groups, for instance "split".
@@ -107,7 +107,7 @@ def shared_images(
 ) -> DataFrame:
     """Test accuracy by design and by whether the splits share source images.
 
-    Arguments:
+    Args:
         runs: one row a run, with a column `split` of "pooled" or "separate".
         designs: names, in the order wanted.
     """
@@ -119,7 +119,7 @@ def learning_curve(
 ) -> DataFrame:
     """Validation accuracy by epoch: mean and interval over each design's seeds.
 
-    Arguments:
+    Args:
         runs: the runs meant, as `together` gives them.
         curves: one row a run and epoch; other runs' rows are left out.
         designs: names, in the order wanted.

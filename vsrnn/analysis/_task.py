@@ -26,7 +26,7 @@ def sequences(
 ) -> DataFrame:
     """Pixels of the first sequence of a split for each pair of transforms.
 
-    Arguments:
+    Args:
         task: a Random Anomaly task, from `vsrnn.get_task`.
         pairs: names of base and alternative; a pair that the split lacks is left out.
         split: "train", "val" or "test".
@@ -60,7 +60,7 @@ def sequences(
 def transforms(draws: int = 4, digit: int = 5, seed: int = 0) -> DataFrame:
     """Pixels of one image of a digit under each transform, drawn several times.
 
-    Arguments:
+    Args:
         draws: fresh draws of each transform's random constants.
         digit: which digit, 0..9.
         seed: of all draws.
@@ -88,7 +88,7 @@ def transform_pairs(
     Beside it a measure without a model: the mean absolute difference of the pixels of
     one image under the two transforms, each with its own random constants.
 
-    Arguments:
+    Args:
         model: a trained model.
         task: a Random Anomaly task that the model was not trained on.
         split: which of its splits to use.

@@ -24,7 +24,7 @@ from vsrnn.geometry import BLOCKS
 def weight_share(table: DataFrame, style: str = "web") -> Figure:
     """Stack the share of weights in each block against the hidden size, by task.
 
-    Arguments:
+    Args:
         table: as `vsrnn.analysis.weight_share` gives it.
         style: "web" or "manuscript".
 
@@ -51,7 +51,7 @@ def weight_share(table: DataFrame, style: str = "web") -> Figure:
 def dense_layout(table: DataFrame, style: str = "web") -> Figure:
     """Draw the blocks of dense networks to one scale: equal area, equal weights.
 
-    Arguments:
+    Args:
         table: as `vsrnn.analysis.dense_layout` gives it.
         style: "web" or "manuscript".
 
@@ -85,7 +85,7 @@ def dense_layout(table: DataFrame, style: str = "web") -> Figure:
 def design_layout(table: DataFrame, style: str = "web") -> Figure:
     """Draw the blocks of named designs to one scale, inked as densely as they are.
 
-    Arguments:
+    Args:
         table: as `vsrnn.analysis.design_layout` gives it.
         style: "web" or "manuscript".
 
@@ -111,7 +111,7 @@ def design_layout(table: DataFrame, style: str = "web") -> Figure:
 def proportion_surface(table: DataFrame, style: str = "web") -> Figure:
     """Map the hidden proportion over density and budget, by task and arrangement.
 
-    Arguments:
+    Args:
         table: as `vsrnn.analysis.proportion_surface` gives it.
         style: "web" or "manuscript".
 

@@ -27,7 +27,7 @@ FIGURES: dict[str, Callable[..., Figure]] = {draw.__name__: draw for draw in _DR
 class Published:
     """A figure and its files; a notebook shows the SVG file.
 
-    Arguments:
+    Args:
         figure: the figure.
         paths: its files by ending: svg, pdf, png, csv, json.
     """
@@ -48,7 +48,7 @@ def publish(
 ) -> Published:
     """Draw a figure by its name from its table and write all its files.
 
-    Arguments:
+    Args:
         stem: name of the figure, a key of `FIGURES`.
         table: what it plots.
         folder: where the files go.

@@ -35,7 +35,7 @@ def save(
 
     The same figure and data give the same bytes: the files carry no dates.
 
-    Arguments:
+    Args:
         fig: the figure.
         stem: name of the files, which is the name of the function that drew it.
         data: the plotted table, with units in the names of its columns.

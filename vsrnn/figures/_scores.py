@@ -29,7 +29,7 @@ PROPORTION = "hidden proportion [fraction]"
 def learning_curve(table: DataFrame, style: str = "web") -> Figure:
     """Validation accuracy by epoch, a line a design, with intervals over seeds.
 
-    Arguments:
+    Args:
         table: as `vsrnn.analysis.learning_curve` gives it.
         style: "web" or "manuscript".
     """
@@ -47,7 +47,7 @@ def learning_curve(table: DataFrame, style: str = "web") -> Figure:
 def final_accuracy(table: DataFrame, style: str = "web") -> Figure:
     """Test accuracy of each run, with each design's mean and 95 % interval.
 
-    Arguments:
+    Args:
         table: as `vsrnn.analysis.final_accuracy` gives it.
         style: "web" or "manuscript".
     """
@@ -67,7 +67,7 @@ def final_accuracy(table: DataFrame, style: str = "web") -> Figure:
 def shared_images(table: DataFrame, style: str = "web") -> Figure:
     """Test accuracy with source images shared between the splits, and separated.
 
-    Arguments:
+    Args:
         table: as `vsrnn.analysis.shared_images` gives it.
         style: "web" or "manuscript".
     """
@@ -90,7 +90,7 @@ def shared_images(table: DataFrame, style: str = "web") -> Figure:
 def design_ranking(table: DataFrame, style: str = "web") -> Figure:
     """Designs by test accuracy, with intervals and each design's hidden proportion.
 
-    Arguments:
+    Args:
         table: as `vsrnn.analysis.design_ranking` gives it.
         style: "web" or "manuscript".
     """
@@ -119,7 +119,7 @@ def design_ranking(table: DataFrame, style: str = "web") -> Figure:
 def proportion_score(table: DataFrame, style: str = "web") -> Figure:
     """Test accuracy of the designs against their hidden proportion.
 
-    Arguments:
+    Args:
         table: as `vsrnn.analysis.proportion_score` gives it.
         style: "web" or "manuscript".
     """

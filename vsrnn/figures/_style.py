@@ -45,7 +45,7 @@ DESIGN_LOOKS = {
 def drawing(style: str, height: float) -> Iterator[Figure]:
     """Give an empty figure in a style, and draw it once before the style ends.
 
-    Arguments:
+    Args:
         style: "web" or "manuscript".
         height: height of the figure over its width.
 

@@ -15,7 +15,7 @@ ANOMALY = "#D55E00"
 def sequences(table: DataFrame, style: str = "web") -> Figure:
     """Show sequences as rows of images, the anomaly framed.
 
-    Arguments:
+    Args:
         table: as `vsrnn.analysis.sequences` gives it.
         style: "web" or "manuscript".
     """
@@ -49,7 +49,7 @@ def sequences(table: DataFrame, style: str = "web") -> Figure:
 def transforms(table: DataFrame, style: str = "web") -> Figure:
     """Show one digit under each transform, a column each, a row a draw.
 
-    Arguments:
+    Args:
         table: as `vsrnn.analysis.transforms` gives it.
         style: "web" or "manuscript".
 
@@ -74,7 +74,7 @@ def transforms(table: DataFrame, style: str = "web") -> Figure:
 def transform_pairs(table: DataFrame, style: str = "web") -> Figure:
     """Accuracy for each base and alternative, beside how far their pixels differ.
 
-    Arguments:
+    Args:
         table: as `vsrnn.analysis.transform_pairs` gives it.
         style: "web" or "manuscript".
     """
