@@ -44,6 +44,8 @@ def test_the_id_is_of_what_decides_the_result_not_of_the_name():
     assert Config("rad", renamed, scale="smoke").id == SMOKE.id
     wider = Design("balanced_0", 209, design.density)
     assert Config("rad", wider, scale="smoke").id != SMOKE.id
+    dense = [Design("a", 9, (one,) * 6) for one in (1, 1.0)]
+    assert Config("rad", dense[0]).id == Config("rad", dense[1]).id
     ids = {Config("rad", name, scale="smoke").id for name in vsrnn.RAD_100K}
     assert len(ids) == 25
 

@@ -124,7 +124,7 @@ def _add_table(commands: Any, common: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    from vsrnn.designs import RAD_100K
+    from vsrnn.designs import RAD_100K, get_design
     from vsrnn.store import Store
     from vsrnn.sweep import sweep
     from vsrnn.training import Config
@@ -140,7 +140,7 @@ def _run(arguments: argparse.Namespace) -> None:
     configs = [
         Config(
             arguments.task,
-            name,  # type: ignore[arg-type]
+            get_design(arguments.task, name),
             scale=arguments.scale,
             seed=seed,
             mask=arguments.mask,

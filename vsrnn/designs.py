@@ -68,6 +68,12 @@ class Design:
     init_std: tuple[float, ...] = (0.05,) * 6
     learning_rate: float = 1e-4
 
+    def __post_init__(self) -> None:
+        # 1 and 1.0 are the same design, also where a design is written as text
+        for name in ("density", "init_mean", "init_std"):
+            values = tuple(float(value) for value in getattr(self, name))
+            object.__setattr__(self, name, values)
+
     def geometry(self, inputs: int, outputs: int) -> Geometry:
         """Geometry of a block design at a task's input and output sizes.
 
