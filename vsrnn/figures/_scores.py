@@ -139,9 +139,8 @@ def proportion_score(table: DataFrame, style: str = "web") -> Figure:
             if name in DESIGN_LABELS:
                 ax.annotate(
                     *(DESIGN_LABELS[name], (x, y)),
-                    xytext=(-8, -17) if x > 0.3 else (7, 4),
+                    xytext=_LABEL_AT.get(name, (9, -17)),
                     textcoords="offset points",
-                    ha="right" if x > 0.3 else "left",
                     color=shape["color"],
                     fontsize="small",
                     path_effects=[withStroke(linewidth=3, foreground="white")],
@@ -158,6 +157,8 @@ def _named(names: Series) -> Series:
     return names.isin(list(DESIGN_LABELS))
 
 
+# where a label stands from its point [points]: three of them crowd at the left
+_LABEL_AT = {"111111_": (9, 24), "000000_": (8, 8)}
 _PLAIN: dict[str, Any] = {"color": GRAY, "marker": "o"}
 
 
