@@ -7,7 +7,7 @@ state from the input. Density is the share of a block's entries that are weights
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -130,9 +130,7 @@ class Geometry:
         >>> Geometry(4, 3, 2, 1).hidden_proportion
         0.3333333333333333
         """
-        weights = self.block_weights
-        row = weights["hx"] + weights["hh"] + weights["hy"]
-        return weights["hh"] / row if row else 0.0
+        return proportion(self.block_weights)
 
     @classmethod
     def for_budget(
@@ -190,6 +188,16 @@ class Geometry:
                 f"sizes and densities; give at least {least:,}"
             )
         return cls(inputs, round(root), outputs, density)
+
+
+def proportion(weights: Mapping[str, float]) -> float:
+    """Hidden proportion of counted weights per block, expected or as drawn.
+
+    >>> proportion({"hx": 4, "hh": 3, "hy": 2})
+    0.3333333333333333
+    """
+    row = weights["hx"] + weights["hh"] + weights["hy"]
+    return weights["hh"] / row if row else 0.0
 
 
 def _positive_root(square: float, linear: float, constant: float) -> float:

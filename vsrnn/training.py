@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from vsrnn.designs import Design, get_design
 from vsrnn.errors import VsrnnError
+from vsrnn.geometry import proportion
 from vsrnn.models import BlockRNN, PlainRNN, ProjectedLSTM
 from vsrnn.provenance import provenance
 from vsrnn.tasks import get_task
@@ -258,8 +259,7 @@ def _counts(model: nn.Module) -> dict[str, Any]:
     }
     if isinstance(model, (BlockRNN, PlainRNN)):
         counts["weights"] = weights = model.block_weights()
-        row = weights["hx"] + weights["hh"] + weights["hy"]
-        counts["hidden_proportion"] = weights["hh"] / row if row else 0.0
+        counts["hidden_proportion"] = proportion(weights)
     return counts
 
 
