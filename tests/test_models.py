@@ -271,16 +271,26 @@ def test_unbatched_input_is_a_batch_of_one():
     assert torch.equal(h, h1[0]) and torch.equal(y, y1[0])
 
 
-def test_sparse_and_dense_products_agree(monkeypatch):
-    model = BlockRNN(Geometry(300, 40, 5, 0.1), seed=1)
-    x = torch.randn(8, 6, 300)
-    gradients = []
-    for threshold in (0.0, 1.0):
+@pytest.mark.parametrize("density", [0.1, (0.1, 1, 1, 1, 0.1, 1), 1.0])
+@pytest.mark.parametrize("wide", [_functional.SPARSE_FROM, 40])
+def test_products_on_the_weights_alone_equal_dense_ones(density, wide, monkeypatch):
+    """Several slices of columns, and rows of which some are sparse and some dense."""
+    torch.manual_seed(5)
+    monkeypatch.setattr(_functional, "CACHED", 7 * wide)
+    monkeypatch.setattr(_functional, "CACHED_BACK", 11 * wide)
+    x = torch.randn(8, 6, wide)
+    found = []
+    for threshold in (0.25, 0.0):
         monkeypatch.setattr(_functional, "SPARSE_BELOW", threshold)
-        model.zero_grad()
-        model(x)[0].square().mean().backward()
-        gradients.append(model.weight_input.grad.clone())
-    torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-6)
+        model = BlockRNN(Geometry(wide, 40, 5, density), seed=1)
+        output, _ = model(x)
+        output.square().mean().backward()
+        sparse = len(model.layout.product.sparse)
+        found.append((output.detach(), model.weight_input.grad, sparse > 0))
+    low = density != 1.0 and wide == _functional.SPARSE_FROM
+    assert [some for *_, some in found] == [low, False]
+    for a, b in zip(*(values[:2] for values in found), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
 
 
 def test_budgets_of_the_baselines():

@@ -10,16 +10,27 @@ from pathlib import Path
 from typing import Any
 
 
-def provenance(task: Any, threads: int) -> dict[str, Any]:
-    """Versions of code and packages, data, machine, threads and time, as JSON."""
+def provenance(
+    task: Any, threads: int, device: str = "cpu", models: int = 1
+) -> dict[str, Any]:
+    """Versions of code and packages, data, machine and time, as JSON.
+
+    Args:
+        task: what was trained on.
+        threads: of torch.
+        device: what trained, "cpu" or "cuda".
+        models: how many were trained in one pass.
+    """
     packages = ("vsrnn", "torch", "numpy", "kornia")
     return {
         "versions": {name: _version(name) for name in packages}
         | {"python": platform.python_version()},
         "commit": _commit(),
         "data": task.provenance | {"sha256": task.checksum},
-        "machine": _machine(),
+        "machine": _machine() if device == "cpu" else _accelerator(),
+        "device": device,
         "threads": threads,
+        "models": models,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 
@@ -46,6 +57,12 @@ def _commit() -> str | None:
     except (OSError, subprocess.CalledProcessError):
         return None
     return head.strip() + ("+changes" if changed else "")
+
+
+def _accelerator() -> str:
+    import torch
+
+    return f"{torch.cuda.get_device_name()} CUDA {torch.version.cuda}"
 
 
 def _machine() -> str:

@@ -1,4 +1,4 @@
-"""Training one design: a pure function from a config to a result."""
+"""Training designs: a pure function from configs to results."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -17,14 +17,16 @@ from torch import Tensor, nn
 from vsrnn.designs import Design, get_design
 from vsrnn.errors import VsrnnError
 from vsrnn.geometry import proportion
-from vsrnn.models import BlockRNN, PlainRNN, ProjectedLSTM
+from vsrnn.models import BlockRNN, PlainRNN, ProjectedLSTM, Stack
 from vsrnn.provenance import provenance
-from vsrnn.tasks import get_task
+from vsrnn.tasks import get_task, task_class
 
 SCHEMA = 1
 EVALUATION_BATCH = 250
 PLACES = {"cache", "mnist_dir"}  # task options that do not decide what the data is
 Result = dict[str, Any]
+Curve = list[dict[str, float]]
+Network = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -99,33 +101,125 @@ def run(config: Config, *, threads: int = 1, progress: bool = False) -> Result:
     Raises:
         VsrnnError: for an unknown task, scale or option.
     """
+    return run_many([config], threads=threads, progress=progress)[0]
+
+
+def run_many(
+    configs: Sequence[Config],
+    *,
+    threads: int = 1,
+    device: str = "cpu",
+    progress: bool = False,
+) -> list[Result]:
+    """Train designs of any sizes on the same batches, in one pass over the data.
+
+    Each result equals that of :func:`run` up to rounding. A model that diverges does
+    not touch the others. Block designs are computed together, see
+    :class:`vsrnn.Stack`; a baseline has to come alone.
+
+    Args:
+        configs: runs that share task, scale, options and epochs, and the seed where
+            the task shuffles; :func:`passes` groups them.
+        threads: for torch.
+        device: ``"cpu"`` or ``"cuda"``.
+        progress: show a bar on standard error.
+
+    Returns:
+        Their results, in order, as :func:`run` gives them. Times are shares of the
+        pass, equal for all.
+
+    Raises:
+        VsrnnError: for configs that cannot be trained together, an unknown task,
+            scale, option or device.
+    """
     began = time.perf_counter()
-    task = get_task(config.task, config.scale, **config.task_options)
-    model = build_model(config, task.inputs, task.outputs)
+    if len(passes(configs)) != 1:
+        raise VsrnnError("these configs share no batches; group them with `passes`")
+    _check_device(device)
+    first = configs[0]
+    task = get_task(first.task, first.scale, **first.task_options)
+    models = [build_model(c, task.inputs, task.outputs).to(device) for c in configs]
     loaded = time.perf_counter()
     with _threads(threads):
-        curve, error = _train(model, task, config, progress)
+        curves, errors = _train(models, task, configs, device, progress)
         trained = time.perf_counter()
-        test = None if error else evaluate(model, task, "test")
+        tests = _evaluate(_together(models), task, "test", device)
     seconds = {
         "data": loaded - began,
         "train": trained - loaded,
         "total": time.perf_counter() - began,
     }
-    return {
-        "schema": SCHEMA,
-        "id": config.id,
-        "config": config.as_dict(),
-        "score": test["accuracy"] if test else None,
-        "test": test,
-        "curve": curve,
-        **_counts(model),
-        "epochs": config.epochs or task.epochs,
-        "batch_size": task.batch_size,
-        "seconds": {name: round(value, 3) for name, value in seconds.items()},
-        "provenance": provenance(task, threads),
-        "error": error,
-    }
+    made_by = provenance(task, threads, device, len(configs))
+    return [
+        {
+            "schema": SCHEMA,
+            "id": config.id,
+            "config": config.as_dict(),
+            "score": None if error else test["accuracy"],
+            "test": None if error else test,
+            "curve": curve,
+            **_counts(model),
+            "epochs": config.epochs or task.epochs,
+            "batch_size": task.batch_size,
+            "seconds": {k: round(v / len(configs), 3) for k, v in seconds.items()},
+            "provenance": made_by,
+            "error": error,
+        }
+        for config, model, curve, error, test in zip(
+            configs, models, curves, errors, tests, strict=True
+        )
+    ]
+
+
+def passes(
+    configs: Iterable[Config], most: int | None = None, memory: float = math.inf
+) -> list[list[Config]]:
+    """Group runs so that those of a group can be trained in one pass.
+
+    Args:
+        configs: any runs; a baseline gets a group of its own.
+        most: models in a group, no bound if absent.
+        memory: bytes that a group may take, as :func:`pass_memory` estimates them;
+            a model that takes more by itself is still a group.
+
+    Returns:
+        The groups. Models of similar size come together, so little is padded.
+    """
+    together: dict[str, list[Config]] = {}
+    for config in configs:
+        together.setdefault(_batches(config), []).append(config)
+    groups: list[list[Config]] = []
+    for alike in together.values():
+        group: list[Config] = []
+        for config in sorted(alike, key=lambda c: c.design.hidden):
+            full = len(group) == most or pass_memory([*group, config]) > memory
+            if group and full:
+                groups.append(group)
+                group = []
+            group.append(config)
+        groups.append(group)
+    return groups
+
+
+def pass_memory(configs: Sequence[Config]) -> float:
+    """Estimate the bytes that training these designs in one pass takes, data aside.
+
+    Counted are weights with gradients, Adam's two averages and positions, the dense
+    matrices, the inputs of a batch, and states and gradients of all steps, for the
+    larger of training and evaluation.
+    """
+    task = task_class(configs[0].task)
+    inputs, outputs = task.inputs, task.outputs
+    rows = max(config.design.hidden for config in configs) + outputs
+    batch = max(task.batch_size, EVALUATION_BATCH)
+    weights = sum(
+        config.design.geometry(inputs, outputs).weights
+        for config in configs
+        if config.design.model == "block"
+    )
+    dense = len(configs) * rows * (inputs + rows)
+    numbers = 3 * dense + 3 * task.steps * batch * (inputs + len(configs) * rows)
+    return 4 * numbers + 40 * weights
 
 
 def build_model(config: Config, inputs: int, outputs: int) -> nn.Module:
@@ -155,7 +249,7 @@ def train(config: Config, *, threads: int = 1, progress: bool = False) -> nn.Mod
     task = get_task(config.task, config.scale, **config.task_options)
     model = build_model(config, task.inputs, task.outputs)
     with _threads(threads):
-        _train(model, task, config, progress)
+        _train([model], task, [config], "cpu", progress)
     return model
 
 
@@ -166,68 +260,136 @@ def predict(model: nn.Module, task: Any, split: str) -> Tensor:
     return torch.cat([model(x)[0][:, -1] for x in batches])
 
 
-@torch.no_grad()
 def evaluate(model: nn.Module, task: Any, split: str) -> dict[str, float]:
     """Mean loss and accuracy over a whole split."""
-    loss = accuracy = 0.0
-    for rows in _rows(task, split):
-        x, y = task.batch(split, rows)
-        output = model(x)[0]  # (batch, time, outputs)
-        loss += len(x) * float(task.loss(output, y))
-        accuracy += len(x) * float(task.accuracy(output, y))
-    size = task.sizes[split]
-    return {"loss": loss / size, "accuracy": accuracy / size}
+    return _evaluate(_together([model]), task, split, "cpu")[0]
+
+
+def _batches(config: Config) -> str:
+    """What decides the batches of a run, and which kinds of model go together."""
+    design = config.design
+    alone = config.id if design.model != "block" else None
+    order = config.seed if task_class(config.task).shuffle else None
+    data = sorted(config.task_options.items())
+    return repr((config.task, config.scale, config.epochs, data, order, alone))
+
+
+def _together(models: Sequence[nn.Module]) -> Network:
+    """Block RNNs as a stack, or one baseline, both with a leading axis of models."""
+    if isinstance(models[0], BlockRNN):
+        return Stack(models)
+    (model,) = models
+    return lambda x: model(x)[0][None]
 
 
 def _train(
-    model: nn.Module, task: Any, config: Config, progress: bool
-) -> tuple[list[dict[str, float]], str | None]:
+    models: Sequence[nn.Module],
+    task: Any,
+    configs: Sequence[Config],
+    device: str,
+    progress: bool,
+) -> tuple[list[Curve], list[str | None]]:
     from tqdm import tqdm
 
+    network = _together(models)
     optimizer = torch.optim.Adam(
-        model.parameters(), lr=config.design.learning_rate, fused=True
+        [
+            {"params": list(model.parameters()), "lr": config.design.learning_rate}
+            for model, config in zip(models, configs, strict=True)
+        ],
+        fused=True,
     )
-    order = torch.Generator().manual_seed(config.seed)
-    epochs = config.epochs or task.epochs
-    curve: list[dict[str, float]] = []
+    order = torch.Generator().manual_seed(configs[0].seed)
+    epochs = configs[0].epochs or task.epochs
+    curves: list[Curve] = [[] for _ in configs]
+    errors: list[str | None] = [None for _ in configs]
     steps = epochs * math.ceil(task.sizes["train"] / task.batch_size)
-    with tqdm(total=steps, desc=config.design.name, disable=not progress) as bar:
+    name = configs[0].design.name if len(configs) == 1 else f"{len(configs)} designs"
+    with tqdm(total=steps, desc=name, disable=not progress) as bar:
         for epoch in range(1, epochs + 1):
-            train = _train_epoch(model, task, optimizer, order, bar)
-            if not math.isfinite(train["loss"]):
-                return curve, f"diverged: training loss not finite in epoch {epoch}"
-            val = evaluate(model, task, "val")
-            curve.append({"epoch": epoch} | _prefix("train", train))
-            curve[-1] |= _prefix("val", val)
-            bar.set_postfix(val_accuracy=f"{val['accuracy']:.3f}")
-    return curve, None
+            train = _train_epoch(network, task, optimizer, order, device, bar)
+            val = _evaluate(network, task, "val", device)
+            for number, found in enumerate(train):
+                if errors[number] is None and not math.isfinite(found["loss"]):
+                    loss = "training loss not finite"
+                    errors[number] = f"diverged: {loss} in epoch {epoch}"
+                if errors[number] is None:
+                    point = _prefix("train", found) | _prefix("val", val[number])
+                    curves[number].append({"epoch": epoch} | point)
+            if all(errors):
+                break
+            best = max(found["accuracy"] for found in val)
+            bar.set_postfix(val_accuracy=f"{best:.3f}")
+    return curves, errors
 
 
 def _train_epoch(
-    model: nn.Module,
+    network: Network,
     task: Any,
     optimizer: torch.optim.Optimizer,
     order: torch.Generator,
+    device: str,
     bar: Any,
-) -> dict[str, float]:
-    """One pass over the training sequences; means of loss and accuracy on the way."""
+) -> list[dict[str, float]]:
+    """One pass over the training sequences; each model's means on the way."""
     losses, accuracies, sizes = [], [], []
     for rows in _rows(task, "train", task.batch_size, order):
-        x, y = task.batch("train", rows)  # (batch, time, inputs)
-        output, _ = model(x)  # (batch, time, outputs)
-        loss = task.loss(output, y)
-        loss.backward()
-        optimizer.step()
-        optimizer.zero_grad()
-        losses.append(loss.detach())
-        accuracies.append(task.accuracy(output.detach(), y))
+        x, y = (part.to(device) for part in task.batch("train", rows))
+        loss, output = train_step(network, optimizer, task, x, y)
+        losses.append(loss)
+        accuracies.append(task.accuracy(output, y))
         sizes.append(len(x))
         bar.update()
+    return _means(losses, accuracies, sizes)
+
+
+def train_step(
+    network: Network,
+    optimizer: torch.optim.Optimizer,
+    task: Any,
+    x: Tensor,
+    y: Tensor,
+) -> tuple[Tensor, Tensor]:
+    """One step of the optimiser; each model's loss, and the outputs before it.
+
+    Args:
+        network: a stack, ``(batch, time, inputs) -> (models, batch, time, outputs)``.
+        optimizer: of all their parameters.
+        task: what gives the loss.
+        x: inputs of a batch.
+        y: its targets.
+    """
+    output = network(x)
+    loss = task.loss(output, y)  # (models,)
+    loss.sum().backward()
+    optimizer.step()
+    optimizer.zero_grad()
+    return loss.detach(), output.detach()
+
+
+@torch.no_grad()
+def _evaluate(
+    network: Network, task: Any, split: str, device: str
+) -> list[dict[str, float]]:
+    """Each model's mean loss and accuracy over a whole split."""
+    losses, accuracies, sizes = [], [], []
+    for rows in _rows(task, split):
+        x, y = (part.to(device) for part in task.batch(split, rows))
+        output = network(x)  # (models, batch, time, outputs)
+        losses.append(task.loss(output, y))
+        accuracies.append(task.accuracy(output, y))
+        sizes.append(len(x))
+    return _means(losses, accuracies, sizes)
+
+
+def _means(
+    losses: list[Tensor], accuracies: list[Tensor], sizes: list[int]
+) -> list[dict[str, float]]:
+    """Each model's means over sequences, from its means over batches."""
     share = torch.tensor(sizes, dtype=torch.float64) / sum(sizes)
-    return {
-        "loss": float(torch.stack(losses).double() @ share),
-        "accuracy": float(torch.stack(accuracies).double() @ share),
-    }
+    columns = (share @ torch.stack(v).double().cpu() for v in (losses, accuracies))
+    pairs = zip(*(column.tolist() for column in columns), strict=True)
+    return [{"loss": loss, "accuracy": accuracy} for loss, accuracy in pairs]
 
 
 def _rows(
@@ -267,8 +429,21 @@ def _prefix(name: str, values: dict[str, float]) -> dict[str, float]:
     return {f"{name}_{key}": value for key, value in values.items()}
 
 
+def _check_device(device: str) -> None:
+    if device not in ("cpu", "cuda"):
+        raise VsrnnError(f"device must be cpu or cuda, not {device!r}")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise VsrnnError("torch finds no CUDA device here; use the device cpu")
+
+
 @contextmanager
 def _threads(number: int) -> Iterator[None]:
+    """Let torch use so many threads, and let it keep the memory of a batch.
+
+    Having once freed a large block, glibc keeps smaller ones for the next batch;
+    handing them back and getting them anew took a quarter of a training step.
+    """
+    torch.empty(31 * 2**20, dtype=torch.uint8)
     before = torch.get_num_threads()
     torch.set_num_threads(number)
     try:

@@ -1,5 +1,6 @@
-"""The models: the block RNN and two baselines with the same interface."""
+"""The models: the block RNN, two baselines with the same interface, and the stack."""
 
 from vsrnn.models._baselines import PlainRNN as PlainRNN
 from vsrnn.models._baselines import ProjectedLSTM as ProjectedLSTM
 from vsrnn.models._block import BlockRNN as BlockRNN
+from vsrnn.models._stack import Stack as Stack

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import sqrt
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
 from vsrnn.errors import VsrnnError
 from vsrnn.geometry import BLOCKS, Geometry
-from vsrnn.models._functional import project, recur
+from vsrnn.models._functional import InputProduct, Layout, propagate
 
 MASKS = ("bernoulli", "exact")
 State = tuple[Tensor, Tensor]
@@ -65,8 +65,7 @@ class BlockRNN(nn.Module):
     weight_state: nn.Parameter
     index_input: Tensor
     index_state: Tensor
-    row_start: Tensor
-    column: Tensor
+    layout: Layout
 
     def __init__(
         self,
@@ -102,7 +101,7 @@ class BlockRNN(nn.Module):
         bias = torch.empty(geometry.hidden + geometry.outputs)
         bias.uniform_(-bound, bound, generator=generator)
         self.bias = nn.Parameter(bias.to(device, dtype))
-        self._index_rows()
+        self._lay_out()
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Run a whole sequence.
@@ -121,12 +120,10 @@ class BlockRNN(nn.Module):
             output, (h, y) = self.forward(x[None], state)
             return output[0], (h[0], y[0])
         hidden = self.geometry.hidden
-        start = self._start(x, state)  # (batch, hidden + outputs)
-        drive = project(x, self.weight_input, self.index_input, self._rows())
-        drive = drive + self.bias  # (time, batch, hidden + outputs)
-        states = recur(drive, self._state_matrix(), start, hidden)
-        last = states[-1]  # (batch, hidden + outputs)
-        output = states[..., hidden:].transpose(0, 1)  # (batch, time, outputs)
+        weights = (self.weight_input, self.weight_state, self.bias)
+        states = propagate(x, self._start(x, state), *weights, self.layout)[0]
+        last = states[:, -1].t()  # (batch, hidden + outputs)
+        output = states[hidden:].permute(2, 1, 0)  # (batch, time, outputs)
         return output, (last[:, :hidden], last[:, hidden:])
 
     def step(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
@@ -139,7 +136,8 @@ class BlockRNN(nn.Module):
         g = self.geometry
         w = torch.zeros(g.hidden + g.outputs, g.inputs).to(self.bias)
         w.view(-1)[self.index_input] = self.weight_input.detach()
-        full = torch.cat([w, self._state_matrix().detach()], dim=1)
+        state = self.layout.state_matrix(self.weight_state.detach())[0]
+        full = torch.cat([w, state], dim=1)
         rows = dict(zip("hy", full.split([g.hidden, g.outputs]), strict=True))
         sizes = [g.inputs, g.hidden, g.outputs]
         return {
@@ -179,35 +177,29 @@ class BlockRNN(nn.Module):
             )
 
     def _start(self, x: Tensor, state: State | None) -> Tensor:
+        """The state before the first step, ``(1, hidden + outputs, batch)``."""
         g = self.geometry
         if state is None:
-            return x.new_zeros(len(x), g.hidden + g.outputs, dtype=self.bias.dtype)
+            shape = (1, g.hidden + g.outputs, len(x))
+            return x.new_zeros(shape, dtype=self.bias.dtype)
         h, y = state
         if h.shape != (len(x), g.hidden) or y.shape != (len(x), g.outputs):
             raise VsrnnError(
                 f"expected a state of shapes ({len(x)}, {g.hidden}) and "
                 f"({len(x)}, {g.outputs}), got {tuple(h.shape)} and {tuple(y.shape)}"
             )
-        return torch.cat([h, y], dim=1)
+        return torch.cat([h, y], dim=1).t()[None]
 
-    def _state_matrix(self) -> Tensor:
-        n = self.geometry.hidden + self.geometry.outputs
-        if self.weight_state.numel() == n * n:
-            return self.weight_state.view(n, n)
-        empty = self.weight_state.new_zeros(n * n)
-        return empty.index_copy(0, self.index_state, self.weight_state).view(n, n)
-
-    def _rows(self) -> tuple[Tensor, Tensor]:
-        return self.row_start, self.column
-
-    def _index_rows(self) -> None:
-        """Row starts and columns of the input weights, for products on those alone."""
+    def _lay_out(self) -> None:
+        """Note how the weights fill their matrices, where the products need it."""
         g = self.geometry
-        rows = torch.arange(g.hidden + g.outputs + 1, device=self.index_input.device)
-        starts = torch.searchsorted(self.index_input, rows * g.inputs)
-        self.register_buffer("row_start", starts.int(), persistent=False)
-        columns = (self.index_input % g.inputs).int()
-        self.register_buffer("column", columns, persistent=False)
+        product = InputProduct(self.index_input, g.hidden + g.outputs, g.inputs)
+        self.layout = Layout(product, self.index_state, 1, g.hidden, g.outputs)
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Self:
+        super()._apply(fn, recurse)
+        self._lay_out()
+        return self
 
     def _load_from_state_dict(
         self, state_dict: Mapping[str, Any], prefix: str, *args: Any
@@ -220,7 +212,7 @@ class BlockRNN(nn.Module):
                 if saved is not None and saved.shape != own.shape:
                     own.data = own.data.new_empty(saved.shape)
         super()._load_from_state_dict(state_dict, prefix, *args)
-        self._index_rows()
+        self._lay_out()
 
 
 def _six(value: float | Sequence[float], name: str) -> tuple[float, ...]:

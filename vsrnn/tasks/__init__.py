@@ -45,12 +45,9 @@ def get_task(name: str, scale: str = "quick", **options: Any) -> Any:
     >>> inputs.shape, targets.shape
     (torch.Size([16, 11, 2500]), torch.Size([16]))
     """
-    if name not in TASKS:
-        raise VsrnnError(f"unknown task {name!r}; choose one of: {', '.join(TASKS)}")
+    task = task_class(name)
     if scale not in SCALES:
         raise VsrnnError(f"unknown scale {scale!r}; choose one of: {', '.join(SCALES)}")
-    module, kind = TASKS[name].split(":")
-    task = getattr(import_module(module), kind)
     known = [option for option in signature(task).parameters if option != "scale"]
     for option in options:
         if option not in known:
@@ -59,3 +56,18 @@ def get_task(name: str, scale: str = "quick", **options: Any) -> Any:
                 f"choose from: {', '.join(known)}"
             )
     return task(scale, **options)
+
+
+def task_class(name: str) -> Any:
+    """Return the class of a task, whose sizes are known without its data.
+
+    Raises:
+        VsrnnError: the task is unknown.
+
+    >>> task_class("rad").inputs
+    2500
+    """
+    if name not in TASKS:
+        raise VsrnnError(f"unknown task {name!r}; choose one of: {', '.join(TASKS)}")
+    module, kind = TASKS[name].split(":")
+    return getattr(import_module(module), kind)

@@ -88,7 +88,7 @@ class RandomAnomaly:
     """
 
     name = "rad"
-    inputs, outputs = PIXELS, 10
+    inputs, outputs, steps = PIXELS, 10, FRAMES + 1
     batch_size, shuffle, metric = 16, False, "accuracy"
     transforms = tuple(TRANSFORMS)
 
@@ -139,30 +139,37 @@ class RandomAnomaly:
             Inputs, (batch, 11, 2500) float32, and targets, (batch,) int64 in 0..9.
         """
         stored = self._data[f"{split}_frames"][rows]
-        inputs = torch.empty(len(stored), FRAMES + 1, PIXELS)
-        seen = inputs[:, :FRAMES]
-        seen.copy_(stored)
+        # time first in memory, which is how recurrent networks read it
+        inputs = torch.empty(FRAMES + 1, len(stored), PIXELS)
+        seen = inputs[:FRAMES]
+        seen.copy_(stored.transpose(0, 1))
         torch.add(_SHIFT, seen, alpha=1 / (255 * STD), out=seen)
-        inputs[:, FRAMES] = 0
-        return inputs, self._data[f"{split}_position"][rows]
+        inputs[FRAMES] = 0
+        return inputs.transpose(0, 1), self._data[f"{split}_position"][rows]
 
     def loss(self, output: Tensor, targets: Tensor) -> Tensor:
         """Return the mean cross-entropy of the answers at the last step.
 
         Args:
-            output: (batch, time, 10) scores.
+            output: (batch, time, 10) scores; axes before these are kept, so outputs
+                of many models give the loss of each.
             targets: (batch,) places of the anomalies, 0..9.
         """
-        return torch.nn.functional.cross_entropy(output[:, -1], targets)
+        last = output[..., -1, :]
+        wanted = targets.expand(last.shape[:-1])
+        loss = torch.nn.functional.cross_entropy(
+            last.flatten(0, -2), wanted.flatten(), reduction="none"
+        )
+        return loss.view(wanted.shape).mean(-1)
 
     def accuracy(self, output: Tensor, targets: Tensor) -> Tensor:
         """Return the share of sequences whose highest score is at the right place.
 
         Args:
-            output: (batch, time, 10) scores.
+            output: (batch, time, 10) scores; axes before these are kept.
             targets: (batch,) places of the anomalies, 0..9.
         """
-        return (output[:, -1].argmax(-1) == targets).double().mean()
+        return (output[..., -1, :].argmax(-1) == targets).double().mean(-1)
 
     def info(self, split: str) -> dict[str, np.ndarray]:
         """Return what made each sequence of a split, as columns of a table.

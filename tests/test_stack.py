@@ -1,0 +1,178 @@
+"""Many models in one pass equal each by itself, and do not touch each other."""
+
+import copy
+import math
+
+import pytest
+import torch
+
+from vsrnn import Config, Design, Geometry, VsrnnError, get_design, get_task
+from vsrnn.models import BlockRNN, Stack
+from vsrnn.training import pass_memory, passes, run, run_many, train_step
+
+VARIED = (0.1, 1, 1, 0.1, 0.1, 0.1)
+DESIGNS = (
+    Design("varied", 60, VARIED, learning_rate=1e-4),
+    Design("dense", 9, (1,) * 6, learning_rate=1e-3),
+    Design("uniform", 35, (0.2,) * 6, learning_rate=5e-4),
+    Design("mixed", 17, (0.1, 0.5, 1, 1, 0, 0.3), init_std=(0.1,) * 6),
+    Design("no recurrence", 5, (0.5, 0, 0, 0.5, 1, 0), learning_rate=1e-3),
+)
+CONFIGS = [Config("rad", design, "smoke") for design in DESIGNS]
+WILD = Config("rad", Design("wild", 20, (1,) * 6, learning_rate=1e6), "smoke")
+
+
+def numbers(result):
+    """What a run found, without what made it."""
+    return {key: result[key] for key in ("score", "test", "curve", "error")}
+
+
+@pytest.fixture(scope="module")
+def together():
+    return run_many(CONFIGS)
+
+
+def losses(models, rates, steps):
+    """Losses of the models on the same batches, step by step, ``(steps, models)``."""
+    task = get_task("rad", "smoke")
+    groups = [
+        {"params": list(model.parameters()), "lr": rate}
+        for model, rate in zip(models, rates, strict=True)
+    ]
+    optimizer = torch.optim.Adam(groups, fused=True)
+    network = Stack(models)
+    found = []
+    for step in range(steps):
+        first = 16 * (step % 32)
+        x, y = task.batch("train", slice(first, first + 16))
+        found.append(train_step(network, optimizer, task, x, y)[0])
+    return torch.stack(found)
+
+
+def test_losses_equal_those_of_single_runs_over_200_steps():
+    rates = [design.learning_rate for design in DESIGNS]
+    models = [BlockRNN(d.geometry(2500, 10), init_std=d.init_std) for d in DESIGNS]
+    alone = [
+        losses([copy.deepcopy(model)], [rate], 200)
+        for model, rate in zip(models, rates, strict=True)
+    ]
+    many = losses(models, rates, 200)
+    torch.testing.assert_close(many, torch.cat(alone, 1), rtol=1e-4, atol=0)
+    assert (many[-1] != many[0]).all()
+
+
+def test_results_equal_single_runs(together):
+    for config, result in zip(CONFIGS, together, strict=True):
+        alone = run(config)
+        assert result["id"] == alone["id"] == config.id
+        assert result["weights"] == alone["weights"]
+        assert result["score"] == pytest.approx(alone["score"], abs=2 / 128)
+        for point, other in zip(result["curve"], alone["curve"], strict=True):
+            assert point["train_loss"] == pytest.approx(other["train_loss"], rel=1e-4)
+            assert point["val_loss"] == pytest.approx(other["val_loss"], rel=1e-4)
+
+
+def test_results_repeat_to_the_bit(together):
+    torch.manual_seed(7)
+    again = run_many(CONFIGS)
+    assert [numbers(r) for r in again] == [numbers(r) for r in together]
+
+
+def test_threads_change_no_more_than_rounding(together):
+    """The documented tolerance across thread counts: 1e-4 of the losses at first."""
+    for one, two in zip(together, run_many(CONFIGS, threads=2), strict=True):
+        assert two["provenance"]["threads"] == 2
+        first, other = one["curve"][0], two["curve"][0]
+        assert first["train_loss"] == pytest.approx(other["train_loss"], rel=1e-4)
+
+
+def test_a_diverging_model_does_not_touch_its_neighbours():
+    tame = Config("rad", Design("tame", 20, (1,) * 6), "smoke")
+    *others, diverged = run_many([*CONFIGS, WILD])
+    *expected, fine = run_many([*CONFIGS, tame])
+    assert fine["error"] is None and fine["score"] is not None
+    assert "diverged" in diverged["error"] and diverged["score"] is None
+    assert [numbers(r) for r in others] == [numbers(r) for r in expected]
+
+
+def test_no_model_sees_another_whatever_the_sizes():
+    torch.manual_seed(0)
+    x = torch.randn(3, 7, 30)
+    models = [BlockRNN(Geometry(30, h, 4, 0.5), seed=h) for h in (2, 13, 7)]
+    with torch.no_grad():
+        models[1].bias.fill_(math.nan)
+        outputs = Stack(models)(x)
+        for model, output in zip(models[::2], outputs[::2], strict=True):
+            torch.testing.assert_close(output, model(x)[0], rtol=1e-5, atol=1e-6)
+    assert outputs[1].isnan().all()
+
+
+def test_a_stack_follows_its_models_to_another_precision():
+    models = [BlockRNN(Geometry(30, h, 4, 0.5), seed=h) for h in (3, 6)]
+    x = torch.randn(2, 5, 30, dtype=torch.float64)
+    outputs = Stack(models).double()(x)
+    assert outputs.dtype == torch.float64
+    torch.testing.assert_close(outputs[1], models[1](x)[0])
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_results_on_cuda_equal_those_on_the_cpu(together):
+    for one, other in zip(together, run_many(CONFIGS, device="cuda"), strict=True):
+        first, second = one["curve"][0], other["curve"][0]
+        assert first["train_loss"] == pytest.approx(second["train_loss"], rel=1e-3)
+
+
+def test_passes_group_what_shares_batches():
+    baselines = [Config("rad", name, "smoke") for name in ("lstm_", "rnn_")]
+    longer = Config("rad", DESIGNS[0], "smoke", epochs=3)
+    seeds = [Config("rad", DESIGNS[1], "smoke", seed=seed) for seed in (1, 2)]
+    every = [*CONFIGS, *baselines, longer, *seeds]
+    groups = passes(every)
+    assert sorted(len(group) for group in groups) == [1, 1, 1, 7]
+    assert {c.id for group in groups for c in group} == {c.id for c in every}
+    assert all(len(group) <= 3 for group in passes(every, most=3))
+    sizes = [c.design.hidden for c in max(groups, key=len)]
+    assert sizes == sorted(sizes)
+
+
+def test_memory_bounds_a_pass():
+    many = [Config("rad", "balanced_0", "paper", seed=seed) for seed in range(20)]
+    one, five = pass_memory(many[:1]), pass_memory(many[:5])
+    assert one < five < 5 * one
+    groups = passes(many, memory=five)
+    assert [len(group) for group in groups] == [5, 5, 5, 5]
+    assert len(passes(many, memory=1)) == 20
+
+
+@pytest.mark.parametrize(
+    "make, words",
+    [
+        (lambda: Stack([]), "a stack needs models"),
+        (
+            lambda: Stack([BlockRNN(Geometry(n, 3, 2, 1)) for n in (4, 5)]),
+            "same inputs and outputs",
+        ),
+        (lambda: run_many([*CONFIGS, Config("rad", "lstm_", "smoke")]), "passes"),
+        (lambda: run_many([]), "passes"),
+        (lambda: run_many(CONFIGS, device="tpu"), "cpu or cuda"),
+        (lambda: run_many([Config("nothing", DESIGNS[0])]), "rad"),
+    ],
+)
+def test_bad_input_gets_a_sentence(make, words):
+    with pytest.raises(VsrnnError, match=words):
+        make()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
+def test_cuda_where_there_is_none_gets_a_sentence():
+    with pytest.raises(VsrnnError, match="use the device cpu"):
+        run_many(CONFIGS, device="cuda")
+
+
+def test_a_published_design_trains_in_a_pass_as_alone():
+    config = Config("rad", get_design("rad", "balanced_2"), "smoke", epochs=1)
+    other = Config("rad", get_design("rad", "000000_"), "smoke", epochs=1)
+    both = run_many([config, other])
+    assert both[0]["curve"][0]["train_loss"] == pytest.approx(
+        run(config)["curve"][0]["train_loss"], rel=1e-4
+    )

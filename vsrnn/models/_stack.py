@@ -1,0 +1,98 @@
+"""Many block RNNs in one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+
+from vsrnn.errors import VsrnnError
+from vsrnn.models._block import BlockRNN
+from vsrnn.models._functional import InputProduct, Layout, propagate
+
+
+class Stack(nn.Module):
+    """Block RNNs of any sizes that read the same inputs, computed as one network.
+
+    The models stay what they are: the stack holds no weights of its own, reads theirs
+    and sends each its gradient. What one model computes, NaN included, never reaches
+    another.
+
+    Args:
+        models: block RNNs with the same inputs and outputs, on one device.
+
+    Raises:
+        VsrnnError: for no models, or models of different inputs or outputs.
+
+    Example:
+        >>> import torch, vsrnn
+        >>> sizes = [vsrnn.Geometry(46, hidden, 26, 0.2) for hidden in (10, 20)]
+        >>> stack = Stack([vsrnn.BlockRNN(geometry) for geometry in sizes])
+        >>> stack(torch.zeros(5, 200, 46)).shape
+        torch.Size([2, 5, 200, 26])
+    """
+
+    def __init__(self, models: Sequence[BlockRNN]) -> None:
+        super().__init__()
+        ends = {(m.geometry.inputs, m.geometry.outputs) for m in models}
+        if len(ends) != 1:
+            raise VsrnnError("a stack needs models, all of the same inputs and outputs")
+        self.models = nn.ModuleList(models)
+        self._lay_out()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Run sequences from a zero state through all models.
+
+        Args:
+            x: inputs, ``(batch, time, inputs)``.
+
+        Returns:
+            The outputs, ``(models, batch, time, outputs)``.
+        """
+        layout = self.layout
+        start = x.new_zeros(layout.models, layout.rows, len(x))
+        bias = x.new_zeros(layout.models * layout.rows)
+        states = propagate(
+            x,
+            start,
+            self._all("weight_input"),
+            self._all("weight_state"),
+            bias.scatter(0, self.rows, self._all("bias")),
+            layout,
+        )
+        return states[:, layout.hidden :].permute(0, 3, 2, 1)
+
+    def _all(self, name: str) -> Tensor:
+        return torch.cat([getattr(model, name) for model in self.models])
+
+    def _lay_out(self) -> None:
+        """Place every model's rows and weights in the matrices of the pass."""
+        geometries = [model.geometry for model in self.models]
+        hidden = max(g.hidden for g in geometries)
+        inputs, outputs = geometries[0].inputs, geometries[0].outputs
+        rows = hidden + outputs
+        placed, index_input, index_state = [], [], []
+        for number, (model, g) in enumerate(zip(self.models, geometries, strict=True)):
+            own = torch.arange(g.hidden + outputs, device=model.index_input.device)
+            own = torch.where(own < g.hidden, own, own + hidden - g.hidden)
+            row, column = _places(model.index_input, inputs)
+            index_input.append((number * rows + own[row]) * inputs + column)
+            row, column = _places(model.index_state, g.hidden + outputs)
+            index_state.append((number * rows + own[row]) * rows + own[column])
+            placed.append(number * rows + own)
+        count = len(geometries)
+        product = InputProduct(torch.cat(index_input), count * rows, inputs)
+        self.rows = torch.cat(placed)
+        self.layout = Layout(product, torch.cat(index_state), count, hidden, outputs)
+
+    def _apply(self, fn: object, recurse: bool = True) -> Self:
+        super()._apply(fn, recurse)
+        self._lay_out()
+        return self
+
+
+def _places(index: Tensor, width: int) -> tuple[Tensor, Tensor]:
+    """Rows and columns of flat positions."""
+    return index // width, index % width
