@@ -1,0 +1,233 @@
+"""Random designs: the published distributions, and one even in hidden proportion.
+
+Every number is drawn for itself, once for each block where there are six:
+
+=============  ========================  ====================================
+               uniform                   normal
+=============  ========================  ====================================
+learning rate  U(1e-5, 1e-3)             N(1e-3, 4e-4), at least 1e-6
+hidden size    int U(1, 1000)            int N(500, 200), at least 10
+density        U(0, 1]                   abs N(.5, .25), clipped to [.02, 1]
+initial mean   U(-.005, .005)            N(0, .0025)
+initial std    U(1e-6, .1)               N(.05, .015), at least 1e-4
+=============  ========================  ====================================
+
+rounded to 5 (rate), 2 (density) and 3 decimals (initial values). Away from Random
+Anomaly Detection the normal hidden size is int N(900, 400). ``uniform_size`` and
+``normal_size`` solve the hidden size for a budget of weights instead; published for
+Random Anomaly Detection at 50,000 weights.
+
+Rounding has consequences. They are kept as published, but not in silence: the column
+``notes`` of a design table names them.
+
+- A learning rate rounded to 0 trains at 0.02, the published fallback (0.65 % of the
+  normal draws).
+- A deviation rounded to 0 makes the block constant; if its mean is 0, too, the block
+  is empty, and the weights and hidden proportion in the table count it so.
+- A density rounded to 0 makes the block empty.
+- With an empty hh block the published formula for the hidden size divides by zero
+  and the run was dropped. Here the linear equation is solved.
+- Where no hidden size fits the budget, published runs were dropped as well. Here the
+  design stays, with 0 hidden units, and a sweep records it as failed.
+
+``even`` is not published. Of the published draws on Random Anomaly Detection at
+50,000 weights 95 % have a hidden proportion below .17, so little can be learned from
+them about the rest. Here the proportion itself is drawn, evenly over 0 to .95, in an
+order (van der Corput's, from a random start) in which every first part of the designs
+is even, too. The hidden size is drawn log-uniformly up to 1000, all else as in
+``normal``, and the densities of hx and hh are solved for the budget and the
+proportion. What does not fit, or leaves a hidden unit less than one input, is drawn
+again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from vsrnn.designs import Design
+from vsrnn.errors import VsrnnError
+from vsrnn.geometry import Geometry
+from vsrnn.tasks import SIZES
+
+DISTRIBUTIONS = ("uniform", "normal", "uniform_size", "normal_size", "even")
+"""Names of the distributions: four published ones, and ``even``."""
+
+BUDGETED = ("uniform_size", "normal_size", "even")
+FALLBACK_RATE = 0.02
+HIGHEST_PROPORTION = 0.95
+LARGEST_HIDDEN = 1000
+TRIES = 2_000
+
+Six = tuple[float, ...]
+
+
+def draw_designs(
+    task: str,
+    distribution: str,
+    number: int,
+    seed: int = 0,
+    budget: float | None = None,
+) -> list[Design]:
+    """Draw designs; each depends on the seed and its own number, not on how many.
+
+    Args:
+        task: decides the input and output sizes, see `vsrnn.list_designs`.
+        distribution: one of `DISTRIBUTIONS`.
+        number: how many designs; more of the same seed begin with the same ones.
+        seed: of the draw, 0 or more.
+        budget: weights without biases, for the distributions that solve the hidden
+            size and for them only; 50,000 as published.
+
+    Returns:
+        Designs named distribution, budget, seed and number, such as
+        ``normal_size_50k_0_0007``. One that fits no hidden size has 0 hidden units.
+
+    Raises:
+        VsrnnError: for an unknown task or distribution, a number below 1, a negative
+            seed, and a budget that is missing or of no use.
+
+    >>> designs = draw_designs("rad", "normal_size", 2, seed=0, budget=50_000)
+    >>> [design.name for design in designs]
+    ['normal_size_50k_0_0000', 'normal_size_50k_0_0001']
+    >>> round(designs[0].geometry(2500, 10).weights, -3)
+    50000.0
+
+    Source: random search of arXiv 2509.15057.
+    """
+    _check(task, distribution, number, seed, budget)
+    size = "" if budget is None else f"_{budget / 1000:g}k"
+    kind = DISTRIBUTIONS.index(distribution)
+    return [
+        _draw(
+            f"{distribution}{size}_{seed}_{n:04d}",
+            task,
+            distribution,
+            np.random.default_rng([seed, kind, n]),
+            _spread(seed, n),
+            budget,
+        )
+        for n in range(number)
+    ]
+
+
+def _check(
+    task: str, distribution: str, number: int, seed: int, budget: float | None
+) -> None:
+    if task not in SIZES:
+        raise VsrnnError(f"no designs for task {task!r}; choose {', '.join(SIZES)}")
+    if distribution not in DISTRIBUTIONS:
+        raise VsrnnError(
+            f"unknown distribution {distribution!r}; choose {', '.join(DISTRIBUTIONS)}"
+        )
+    if number < 1:
+        raise VsrnnError(f"the number of designs must be 1 or more, not {number}")
+    if seed < 0:
+        raise VsrnnError(f"the seed of the draw must be 0 or more, not {seed}")
+    if distribution in BUDGETED and not (budget and 0 < budget < math.inf):
+        raise VsrnnError(
+            f"the distribution {distribution} spends a budget of weights; "
+            "give one above 0, for instance 50000"
+        )
+    if distribution not in BUDGETED and budget is not None:
+        raise VsrnnError(
+            f"the distribution {distribution} draws the hidden size; give no budget, "
+            f"or choose {distribution}_size"
+        )
+
+
+def _draw(
+    name: str,
+    task: str,
+    distribution: str,
+    rng: np.random.Generator,
+    spread: float,
+    budget: float | None,
+) -> Design:
+    """One design; the initial values are drawn last, whatever the densities took."""
+    uniform = distribution.startswith("uniform")
+    rate = _uniform_rate(rng) if uniform else _normal_rate(rng)
+    if distribution == "even":
+        proportion = HIGHEST_PROPORTION * spread
+        hidden, density = _draw_even(rng, task, proportion, budget or 0)
+    else:
+        density = _uniform_density(rng) if uniform else _normal_density(rng)
+        drawn = _uniform_hidden(rng) if uniform else _normal_hidden(rng, task)
+        hidden = drawn if budget is None else _solved(task, density, budget)
+    if uniform:
+        mean, std = rng.uniform(-0.005, 0.005, 6), rng.uniform(1e-6, 0.1, 6)
+    else:
+        mean = rng.normal(0, 0.0025, 6)
+        std = np.maximum(rng.normal(0.05, 0.015, 6), 1e-4)
+    return Design(
+        name,
+        hidden,
+        density,
+        init_mean=_rounded(mean, 3),
+        init_std=_rounded(std, 3),
+        learning_rate=round(rate, 5) or FALLBACK_RATE,
+    )
+
+
+def _uniform_rate(rng: np.random.Generator) -> float:
+    return rng.uniform(1e-5, 1e-3)
+
+
+def _normal_rate(rng: np.random.Generator) -> float:
+    return max(rng.normal(1e-3, 4e-4), 1e-6)
+
+
+def _uniform_hidden(rng: np.random.Generator) -> int:
+    return int(rng.uniform(1, 1000))
+
+
+def _normal_hidden(rng: np.random.Generator, task: str) -> int:
+    mean, std = (500, 200) if task == "rad" else (900, 400)
+    return max(int(rng.normal(mean, std)), 10)
+
+
+def _uniform_density(rng: np.random.Generator) -> Six:
+    return _rounded(1 - rng.random(6), 2)  # random() is below 1, so this is above 0
+
+
+def _normal_density(rng: np.random.Generator) -> Six:
+    return _rounded(np.abs(rng.normal(0.5, 0.25, 6)).clip(0.02, 1), 2)
+
+
+def _solved(task: str, density: Six, budget: float) -> int:
+    """The hidden size that spends the budget, 0 if there is none."""
+    try:
+        return Geometry.for_budget(budget, *SIZES[task], density).hidden
+    except VsrnnError:
+        return 0
+
+
+def _draw_even(
+    rng: np.random.Generator, task: str, proportion: float, budget: float
+) -> tuple[int, Six]:
+    """Hidden size and densities of a proportion and a budget; 0 if none is found."""
+    inputs, outputs = SIZES[task]
+    for _ in range(TRIES):
+        hidden = int(math.exp(rng.uniform(0, math.log(LARGEST_HIDDEN + 1))))
+        _, _, hy, yx, yh, yy = density = _normal_density(rng)
+        fixed = yx * inputs * outputs + yh * outputs * hidden + yy * outputs**2
+        row = (budget - fixed) / hidden  # weights that compute one hidden unit
+        hx = round(((1 - proportion) * row - hy * outputs) / inputs, 6)
+        hh = round(proportion * row / hidden, 6)
+        if 1 / inputs <= hx <= 1 and 0 <= hh <= 1:
+            return hidden, (hx, hh, *density[2:])
+    return 0, density
+
+
+def _spread(seed: int, n: int) -> float:
+    """The n-th number in 0..1 of van der Corput's sequence, from a random start."""
+    start = np.random.default_rng(seed).random()
+    mirrored = int(f"{n:b}"[::-1], 2) / 2 ** len(f"{n:b}")
+    return (start + mirrored) % 1
+
+
+def _rounded(values: Sequence[float] | np.ndarray, decimals: int) -> Six:
+    """Rounded as published, and without a minus sign on 0."""
+    return tuple(round(float(value), decimals) + 0.0 for value in values)
