@@ -332,15 +332,13 @@ def _train_epoch(
     bar: Any,
 ) -> list[dict[str, float]]:
     """One pass over the training sequences; each model's means on the way."""
-    losses, accuracies, sizes = [], [], []
+    found = _Means()
     for rows in _rows(task, "train", task.batch_size, order):
         x, y = (part.to(device) for part in task.batch("train", rows))
         loss, output = train_step(network, optimizer, task, x, y)
-        losses.append(loss)
-        accuracies.append(task.accuracy(output, y))
-        sizes.append(len(x))
+        found.add(len(x), loss, task.accuracy(output, y))
         bar.update()
-    return _means(losses, accuracies, sizes)
+    return found.means()
 
 
 def train_step(
@@ -372,24 +370,37 @@ def _evaluate(
     network: Network, task: Any, split: str, device: str
 ) -> list[dict[str, float]]:
     """Each model's mean loss and accuracy over a whole split."""
-    losses, accuracies, sizes = [], [], []
+    found = _Means()
     for rows in _rows(task, split):
         x, y = (part.to(device) for part in task.batch(split, rows))
         output = network(x)  # (models, batch, time, outputs)
-        losses.append(task.loss(output, y))
-        accuracies.append(task.accuracy(output, y))
-        sizes.append(len(x))
-    return _means(losses, accuracies, sizes)
+        found.add(len(x), task.loss(output, y), task.accuracy(output, y))
+    return found.means()
 
 
-def _means(
-    losses: list[Tensor], accuracies: list[Tensor], sizes: list[int]
-) -> list[dict[str, float]]:
-    """Each model's means over sequences, from its means over batches."""
-    share = torch.tensor(sizes, dtype=torch.float64) / sum(sizes)
-    columns = (share @ torch.stack(v).double().cpu() for v in (losses, accuracies))
-    pairs = zip(*(column.tolist() for column in columns), strict=True)
-    return [{"loss": loss, "accuracy": accuracy} for loss, accuracy in pairs]
+class _Means:
+    """Each model's mean loss and accuracy over sequences, from those of batches.
+
+    Sums are kept in place: small tensors kept batch by batch would come to lie between
+    the large ones of the batches, whose freed memory then is of no use.
+    """
+
+    def __init__(self) -> None:
+        self.sequences = 0
+        self.sums: list[Tensor] = []
+
+    def add(self, sequences: int, *means: Tensor) -> None:
+        """Add a batch: its number of sequences, loss and accuracy, ``(models,)``."""
+        if not self.sums:
+            self.sums = [torch.zeros_like(m, dtype=torch.float64) for m in means]
+        for total, mean in zip(self.sums, means, strict=True):
+            total.add_(mean, alpha=sequences)
+        self.sequences += sequences
+
+    def means(self) -> list[dict[str, float]]:
+        columns = [(total / self.sequences).tolist() for total in self.sums]
+        pairs = zip(*columns, strict=True)
+        return [{"loss": loss, "accuracy": accuracy} for loss, accuracy in pairs]
 
 
 def _rows(

@@ -53,19 +53,18 @@ class Stack(nn.Module):
         """
         layout = self.layout
         start = x.new_zeros(layout.models, layout.rows, len(x))
-        bias = x.new_zeros(layout.models * layout.rows)
-        states = propagate(
-            x,
-            start,
-            self._all("weight_input"),
-            self._all("weight_state"),
-            bias.scatter(0, self.rows, self._all("bias")),
-            layout,
-        )
+        names = ("weight_input", "weight_state", "bias")
+        weight_input, weight_state, bias = (self._all(name) for name in names)
+        if len(bias) < layout.models * layout.rows:
+            padded = bias.new_zeros(layout.models * layout.rows)
+            bias = padded.scatter(0, self.rows, bias)
+        states = propagate(x, start, weight_input, weight_state, bias, layout)
         return states[:, layout.hidden :].permute(0, 3, 2, 1)
 
     def _all(self, name: str) -> Tensor:
-        return torch.cat([getattr(model, name) for model in self.models])
+        """The models' parameters of a name, one behind the other."""
+        every = [getattr(model, name) for model in self.models]
+        return torch.cat(every) if len(every) > 1 else every[0]
 
     def _lay_out(self) -> None:
         """Place every model's rows and weights in the matrices of the pass."""
