@@ -272,24 +272,30 @@ def test_unbatched_input_is_a_batch_of_one():
 
 
 @pytest.mark.parametrize("density", [0.1, (0.1, 1, 1, 1, 0.1, 1), 1.0])
-@pytest.mark.parametrize("wide", [_functional.SPARSE_FROM, 40])
-def test_products_on_the_weights_alone_equal_dense_ones(density, wide, monkeypatch):
+@pytest.mark.parametrize("sparse_from", [20, 1000])
+def test_products_on_the_weights_alone_equal_dense_ones(
+    density, sparse_from, monkeypatch
+):
     """Several slices of columns, and rows of which some are sparse and some dense."""
     torch.manual_seed(5)
-    monkeypatch.setattr(_functional, "CACHED", 7 * wide)
-    monkeypatch.setattr(_functional, "CACHED_BACK", 11 * wide)
-    x = torch.randn(8, 6, wide)
-    found = []
+    monkeypatch.setattr(_functional, "CACHED", 7 * 60)
+    monkeypatch.setattr(_functional, "CACHED_BACK", 11 * 60)
+    monkeypatch.setattr(_functional, "SPARSE_FROM", sparse_from)
+    x = torch.randn(8, 6, 60)
+    state = (torch.rand(8, 40), torch.randn(8, 5))
+    found, kinds = [], []
     for threshold in (0.25, 0.0):
         monkeypatch.setattr(_functional, "SPARSE_BELOW", threshold)
-        model = BlockRNN(Geometry(wide, 40, 5, density), seed=1)
-        output, _ = model(x)
+        model = BlockRNN(Geometry(60, 40, 5, density), seed=1)
+        h, y = (part.clone().requires_grad_() for part in state)
+        output, _ = model(x, (h, y))
         output.square().mean().backward()
-        sparse = len(model.layout.product.sparse)
-        found.append((output.detach(), model.weight_input.grad, sparse > 0))
-    low = density != 1.0 and wide == _functional.SPARSE_FROM
-    assert [some for *_, some in found] == [low, False]
-    for a, b in zip(*(values[:2] for values in found), strict=True):
+        kinds.append((len(model.layout.input.thin) > 0, model.layout.state.sparse))
+        found.append([output, h.grad, y.grad, *(p.grad for p in model.parameters())])
+    assert kinds[0][0] == (density != 1.0 and sparse_from == 20)
+    assert (kinds[0][1] is not None) == (density == 0.1 and sparse_from == 20)
+    assert kinds[1] == (False, None)
+    for a, b in zip(*found, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
 
 

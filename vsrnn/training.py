@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from vsrnn.designs import Design, get_design
 from vsrnn.errors import VsrnnError
 from vsrnn.geometry import proportion
-from vsrnn.models import BlockRNN, PlainRNN, ProjectedLSTM, Stack
+from vsrnn.models import SPARSE_BELOW, BlockRNN, PlainRNN, ProjectedLSTM, Stack
 from vsrnn.provenance import provenance
 from vsrnn.tasks import get_task, task_class
 
@@ -191,7 +191,7 @@ def passes(
     groups: list[list[Config]] = []
     for alike in together.values():
         group: list[Config] = []
-        for config in sorted(alike, key=lambda c: c.design.hidden):
+        for config in sorted(alike, key=_kinship):
             full = len(group) == most or pass_memory([*group, config]) > memory
             if group and full:
                 groups.append(group)
@@ -265,6 +265,15 @@ def evaluate(model: nn.Module, task: Any, split: str) -> dict[str, float]:
     return _evaluate(_together([model]), task, split, "cpu")[0]
 
 
+def _kinship(config: Config) -> tuple[bool, int]:
+    """Close for models whose state matrices are alike: sparse or dense, and of a size.
+
+    A pass multiplies all of its state matrices in one way and pads them to one size.
+    """
+    design = config.design
+    return any(density > SPARSE_BELOW for density in design.density[1:2]), design.hidden
+
+
 def _batches(config: Config) -> str:
     """What decides the batches of a run, and which kinds of model go together."""
     design = config.design
@@ -276,8 +285,9 @@ def _batches(config: Config) -> str:
 
 def _together(models: Sequence[nn.Module]) -> Network:
     """Block RNNs as a stack, or one baseline, both with a leading axis of models."""
-    if isinstance(models[0], BlockRNN):
-        return Stack(models)
+    blocks = [model for model in models if isinstance(model, BlockRNN)]
+    if blocks:
+        return Stack(blocks)
     (model,) = models
     return lambda x: model(x)[0][None]
 

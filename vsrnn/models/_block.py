@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from vsrnn.errors import VsrnnError
 from vsrnn.geometry import BLOCKS, Geometry
-from vsrnn.models._functional import InputProduct, Layout, propagate
+from vsrnn.models._functional import Layout, lay_out, propagate
 
 MASKS = ("bernoulli", "exact")
 State = tuple[Tensor, Tensor]
@@ -134,10 +134,14 @@ class BlockRNN(nn.Module):
     def matrices(self) -> dict[str, Tensor]:
         """The six blocks as dense matrices, by name, zeros outside the masks."""
         g = self.geometry
-        w = torch.zeros(g.hidden + g.outputs, g.inputs).to(self.bias)
-        w.view(-1)[self.index_input] = self.weight_input.detach()
-        state = self.layout.state_matrix(self.weight_state.detach())[0]
-        full = torch.cat([w, state], dim=1)
+        n = g.hidden + g.outputs
+        full = torch.zeros(n, g.inputs + n).to(self.bias)
+        full[self.index_input // g.inputs, self.index_input % g.inputs] = (
+            self.weight_input.detach()
+        )
+        full[self.index_state // n, g.inputs + self.index_state % n] = (
+            self.weight_state.detach()
+        )
         rows = dict(zip("hy", full.split([g.hidden, g.outputs]), strict=True))
         sizes = [g.inputs, g.hidden, g.outputs]
         return {
@@ -193,8 +197,8 @@ class BlockRNN(nn.Module):
     def _lay_out(self) -> None:
         """Note how the weights fill their matrices, where the products need it."""
         g = self.geometry
-        product = InputProduct(self.index_input, g.hidden + g.outputs, g.inputs)
-        self.layout = Layout(product, self.index_state, 1, g.hidden, g.outputs)
+        index = (self.index_input, self.index_state)
+        self.layout = lay_out(*index, 1, (g.inputs, g.hidden, g.outputs))
 
     def _apply(self, fn: Any, recurse: bool = True) -> Self:
         super()._apply(fn, recurse)

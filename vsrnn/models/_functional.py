@@ -20,6 +20,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import torch
@@ -30,7 +31,7 @@ from torch.autograd.function import once_differentiable
 # 218 x 2500 at density .1, .2, .3 takes 1.1, 2.2, 3.3 ms forward and back, against
 # 3.7 ms dense. Narrow inputs are faster dense.
 SPARSE_BELOW = 0.25
-SPARSE_FROM = 512  # inputs
+SPARSE_FROM = 256  # columns
 # Numbers that stay in the cache: 32 columns of 2,500 forward, 160 back. Forward that
 # saves 30 %, and with a batch of 256 it halves the time back.
 CACHED, CACHED_BACK = 80_000, 400_000
@@ -40,92 +41,141 @@ with warnings.catch_warnings():  # torch says once a process that CSR is in beta
     torch.zeros(1, 1).to_sparse_csr()
 
 
+class Sparse:
+    """A matrix known by the places of its weights, and products on those alone.
+
+    Args:
+        row, column: places of the weights, in row-major order.
+        shape: of the matrix.
+    """
+
+    def __init__(self, row: Tensor, column: Tensor, shape: tuple[int, int]) -> None:
+        self.shape = shape
+        count = torch.bincount(row, minlength=shape[0])
+        self.start = torch.cat([count.new_zeros(1), count.cumsum(0)]).int()
+        self.column = column.int()
+
+    def matrix(self, values: Tensor) -> Tensor:
+        """The matrix, compressed by rows."""
+        return torch.sparse_csr_tensor(
+            self.start, self.column, values, self.shape, check_invariants=False
+        )
+
+    def outer(self, left: Tensor, right: Tensor) -> Tensor:
+        """Values of ``left right^T`` at the places: ``(rows, n)`` by ``(columns, n)``.
+
+        As many of the ``n`` are taken at a time as let ``right`` stay in the cache.
+        """
+        product = self.matrix(left.new_zeros(len(self.column)))
+        for part in _slices(right, CACHED_BACK):
+            a, b = left[:, part].contiguous(), right[:, part].contiguous()
+            torch.sparse.sampled_addmm(product, a, b.t(), out=product)
+        return product.values()
+
+
 class InputProduct:
-    """The input matrix of a pass as positions of its weights, and its two products.
+    """The input matrix of a pass, rows of low density apart from dense ones.
 
     Args:
         index: flat positions of the weights in the ``(rows, inputs)`` matrix, rising.
-        rows, inputs: its shape.
+        rows: of all models.
+        inputs: columns.
     """
 
     def __init__(self, index: Tensor, rows: int, inputs: int) -> None:
         self.rows, self.inputs, self.index = rows, inputs, index
-        row, column = index // inputs, (index % inputs).int()
-        count = torch.bincount(row, minlength=rows)
-        sparse = count < SPARSE_BELOW * inputs
-        on_weights_alone = (
-            index.device.type == "cpu" and torch.backends.mkl.is_available()
-        )
-        if not on_weights_alone or inputs < SPARSE_FROM:
-            sparse = torch.zeros_like(sparse)
-        self.sparse = (sparse[row]).nonzero()[:, 0]  # which weights
-        self.start = torch.cat([count.new_zeros(1), (count * sparse).cumsum(0)]).int()
-        self.column = column[self.sparse]
-        self.dense_rows = (~sparse).nonzero()[:, 0]
-        self.dense = (~sparse[row]).nonzero()[:, 0]  # which weights
-        rank = (~sparse).cumsum(0) - 1
-        self.dense_index = (rank[row] * inputs + index % inputs)[self.dense]
+        row, column = index // inputs, index % inputs
+        thin = torch.bincount(row, minlength=rows) < SPARSE_BELOW * inputs
+        if not _sparse_pays(index, inputs):
+            thin = torch.zeros_like(thin)
+        self.thin = thin[row].nonzero()[:, 0]  # which weights
+        self.thick = (~thin)[row].nonzero()[:, 0]
+        self.sparse = Sparse(row[self.thin], column[self.thin], (rows, inputs))
+        self.dense_rows = (~thin).nonzero()[:, 0]
+        rank = (~thin).cumsum(0) - 1
+        self.dense_index = (rank[row] * inputs + column)[self.thick]
 
     def columns(self, x: Tensor) -> Tensor:
         """Inputs ``(batch, time, inputs)`` as ``(inputs, time * batch)``."""
         columns = x.transpose(0, 1).reshape(-1, self.inputs).t()
-        return columns.contiguous() if len(self.sparse) else columns
+        return columns.contiguous() if len(self.thin) else columns
 
     def add(self, drive: Tensor, columns: Tensor, weight: Tensor) -> None:
         """Add the matrix times ``(inputs, n)`` columns to ``drive``, ``(rows, n)``."""
-        if len(self.sparse):
-            matrix = self._csr(_pick(weight, self.sparse))
-            for part in self._parts(columns, CACHED):
+        if len(self.thin):
+            matrix = self.sparse.matrix(_pick(weight, self.thin))
+            for part in _slices(columns, CACHED):
                 drive[:, part].addmm_(matrix, columns[:, part].contiguous())
         if len(self.dense_rows) == self.rows:
-            drive.addmm_(self._matrix(weight), columns)
-        elif len(self.dense):
-            drive.index_add_(0, self.dense_rows, self._matrix(weight) @ columns)
+            drive.addmm_(self._dense(weight), columns)
+        elif len(self.thick):
+            drive.index_add_(0, self.dense_rows, self._dense(weight) @ columns)
 
     def weight_grad(self, grad: Tensor, columns: Tensor) -> Tensor:
         """Gradient on the weights alone, from that of the drive, ``(rows, n)``."""
+        parts = []
+        if len(self.thin):
+            parts.append((self.thin, self.sparse.outer(grad, columns)))
+        if len(self.thick):
+            rows = grad if len(self.dense_rows) == self.rows else grad[self.dense_rows]
+            dense = (rows @ columns.t()).view(-1)
+            parts.append((self.thick, _pick(dense, self.dense_index)))
+        if len(parts) == 1:
+            return parts[0][1]
         found = columns.new_empty(len(self.index))
-        if len(self.sparse):
-            product = self._csr(columns.new_zeros(len(self.sparse)))
-            for part in self._parts(columns, CACHED_BACK):
-                g, x = grad[:, part].contiguous(), columns[:, part].contiguous()
-                torch.sparse.sampled_addmm(product, g, x.t(), out=product)
-            if len(self.sparse) == len(self.index):
-                return product.values()
-            found.scatter_(0, self.sparse, product.values())
-        if len(self.dense):
-            part = grad if len(self.dense_rows) == self.rows else grad[self.dense_rows]
-            values = (part @ columns.t()).view(-1).index_select(0, self.dense_index)
-            if len(self.dense) == len(self.index):
-                return values
-            found.scatter_(0, self.dense, values)
+        for which, values in parts:
+            found.scatter_(0, which, values)
         return found
 
     def input_grad(self, grad: Tensor, weight: Tensor) -> Tensor:
         """Gradient on the columns, ``(inputs, n)``."""
-        matrix = weight.new_zeros(self.rows * self.inputs)
-        matrix.scatter_(0, self.index, weight)
-        return matrix.view(self.rows, self.inputs).t() @ grad
+        return _fill(weight, self.index, (self.rows, self.inputs)).t() @ grad
 
-    def _parts(self, columns: Tensor, numbers: int) -> Iterator[slice]:
-        width = max(1, numbers // self.inputs)
-        for first in range(0, columns.shape[1], width):
-            yield slice(first, first + width)
+    def _dense(self, weight: Tensor) -> Tensor:
+        shape = (len(self.dense_rows), self.inputs)
+        return _fill(_pick(weight, self.thick), self.dense_index, shape)
 
-    def _csr(self, values: Tensor) -> Tensor:
-        shape = (self.rows, self.inputs)
-        return torch.sparse_csr_tensor(
-            self.start, self.column, values, shape, check_invariants=False
-        )
 
-    def _matrix(self, weight: Tensor) -> Tensor:
-        """The dense rows as a matrix."""
-        rows = len(self.dense_rows)
-        values = _pick(weight, self.dense)
-        if len(values) == rows * self.inputs:
-            return values.view(rows, self.inputs)
-        matrix = weight.new_zeros(rows * self.inputs)
-        return matrix.scatter_(0, self.dense_index, values).view(rows, self.inputs)
+class StateProduct:
+    """What reads the state: a matrix for each model, all dense or all sparse.
+
+    Args:
+        index: flat positions of the weights in ``(models, rows, rows)``, rising.
+        models: how many.
+        rows: of each.
+    """
+
+    def __init__(self, index: Tensor, models: int, rows: int) -> None:
+        self.index, self.shape = index, (models, rows, rows)
+        low = len(index) < SPARSE_BELOW * models * rows**2
+        self.sparse: Sparse | None = None
+        if low and _sparse_pays(index, rows):
+            row, column = index // rows, index // rows**2 * rows + index % rows
+            shape = (models * rows, models * rows)  # block diagonal
+            self.sparse = Sparse(row, column, shape)
+            self.order = torch.argsort(column, stable=True)
+            self.transposed = Sparse(column[self.order], row[self.order], shape)
+
+    def matrices(self, weight: Tensor) -> tuple[Tensor, Tensor]:
+        """The matrix and its transpose, in the form that :meth:`add` takes."""
+        if self.sparse is None:
+            matrix = _fill(weight, self.index, self.shape)
+            return matrix, matrix.mT
+        values = weight.index_select(0, self.order)
+        return self.sparse.matrix(weight), self.transposed.matrix(values)
+
+    def add(self, after: Tensor, matrix: Tensor, before: Tensor) -> None:
+        """Add the product with a step ``(models, rows, batch)`` to another step."""
+        if self.sparse is None:
+            after.baddbmm_(matrix, before)
+        else:
+            after.flatten(0, 1).addmm_(matrix, before.flatten(0, 1))
+
+    def weight_grad(self, grad: Tensor, before: Tensor) -> Tensor:
+        """Gradient on the weights, from ``(models, rows, n)`` of all steps."""
+        if self.sparse is None:
+            return _pick((grad @ before.mT).view(-1), self.index)
+        return self.sparse.outer(grad.flatten(0, 1), before.flatten(0, 1))
 
 
 @dataclass(frozen=True)
@@ -133,15 +183,15 @@ class Layout:
     """How the weights of a pass fill its matrices.
 
     Args:
-        product: the input matrix, ``(models * rows, inputs)``.
-        index_state: flat positions of the weights that read the state, in
-            ``(models, rows, rows)``.
+        input: the product with the inputs, ``models * (hidden + outputs)`` rows.
+        state: the product with the state.
         models: how many there are.
-        hidden, outputs: rows of the largest model; hidden ones come first.
+        hidden: rows of the largest model that are hidden units; they come first.
+        outputs: rows of each model that are outputs.
     """
 
-    product: InputProduct
-    index_state: Tensor
+    input: InputProduct
+    state: StateProduct
     models: int
     hidden: int
     outputs: int
@@ -151,13 +201,26 @@ class Layout:
         """Rows of each model, padding included."""
         return self.hidden + self.outputs
 
-    def state_matrix(self, weight: Tensor) -> Tensor:
-        """What reads the state, dense, ``(models, rows, rows)``."""
-        shape = (self.models, self.rows, self.rows)
-        if len(weight) == self.models * self.rows**2:
-            return weight.view(shape)
-        matrix = weight.new_zeros(self.models * self.rows**2)
-        return matrix.scatter_(0, self.index_state, weight).view(shape)
+
+def lay_out(
+    index_input: Tensor,
+    index_state: Tensor,
+    models: int,
+    sizes: tuple[int, int, int],
+) -> Layout:
+    """Prepare the products of a pass.
+
+    Args:
+        index_input: flat positions in ``(models, rows, inputs)``, rising.
+        index_state: flat positions in ``(models, rows, rows)``, rising.
+        models: how many there are.
+        sizes: inputs, hidden and outputs, of the largest.
+    """
+    inputs, hidden, outputs = sizes
+    rows = hidden + outputs
+    product = InputProduct(index_input, models * rows, inputs)
+    state = StateProduct(index_state, models, rows)
+    return Layout(product, state, models, hidden, outputs)
 
 
 def propagate(
@@ -184,7 +247,7 @@ def propagate(
     """
     on_cpu = x.device.type == "cpu"  # elsewhere a look at the values would wait
     blank = on_cpu and x.shape[1] > 1 and not x.requires_grad and not x[:, -1].any()
-    columns = layout.product.columns(x[:, :-1] if blank else x)
+    columns = layout.input.columns(x[:, :-1] if blank else x)
     weights = (weight_input, weight_state, bias)
     states: Tensor = _Pass.apply(columns, start, *weights, layout, x.shape[1])
     return states
@@ -209,42 +272,43 @@ class _Pass(torch.autograd.Function):
         states[:, :, 0] = start
         states[:, :, 1:] = bias.view(models, rows, 1, 1)
         drive = states.view(models * rows, -1)[:, batch : batch + columns.shape[1]]
-        layout.product.add(drive, columns, weight_input)
-        matrix = layout.state_matrix(weight_state)
+        layout.input.add(drive, columns, weight_input)
+        matrix, transposed = layout.state.matrices(weight_state)
         steps, hidden = states.unbind(2), states[:, : layout.hidden].unbind(2)
         for t in range(time):
-            steps[t + 1].baddbmm_(matrix, steps[t])
+            layout.state.add(steps[t + 1], matrix, steps[t])
             hidden[t + 1].relu_()
-        ctx.save_for_backward(columns, states, weight_input, matrix)
-        ctx.layout = layout
+        ctx.save_for_backward(columns, states, weight_input)
+        ctx.layout, ctx.transposed = layout, transposed
         return states[:, :, 1:]
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        columns, states, weight_input, matrix = ctx.saved_tensors
-        layout = ctx.layout
+        columns, states, weight_input = ctx.saved_tensors
+        layout, transposed = ctx.layout, ctx.transposed
         models, rows, time, batch = grad.shape
         grad = grad.clone(memory_format=torch.contiguous_format)
         steps, hidden = grad.unbind(2), grad[:, : layout.hidden].unbind(2)
-        after, transposed = states[:, : layout.hidden].unbind(2), matrix.mT
+        after = states[:, : layout.hidden].unbind(2)
         for t in reversed(range(time)):
             _relu_backward(hidden[t], after[t + 1])
             if t > 0:
-                steps[t - 1].baddbmm_(transposed, steps[t])
+                layout.state.add(steps[t - 1], transposed, steps[t])
+        first = None
+        if ctx.needs_input_grad[1]:
+            first = torch.zeros_like(steps[0])
+            layout.state.add(first, transposed, steps[0])
         flat = grad.view(models, rows, time * batch)
         before = states.view(models, rows, -1)[:, :, : time * batch]
-        grad_matrix = (flat @ before.mT).view(-1)
-        if len(layout.index_state) < len(grad_matrix):
-            grad_matrix = grad_matrix.index_select(0, layout.index_state)
         drive = grad.view(models * rows, -1)[:, : columns.shape[1]].contiguous()
         return (
-            layout.product.input_grad(drive, weight_input)
+            layout.input.input_grad(drive, weight_input)
             if ctx.needs_input_grad[0]
             else None,
-            transposed @ steps[0] if ctx.needs_input_grad[1] else None,
-            layout.product.weight_grad(drive, columns),
-            grad_matrix,
+            first,
+            layout.input.weight_grad(drive, columns),
+            layout.state.weight_grad(flat, before),
             flat.sum(2).view(-1),
             None,
             None,
@@ -256,5 +320,27 @@ def _relu_backward(grad: Tensor, after: Tensor) -> None:
     torch.ops.aten.threshold_backward.grad_input(grad, after, 0, grad_input=grad)
 
 
-def _pick(weight: Tensor, which: Tensor) -> Tensor:
-    return weight if len(which) == len(weight) else weight.index_select(0, which)
+def _pick(values: Tensor, which: Tensor) -> Tensor:
+    """Those of the values; all of them where as many are asked for."""
+    return values if len(which) == len(values) else values.index_select(0, which)
+
+
+def _fill(values: Tensor, index: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """A dense matrix with the values at these flat positions."""
+    size = prod(shape)
+    if len(values) == size:
+        return values.view(shape)
+    return values.new_zeros(size).scatter_(0, index, values).view(shape)
+
+
+def _slices(columns: Tensor, numbers: int) -> Iterator[slice]:
+    """Slices of the second axis of about so many numbers each."""
+    width = max(1, numbers // len(columns))
+    for first in range(0, columns.shape[1], width):
+        yield slice(first, first + width)
+
+
+def _sparse_pays(index: Tensor, width: int) -> bool:
+    """Whether products on the weights alone can be faster, where density is low."""
+    on_cpu = index.device.type == "cpu" and torch.backends.mkl.is_available()
+    return on_cpu and width >= SPARSE_FROM

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Self
+from typing import Any, Self, cast
 
 import torch
 from torch import Tensor, nn
 
 from vsrnn.errors import VsrnnError
 from vsrnn.models._block import BlockRNN
-from vsrnn.models._functional import InputProduct, Layout, propagate
+from vsrnn.models._functional import lay_out, propagate
 
 
 class Stack(nn.Module):
@@ -68,12 +68,13 @@ class Stack(nn.Module):
 
     def _lay_out(self) -> None:
         """Place every model's rows and weights in the matrices of the pass."""
-        geometries = [model.geometry for model in self.models]
+        models = cast("list[BlockRNN]", list(self.models))
+        geometries = [model.geometry for model in models]
         hidden = max(g.hidden for g in geometries)
         inputs, outputs = geometries[0].inputs, geometries[0].outputs
         rows = hidden + outputs
         placed, index_input, index_state = [], [], []
-        for number, (model, g) in enumerate(zip(self.models, geometries, strict=True)):
+        for number, (model, g) in enumerate(zip(models, geometries, strict=True)):
             own = torch.arange(g.hidden + outputs, device=model.index_input.device)
             own = torch.where(own < g.hidden, own, own + hidden - g.hidden)
             row, column = _places(model.index_input, inputs)
@@ -81,12 +82,11 @@ class Stack(nn.Module):
             row, column = _places(model.index_state, g.hidden + outputs)
             index_state.append((number * rows + own[row]) * rows + own[column])
             placed.append(number * rows + own)
-        count = len(geometries)
-        product = InputProduct(torch.cat(index_input), count * rows, inputs)
         self.rows = torch.cat(placed)
-        self.layout = Layout(product, torch.cat(index_state), count, hidden, outputs)
+        index = (torch.cat(index_input), torch.cat(index_state))
+        self.layout = lay_out(*index, len(models), (inputs, hidden, outputs))
 
-    def _apply(self, fn: object, recurse: bool = True) -> Self:
+    def _apply(self, fn: Any, recurse: bool = True) -> Self:
         super()._apply(fn, recurse)
         self._lay_out()
         return self
