@@ -90,4 +90,5 @@ def test_help_names_every_command(capsys):
         main(["--help"])
     assert stop.value.code == 0
     text = capsys.readouterr().out
-    assert all(command in text for command in ("run", "designs", "table", "examples"))
+    commands = ("run", "sweep", "designs", "table", "examples")
+    assert all(command in text for command in commands)

@@ -6,9 +6,12 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from filelock import FileLock, Timeout
 
 from vsrnn.errors import VsrnnError
 from vsrnn.geometry import BLOCKS
@@ -23,7 +26,8 @@ class Store:
     """A folder of results, one JSON file a run.
 
     A run is done when its file exists: files are written to a temporary name and then
-    moved, so a stopped program leaves no half result. Processes may share a store.
+    moved, so a stopped program leaves no half result. Processes may share a store:
+    each claims a run before it trains, by a lock that ends with the process.
 
     Args:
         folder: made on the first write.
@@ -60,6 +64,35 @@ class Store:
         with self._writing():
             replace_text(path, json.dumps(result, indent=1))
         return path
+
+    @contextmanager
+    def claim(self, config: Config, *, wait: bool = False) -> Iterator[bool]:
+        """Keep others from a run inside a ``with`` block; store its result there.
+
+        The operating system gives a claim back when the process ends, however it does.
+
+        Args:
+            config: of the run.
+            wait: until another process that has the claim is done, or dead.
+
+        Yields:
+            Whether the run is to be done here: not if another process has it, nor if
+            its result is stored.
+
+        Raises:
+            VsrnnError: when the folder cannot be written.
+        """
+        lock = FileLock(self.folder / f"{config.id}.lock")
+        with self._writing(), suppress(Timeout):
+            lock.acquire(timeout=-1 if wait else 0)
+        try:
+            yield lock.is_locked and not self.path(config).exists()
+        finally:
+            # only with a result: who then gets the removed lock finds the run done
+            if lock.is_locked and self.path(config).exists():
+                with suppress(OSError):
+                    Path(lock.lock_file).unlink()
+            lock.release()
 
     def check(self) -> None:
         """Try that results can be written, before hours are spent on one.
@@ -181,7 +214,7 @@ def _read(path: Path) -> Result:
 
 def replace_text(path: Path, text: str) -> None:
     """Write beside the target, then move: readers see the old file or the new one."""
-    temporary = path.with_suffix(f".{os.getpid()}.part")
+    temporary = path.with_suffix(f".{uuid4().hex[:8]}.part")
     try:
         temporary.write_text(text, encoding="utf-8")
         temporary.replace(path)

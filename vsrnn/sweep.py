@@ -2,15 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
+from vsrnn.errors import VsrnnError
+from vsrnn.provenance import provenance
 from vsrnn.store import Store, table
 from vsrnn.tasks import get_task
-from vsrnn.training import Config, Result, run
+from vsrnn.training import SCHEMA, Config, Result, build_model, passes, run_many
 
 if TYPE_CHECKING:
     import pandas as pd
+
+FAILED = "failed: "
+# Four designs at once are 10 to 30 % faster than one by one, sixteen hardly more, and
+# whoever stops a sweep loses as many runs a worker.
+PER_PASS, MEMORY = 4, 8.0
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Who trains, as :func:`sweep` describes it."""
+
+    jobs: int | None = None
+    per_pass: int = PER_PASS
+    memory: float = MEMORY
+    device: str = "cpu"
+    scheduler: str | None = None
 
 
 def sweep(
@@ -18,35 +40,91 @@ def sweep(
     store: Store,
     *,
     jobs: int | None = None,
+    per_pass: int = PER_PASS,
+    memory: float = MEMORY,
+    device: str = "cpu",
+    scheduler: str | None = None,
     progress: bool = True,
 ) -> pd.DataFrame:
     """Run every config the store does not have yet, and return the table of all.
 
-    Each worker process uses one thread. Every result is stored as it comes, so a
-    stopped sweep continues where it was.
+    Each worker process uses one thread, and stores every result as it comes: a sweep
+    can be stopped at any moment, and goes on from there. Sweeps that run at once on
+    one store share the work. A run that fails is stored with its reason in the column
+    ``error``, as one that diverges is; neither is run again.
 
     Args:
         configs: what to run; equal ones run once.
         store: where the results are, and go.
-        jobs: worker processes; the number of processors if absent.
+        jobs: worker processes; if absent the number of processors, or one on cuda.
+        per_pass: designs a worker trains at once, at most, see
+            :func:`vsrnn.run_many`; their results come together, at the end.
+        memory: GiB that such a pass may take, as :func:`vsrnn.pass_memory` estimates
+            it; large designs are trained fewer at once.
+        device: ``"cpu"`` or ``"cuda"``.
+        scheduler: address of a dask scheduler whose workers are used instead. They
+            need this package, and the store on a file system they share.
         progress: show a bar on standard error.
 
     Returns:
         One row a run, as :meth:`vsrnn.Store.collect` gives them.
 
     Raises:
-        VsrnnError: for a bad config, a damaged result or a store that cannot be
-            written; runs that ended before stay in the store.
+        VsrnnError: for a bad config, a damaged result, a store that cannot be
+            written, a scheduler that does not answer, or workers that were killed;
+            runs that ended before stay in the store.
     """
     unique = {config.id: config for config in configs}
-    todo = [c for c in unique.values() if store.get(c) is None]
-    if todo:
-        store.check()
-    _prepare(todo)
-    for result in _results(todo, jobs, progress):
-        store.put(result)
+    workers = Workers(jobs, per_pass, memory, device, scheduler)
+    fill(unique.values(), store, workers, progress)
     done = [store.get(config) for config in unique.values()]
     return table([result for result in done if result])
+
+
+def fill(
+    configs: Iterable[Config], store: Store, workers: Workers, progress: bool = True
+) -> dict[str, str]:
+    """Do what :func:`sweep` does and say, by id, where each result comes from.
+
+    Returns:
+        ``"found"`` for what the store had, ``"new"`` for what was trained now, and
+        ``"elsewhere"`` for what another process trained meanwhile.
+    """
+    from tqdm import tqdm
+
+    unique = {config.id: config for config in configs}
+    origin = {id: "found" for id, c in unique.items() if store.get(c) is not None}
+    todo = [config for id, config in unique.items() if id not in origin]
+    if not todo:
+        return origin
+    store.check()
+    _prepare(todo)
+    bar = tqdm(
+        total=len(unique),
+        initial=len(origin),
+        desc="runs",
+        unit="run",
+        disable=not progress,
+    )
+    with bar:
+        # first what is free, then one by one what other processes had taken
+        for wait in (False, True):
+            left = [config for config in todo if config.id not in origin]
+            groups = [[config] for config in left] if wait else _groups(left, workers)
+            for done in _pool(groups, store, wait, workers):
+                for id, result in done.items():
+                    _keep(result, store)
+                    origin[id] = "new" if result else "elsewhere"
+                bar.update(len(done))
+    return origin
+
+
+def forget_failed(configs: Iterable[Config], store: Store) -> None:
+    """Remove the results of failed runs, so that a sweep runs them again."""
+    for config in configs:
+        result = store.get(config)
+        if result and (result["error"] or "").startswith(FAILED):
+            store.path(config).unlink()
 
 
 def _prepare(configs: list[Config]) -> None:
@@ -56,17 +134,126 @@ def _prepare(configs: list[Config]) -> None:
         get_task(config.task, config.scale, **config.task_options)
 
 
-def _results(
-    configs: list[Config], jobs: int | None, progress: bool
-) -> Iterable[Result]:
-    from joblib import Parallel, cpu_count, delayed
-    from tqdm import tqdm
+def _groups(configs: list[Config], workers: Workers) -> list[list[Config]]:
+    """What to train in one pass, near the given order: a part of it is a sample.
 
-    workers = Parallel(
-        n_jobs=min(jobs or cpu_count(), max(1, len(configs))),
-        return_as="generator_unordered",
-        batch_size=1,
-        pre_dispatch="n_jobs",
-    )
-    results = workers(delayed(run)(config) for config in configs)
-    return tqdm(results, total=len(configs), desc="runs", disable=not progress)
+    No group is larger than leaves every process of this machine something to do.
+    """
+    place = {config.id: number for number, config in enumerate(configs)}
+    sized = [config for config in configs if config.design.hidden]
+    share = math.ceil(len(sized) / _processes(workers))
+    most = max(1, min(workers.per_pass, share))
+    groups = passes(sized, most, workers.memory * 2**30)
+    groups += [[c] for c in configs if not c.design.hidden]
+    return sorted(groups, key=lambda group: min(place[c.id] for c in group))
+
+
+def _processes(workers: Workers) -> int:
+    from joblib import cpu_count
+
+    jobs: int = workers.jobs or (1 if workers.device == "cuda" else cpu_count())
+    return jobs
+
+
+def _keep(result: Result | None, store: Store) -> None:
+    """Store a result that a worker stored where this process does not see it."""
+    if result and not (store.folder / f"{result['id']}.json").exists():
+        store.put(result)
+
+
+def _pool(
+    groups: list[list[Config]], store: Store, wait: bool, workers: Workers
+) -> Iterator[dict[str, Result | None]]:
+    """What the workers did of each group, in the order in which they end."""
+    from joblib import Parallel, delayed
+
+    if not groups:
+        return
+    there = Store(store.folder.absolute())  # workers may have another current folder
+    calls = (delayed(_work)(group, there, wait, workers.device) for group in groups)
+    how: dict[str, Any] = {"return_as": "generator_unordered", "batch_size": 1}
+    if workers.scheduler:
+        from vsrnn.cluster import dask_workers
+
+        with dask_workers(workers.scheduler):
+            yield from Parallel(**how, pre_dispatch="all")(calls)
+        return
+    jobs = min(_processes(workers), len(groups))
+    try:
+        yield from Parallel(jobs, **how, pre_dispatch="n_jobs")(calls)
+    except BrokenProcessPool as problem:
+        raise VsrnnError(
+            "a worker process was killed, perhaps for want of memory; finished runs "
+            "are stored: give the same command again, with a smaller --jobs"
+        ) from problem
+
+
+def _work(
+    configs: Sequence[Config], store: Store, wait: bool, device: str
+) -> dict[str, Result | None]:
+    """Train and store what is free of a group, in a worker.
+
+    Returns:
+        By id the result of what was trained here, and None where another process had
+        stored it; nothing for what another process has taken and not finished.
+    """
+    with ExitStack() as claims:
+        free = [c for c in configs if claims.enter_context(store.claim(c, wait=wait))]
+        done: dict[str, Result | None] = {
+            c.id: None for c in configs if store.path(c).exists()
+        }
+        for result in _attempt(free, device):
+            store.put(result)
+            done[result["id"]] = result
+    return done
+
+
+def _attempt(configs: list[Config], device: str) -> list[Result]:
+    """Train a group; if that fails, each by itself, to record those that fail."""
+    if not configs:
+        return []
+    try:
+        return run_many(configs, device=device)
+    except Exception as problem:  # whatever it is, it belongs into the record
+        if len(configs) == 1:
+            return [_failure(configs[0], problem)]
+    return [result for config in configs for result in _attempt([config], device)]
+
+
+def _failure(config: Config, problem: Exception) -> Result:
+    """The result of a run that failed, in the form of :func:`vsrnn.run`.
+
+    Raises:
+        VsrnnError: when it is not the design that is at fault.
+    """
+    task = get_task(config.task, config.scale, **config.task_options)
+    kind = f"{type(problem).__name__}: "
+    if isinstance(problem, VsrnnError):
+        kind = ""
+        if _can_be_built(config, task):
+            raise problem
+    return {
+        "schema": SCHEMA,
+        "id": config.id,
+        "config": config.as_dict(),
+        "score": None,
+        "test": None,
+        "curve": [],
+        "weights": None,
+        "total_weights": None,
+        "parameters": None,
+        "hidden_proportion": None,
+        "epochs": config.epochs or task.epochs,
+        "batch_size": task.batch_size,
+        "seconds": {"data": 0.0, "train": 0.0, "total": 0.0},
+        "provenance": provenance(task, threads=1),
+        "error": FAILED + kind + " ".join(str(problem).split()),
+    }
+
+
+def _can_be_built(config: Config, task: Any) -> bool:
+    try:
+        build_model(config, task.inputs, task.outputs)
+    except VsrnnError:
+        return False
+    return True

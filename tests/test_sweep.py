@@ -1,0 +1,199 @@
+"""Sweeps as typed: designs written first, failures kept with their reason."""
+
+import importlib
+from itertools import chain
+
+import pytest
+
+from vsrnn import Config, Design, Store, VsrnnError, get_design, run, sweep
+from vsrnn.cli import main
+from vsrnn.design_tables import design_table, read_designs
+from vsrnn.random_designs import draw_designs
+
+engine = importlib.import_module("vsrnn.sweep")  # the module, not the function
+SMOKE = ["--scale", "smoke", "--epochs", "1"]
+DRAW = ["sweep", "rad", "normal_size", "--budget", "50000", *SMOKE]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def results(folder, store="runs"):
+    return list((folder / store).glob("*.json"))
+
+
+def configs(number, seed=0):
+    designs = draw_designs("rad", "normal_size", number, seed, budget=50_000)
+    return [Config("rad", design, scale="smoke", epochs=1) for design in designs]
+
+
+def bad_designs():
+    """One that diverges, and one that no model can be built with."""
+    wild = Design("wild", 20, (0.5,) * 6, learning_rate=1e30)
+    return [wild, Design("unfit", 0, (0.5,) * 6)]
+
+
+# --- the command
+
+
+def test_designs_are_drawn_written_down_and_trained(folder, capsys):
+    assert main([*DRAW, "--number", "3", "--seed", "5", "--jobs", "1"]) == 0
+    said = capsys.readouterr().out
+    assert "3 runs: 3 trained now, 0 found" in said and "0 failed" in said
+    table = Store("runs").collect()
+    best = table.loc[table["score"].idxmax()]
+    assert f"best: {best['design']}" in said
+    assert table["seed"].tolist() == [0, 0, 0]
+    designs = read_designs("runs/designs/normal_size_50k_5.csv")
+    assert designs == draw_designs("rad", "normal_size", 3, seed=5, budget=50_000)
+    assert table["design"].tolist() == [design.name for design in designs]
+    assert table["hidden"].tolist() == [design.hidden for design in designs]
+    assert sorted(path.suffix for path in (folder / "runs").iterdir()) == [
+        *("", ".json", ".json", ".json")
+    ]
+
+
+def test_more_designs_of_a_draw_are_added_to_it(folder, capsys):
+    assert main([*DRAW, "--number", "2", "--jobs", "1"]) == 0
+    before = {path: path.stat().st_mtime_ns for path in results(folder)}
+    capsys.readouterr()
+    assert main([*DRAW, "--number", "3", "--jobs", "1"]) == 0
+    assert "3 runs: 1 trained now, 2 found" in capsys.readouterr().out
+    after = {path: path.stat().st_mtime_ns for path in results(folder)}
+    assert before.items() < after.items()
+    assert len(read_designs("runs/designs/normal_size_50k_0.csv")) == 3
+
+
+def test_the_table_is_there_before_anything_is_trained(folder, monkeypatch, capsys):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(engine, "run_many", stop)
+    assert main([*DRAW, "--number", "2", "--jobs", "1"]) == 130
+    assert "goes on" in capsys.readouterr().err
+    assert len(read_designs("runs/designs/normal_size_50k_0.csv")) == 2
+    assert not results(folder)
+
+
+def test_names_and_tables_are_swept_with_several_seeds(folder, capsys):
+    names = ["111111_", "rnn_", "ra_test_dense"]
+    assert main(["sweep", "rad", *names, *SMOKE, "--jobs", "1"]) == 0
+    designs = [get_design("rad", name) for name in names[:2]]
+    (written,) = (folder / "runs" / "designs").glob("*.csv")
+    assert read_designs(written) == designs
+    design_table("rad", designs).to_csv("mine.csv", index=False)
+    again = ["sweep", "rad", "--design-table", "mine.csv", "--run-seed", "0", "1"]
+    capsys.readouterr()
+    assert main([*again, *SMOKE, "--jobs", "1", "--per-pass", "4"]) == 0
+    assert "4 runs: 2 trained now, 2 found" in capsys.readouterr().out
+    assert (folder / "runs" / "designs" / "mine.csv").exists()
+
+
+def test_shards_part_the_runs(folder, monkeypatch, capsys):
+    seen = []
+
+    def look(configs, *_):
+        seen.append([config.design.name for config in configs])
+        return {}
+
+    monkeypatch.setattr(engine, "fill", look)
+    for part in "1/3", "2/3", "3/3", "1/1":
+        assert main([*DRAW, "--number", "8", "--shard", part]) == 0
+    *parts, whole = seen
+    assert sorted(chain(*parts)) == whole and len(whole) == 8
+    assert [len(part) for part in parts] == [3, 3, 2]
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["sweep", "rad"], "one of them"),
+        (["sweep", "rad", "111111_", "--design-table", "x.csv"], "one of them"),
+        (["sweep", "rad", "--design-table", "x.csv"], "x.csv"),
+        (["sweep", "rad", "normal_size"], "budget"),
+        (["sweep", "rad", "normal", "--budget", "9"], "no budget"),
+        (["sweep", "rad", "111111_", "--number", "9"], "--run-seed"),
+        (["sweep", "rad", "normal", "--number", "0"], "1 or more"),
+        (["sweep", "chess", "normal"], "chess"),
+        ([*DRAW, "--shard", "0/3"], "--shard"),
+        ([*DRAW, "--shard", "4/3"], "--shard"),
+        ([*DRAW, "--shard", "half"], "--shard"),
+        ([*DRAW, "--jobs", "0"], "--jobs"),
+        ([*DRAW, "--per-pass", "0"], "--per-pass"),
+        ([*DRAW, "--engine", "dask"], "--scheduler"),
+        ([*DRAW, "--scheduler", "tcp://here:1"], "--engine"),
+        ([*DRAW, "--store", "file/runs"], "--store"),
+    ],
+)
+def test_bad_input_gets_one_sentence_and_status_2(folder, capsys, arguments, words):
+    (folder / "file").write_text("")
+    assert main(arguments) == 2
+    (error,) = capsys.readouterr().err.strip().splitlines()
+    assert error.startswith("vsrnn: ") and words in error
+    assert not list(folder.rglob("*.json"))
+
+
+# --- runs that diverge or fail
+
+
+def test_diverged_and_failed_runs_are_stored_with_their_reason(folder, capsys):
+    designs = [*bad_designs(), get_design("rad", "111111_")]
+    design_table("rad", designs).to_csv("mine.csv", index=False)
+    command = ["sweep", "rad", "--design-table", "mine.csv", *SMOKE, "--jobs", "1"]
+    assert main(command) == 1
+    said = capsys.readouterr().out
+    assert "1 diverged:\n  wild (run seed 0), training loss not finite" in said
+    assert "1 failed:\n  unfit (run seed 0), hidden must be" in said
+    table = Store("runs").collect().set_index("design")
+    assert table["error"].notna().to_dict() == {
+        "111111_": False,
+        "unfit": True,
+        "wild": True,
+    }
+    assert table.loc[["wild", "unfit"], "score"].isna().all()
+    assert main(command) == 1
+    assert "0 trained now, 3 found" in capsys.readouterr().out
+    assert main([*command, "--retry-failed"]) == 1
+    assert "1 trained now, 2 found" in capsys.readouterr().out
+
+
+def test_a_sweep_without_a_failure_ends_with_0_even_if_runs_diverged(folder, capsys):
+    design_table("rad", bad_designs()[:1]).to_csv("mine.csv", index=False)
+    command = ["sweep", "rad", "--design-table", "mine.csv", *SMOKE, "--jobs", "1"]
+    assert main(command) == 0
+    assert "1 diverged" in capsys.readouterr().out
+
+
+def test_a_failed_result_has_the_form_of_a_good_one(folder):
+    config = Config("rad", bad_designs()[1], scale="smoke", epochs=1)
+    failed = engine._failure(config, RuntimeError("no\n luck"))
+    assert failed["error"] == "failed: RuntimeError: no luck"
+    assert failed.keys() == run(configs(1)[0]).keys()
+
+
+def test_one_that_fails_does_not_take_its_group_along(folder, monkeypatch):
+    some, train = configs(4), engine.run_many
+
+    def break_at_third(group, **how):
+        if some[2] in group:
+            raise MemoryError("too large")
+        return train(group, **how)
+
+    monkeypatch.setattr(engine, "run_many", break_at_third)
+    table = sweep(some, Store("runs"), jobs=1, per_pass=4, progress=False)
+    errors = table.set_index("design")["error"]
+    assert errors[some[2].design.name] == "failed: MemoryError: too large"
+    assert errors.isna().sum() == 3
+
+
+def test_what_is_not_the_designs_fault_ends_the_sweep(folder, monkeypatch):
+    def no_data(*_, **__):
+        raise VsrnnError("no data here")
+
+    monkeypatch.setattr(engine, "run_many", no_data)
+    with pytest.raises(VsrnnError, match="no data here"):
+        sweep(configs(2), Store("runs"), jobs=1, progress=False)
+    assert not results(folder)

@@ -1,0 +1,67 @@
+"""The command line: one module a command, each with its ``add``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+
+from vsrnn.cli import _designs, _figure, _run, _sweep, _table, _verify
+from vsrnn.errors import VsrnnError
+
+COMMANDS = (_run, _sweep, _designs, _table, _verify, _figure)
+
+EXAMPLES = """\
+examples:
+  vsrnn designs --task rad
+  vsrnn run rad balanced_0 --scale quick --seed 0
+  vsrnn run rad 111111_ 000000_ balanced_0 --seed 0 1 2 --jobs 2
+  vsrnn sweep rad normal_size --number 200 --budget 50000 --scale paper
+  vsrnn table --out runs.csv --curves curves.csv
+  vsrnn verify rad_smoke --number 20
+  vsrnn figure final_accuracy --style manuscript
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status.
+
+    A command returns nothing when all went well, or the status to exit with.
+    """
+    arguments = _parser().parse_args(argv)
+    try:
+        return arguments.command(arguments) or 0
+    except VsrnnError as problem:
+        if arguments.debug:
+            raise
+        print(f"vsrnn: {problem}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(
+            "vsrnn: stopped; finished runs are stored, "
+            "and the same command goes on from there",
+            file=sys.stderr,
+        )
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="vsrnn",
+        description="Sparse recurrent networks with a density for each block.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    version = f"vsrnn {metadata.version('vsrnn')}"
+    parser.add_argument("--version", action="version", version=version)
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--debug", action="store_true", help="show tracebacks")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for command in COMMANDS:
+        command.add(commands, common)
+    return parser

@@ -1,0 +1,37 @@
+"""``vsrnn designs``: the named designs and their geometry."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from vsrnn.cli._shared import number
+
+
+def add(commands: Any, common: argparse.ArgumentParser) -> None:
+    """Add the command to the parser."""
+    designs = commands.add_parser(
+        "designs",
+        parents=[common],
+        help="list the named designs of the paper with their geometry",
+    )
+    designs.set_defaults(command=_designs)
+    designs.add_argument("--task", help="only those of one task")
+    designs.add_argument("--csv", action="store_true", help="print all columns as CSV")
+
+
+def _designs(arguments: argparse.Namespace) -> None:
+    from vsrnn.designs import list_designs
+
+    designs = list_designs(arguments.task)
+    if arguments.csv:
+        print(designs.to_csv(index=False), end="")
+        return
+    density = designs.filter(like="density_").map(lambda d: number(d, "g"))
+    columns = {
+        "densities hx hh hy yx yh yy": density.agg(" ".join, axis=1).str.strip(),
+        "weights": designs["weights"].map(lambda w: number(w, ",.0f")),
+        "hidden prop.": designs["hidden_proportion"].map(lambda p: number(p, ".3f")),
+    }
+    sizes = designs[["task", "name", "model", "hidden"]]
+    print(sizes.assign(**columns).to_string(index=False))

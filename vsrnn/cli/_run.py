@@ -1,0 +1,98 @@
+"""``vsrnn run``: train named designs and store the results."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from vsrnn.cli._shared import add_training, at_least_one, number, task_options
+
+
+def add(commands: Any, common: argparse.ArgumentParser) -> None:
+    """Add the command to the parser."""
+    run = commands.add_parser(
+        "run",
+        parents=[common],
+        help="train designs on a task and store the results",
+        description="Train designs on a task. What the store has is not run again.",
+    )
+    run.set_defaults(command=_run)
+    run.add_argument("task", help="for instance rad")
+    run.add_argument(
+        "designs",
+        nargs="+",
+        metavar="design",
+        help="names as `vsrnn designs` lists them, or 100k for all 25 of that size",
+    )
+    run.add_argument("--scale", default="quick", help="smoke, quick (default) or paper")
+    run.add_argument("--seed", type=int, nargs="+", default=[0], metavar="N")
+    add_training(run)
+    run.add_argument("--json", action="store_true", help="print the results as JSON")
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    from vsrnn.designs import RAD_100K, get_design
+    from vsrnn.store import Store
+    from vsrnn.sweep import sweep
+    from vsrnn.training import Config
+
+    at_least_one("--jobs", arguments.jobs)
+    at_least_one("--per-pass", arguments.per_pass)
+    names = [
+        name
+        for given in arguments.designs
+        for name in (RAD_100K if given == "100k" else [given])
+    ]
+    options = task_options(arguments.option)
+    configs = [
+        Config(
+            arguments.task,
+            get_design(arguments.task, name),
+            scale=arguments.scale,
+            seed=seed,
+            mask=arguments.mask,
+            epochs=arguments.epochs,
+            task_options=options,
+        )
+        for seed in arguments.seed
+        for name in names
+    ]
+    store = Store(arguments.store)
+    stored = {c.id for c in configs if store.get(c) is not None}
+    sweep(
+        configs,
+        store,
+        jobs=arguments.jobs,
+        per_pass=arguments.per_pass,
+        memory=arguments.memory,
+        device=arguments.device,
+    )
+    results = [result for c in configs if (result := store.get(c))]
+    if arguments.json:
+        print(json.dumps(results, indent=1))
+    else:
+        print(_human(results, stored))
+        new = len({c.id for c in configs} - stored)
+        print(f"\n{new} trained now, {len(stored)} found in the store {store.folder}")
+
+
+def _human(results: Sequence[dict[str, Any]], stored: set[str]) -> str:
+    import pandas as pd
+
+    rows = [
+        {
+            "design": r["config"]["design"]["name"],
+            "scale": r["config"]["scale"],
+            "seed": r["config"]["seed"],
+            "hidden": r["config"]["design"]["hidden"],
+            "weights": r["total_weights"],
+            "hidden prop.": number(r["hidden_proportion"], ".3f"),
+            "test accuracy": r["error"] or number(r["score"], ".3f"),
+            "seconds": round(r["seconds"]["train"]),
+            "": "from store" if r["id"] in stored else "new",
+        }
+        for r in results
+    ]
+    return pd.DataFrame(rows).to_string(index=False)

@@ -1,0 +1,111 @@
+"""What several commands need: options as given, numbers and tables as text."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from vsrnn.errors import VsrnnError
+
+DIGITS = "%.7g"  # of measured numbers in tables: as many as single precision holds
+CHOSEN = ("density_", "init_", "learning_rate")  # these decide a run: all their digits
+
+
+def add_training(parser: Any) -> None:
+    """The arguments of every command that trains designs."""
+    parser.add_argument(
+        "--mask",
+        default="bernoulli",
+        choices=("bernoulli", "exact"),
+        help="entries drawn one by one as published, or an exact count",
+    )
+    parser.add_argument("--epochs", type=int, help="instead of the scale's number")
+    parser.add_argument(
+        "--option",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="of the task, for instance split=separate or digits=mnist",
+    )
+    parser.add_argument("--jobs", type=int, help="processes; all processors if absent")
+    parser.add_argument(
+        "--per-pass",
+        type=int,
+        default=4,
+        metavar="M",
+        help="designs a process trains at once, at most (4)",
+    )
+    parser.add_argument(
+        "--memory",
+        type=float,
+        default=8.0,
+        metavar="GIB",
+        help="what they may take together, as estimated beforehand (8)",
+    )
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    add_store(parser)
+
+
+def add_store(parser: Any) -> None:
+    """The argument of every command that looks at results."""
+    parser.add_argument("--store", default="runs", help="folder of results (runs)")
+
+
+def at_least_one(name: str, value: int | None) -> None:
+    """Refuse counts below 1.
+
+    Raises:
+        VsrnnError: the option's value is below 1.
+    """
+    if value is not None and value < 1:
+        raise VsrnnError(f"{name} must be 1 or more, not {value}")
+
+
+def task_options(pairs: Sequence[str]) -> dict[str, Any]:
+    """NAME=VALUE pairs; values that are JSON (numbers, true) are read as such."""
+    options: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not (name and equals):
+            raise VsrnnError(f"--option takes NAME=VALUE, not {pair!r}")
+        try:
+            options[name] = json.loads(value)
+        except ValueError:
+            options[name] = value
+    return options
+
+
+def number(value: float | None, how: str) -> str:
+    """A number as text, nothing where there is none."""
+    return "" if value is None or math.isnan(value) else format(value, how)
+
+
+def csv_text(table: Any) -> str:
+    """A table as CSV, from which the config of every run can be made again."""
+    chosen = {
+        name: table[name].map(lambda value: number(value, ""))
+        for name in table.columns
+        if name.startswith(CHOSEN)
+    }
+    text: str = table.assign(**chosen).to_csv(
+        index=False, float_format=DIGITS, lineterminator="\n"
+    )
+    return text
+
+
+def write(table: Any, path: str) -> None:
+    """Write a table as CSV, whole or not at all, and say so."""
+    from vsrnn.store import replace_text
+
+    text = csv_text(table)
+    try:
+        replace_text(Path(path), text)
+    except OSError as problem:
+        raise VsrnnError(
+            f"cannot write {path} ({problem.strerror}); name another file"
+        ) from problem
+    print(f"{len(table)} rows in {path}", file=sys.stderr)

@@ -1,0 +1,202 @@
+"""``vsrnn sweep``: write random or named designs down, then train them all."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vsrnn.cli._shared import add_training, at_least_one, number, task_options
+from vsrnn.errors import VsrnnError
+
+if TYPE_CHECKING:
+    from vsrnn.designs import Design
+    from vsrnn.store import Store
+    from vsrnn.training import Config, Result
+
+DESCRIPTION = """\
+Draw or look up designs, write them down as a CSV file in the folder `designs` of the
+store, and train them. The same command again goes on where it was stopped, and several
+at once on one store share the work.
+"""
+STATUS = """\
+exit status: 0 when every run is stored and none failed (one that diverged is a finding,
+not a failure); 1 when some failed; 2 for a problem that one sentence explains; 130 when
+stopped from the keyboard.
+"""
+SHOWN = 5  # of the runs that diverged or failed, in the summary
+
+
+def add(commands: Any, common: argparse.ArgumentParser) -> None:
+    """Add the command to the parser."""
+    sweep = commands.add_parser(
+        "sweep",
+        parents=[common],
+        help="train random designs, or a list of them, and store the results",
+        description=DESCRIPTION,
+        epilog=STATUS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    sweep.set_defaults(command=_sweep)
+    sweep.add_argument("task", help="for instance rad")
+    sweep.add_argument(
+        "designs",
+        nargs="*",
+        metavar="design",
+        help="a distribution (uniform, normal, uniform_size, normal_size, even), "
+        "or names as `vsrnn designs` lists them, or 100k",
+    )
+    draw = sweep.add_argument_group("which designs")
+    draw.add_argument("--number", type=int, metavar="N", help="to be drawn (50)")
+    draw.add_argument("--seed", type=int, help="of the draw (0)")
+    draw.add_argument("--budget", type=float, metavar="W", help="weights of a design")
+    draw.add_argument(
+        "--design-table", metavar="FILE", help="CSV of designs, instead of drawing"
+    )
+    how = sweep.add_argument_group("how to train them")
+    how.add_argument("--scale", default="quick", help="smoke, quick (default) or paper")
+    how.add_argument(
+        "--run-seed",
+        type=int,
+        nargs="+",
+        default=[0],
+        metavar="N",
+        help="of masks, initial values and order; a run of each design for each (0)",
+    )
+    add_training(how)
+    how.add_argument(
+        "--retry-failed", action="store_true", help="run what failed before again"
+    )
+    where = sweep.add_argument_group("on several machines")
+    where.add_argument(
+        "--shard", metavar="I/N", help="only the I-th of N parts, from 1/N to N/N"
+    )
+    where.add_argument("--engine", choices=("local", "dask"), default="local")
+    where.add_argument("--scheduler", metavar="ADDRESS", help="of dask")
+
+
+def _sweep(arguments: argparse.Namespace) -> int:
+    from vsrnn.design_tables import design_table, keep_designs
+    from vsrnn.store import Store
+    from vsrnn.sweep import Workers, fill, forget_failed
+
+    at_least_one("--jobs", arguments.jobs)
+    at_least_one("--per-pass", arguments.per_pass)
+    if (arguments.engine == "dask") != bool(arguments.scheduler):
+        raise VsrnnError("give --engine dask and --scheduler ADDRESS together")
+    name, designs = _designs(arguments)
+    configs = _configs(arguments, designs)
+    store = Store(arguments.store)
+    path = store.folder / "designs" / f"{name}.csv"
+    keep_designs(design_table(arguments.task, designs), path)
+    if arguments.retry_failed:
+        forget_failed(configs, store)
+    workers = Workers(
+        arguments.jobs,
+        arguments.per_pass,
+        arguments.memory,
+        arguments.device,
+        arguments.scheduler,
+    )
+    origin = fill(configs, store, workers)
+    results = [result for c in configs if (result := store.get(c))]
+    print(_summary(list(origin.values()), results, store, path))
+    return int(any(_is(result, "failed") for result in results))
+
+
+def _designs(arguments: argparse.Namespace) -> tuple[str, list[Design]]:
+    """The designs asked for, and what to call their table."""
+    from vsrnn.design_tables import read_designs
+    from vsrnn.designs import RAD_100K, get_design
+    from vsrnn.random_designs import DISTRIBUTIONS, draw_designs
+
+    task, given, file = arguments.task, arguments.designs, arguments.design_table
+    if bool(given) == bool(file):
+        raise VsrnnError(
+            "name designs, a distribution, or a --design-table: one of them"
+        )
+    if given and given[0] in DISTRIBUTIONS and len(given) == 1:
+        count = 50 if arguments.number is None else arguments.number
+        seed, budget = arguments.seed or 0, arguments.budget
+        drawn = draw_designs(task, given[0], count, seed, budget)
+        return drawn[0].name.rpartition("_")[0], drawn
+    if any(v is not None for v in (arguments.number, arguments.seed, arguments.budget)):
+        raise VsrnnError(
+            "--number, --seed and --budget are of a distribution, and go with one of "
+            f"{', '.join(DISTRIBUTIONS)}; the seed of a run is --run-seed"
+        )
+    if file:
+        return Path(file).stem, read_designs(file)
+    names = [n for g in given for n in (RAD_100K if g == "100k" else [g])]
+    named = dict.fromkeys(get_design(task, name) for name in names)
+    return "+".join(given).replace("/", "-")[:80], list(named)
+
+
+def _configs(arguments: argparse.Namespace, designs: list[Design]) -> list[Config]:
+    """The runs of this process: all, or those of its shard."""
+    from vsrnn.training import Config
+
+    options = task_options(arguments.option)
+    configs = [
+        Config(
+            arguments.task,
+            design,
+            scale=arguments.scale,
+            seed=seed,
+            mask=arguments.mask,
+            epochs=arguments.epochs,
+            task_options=options,
+        )
+        for seed in arguments.run_seed
+        for design in designs
+    ]
+    part, parts = _shard(arguments.shard or "1/1")
+    return configs[part - 1 :: parts]
+
+
+def _shard(text: str) -> tuple[int, int]:
+    part, _, parts = text.partition("/")
+    if not (part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts)):
+        raise VsrnnError(f"--shard takes I/N, from 1/N to N/N, not {text!r}")
+    return int(part), int(parts)
+
+
+def _summary(
+    origins: Sequence[str], results: Sequence[Result], store: Store, path: Path
+) -> str:
+    count = {kind: origins.count(kind) for kind in ("new", "found", "elsewhere")}
+    lines = [
+        f"{len(origins)} runs: {count['new']} trained now, {count['found']} found in "
+        f"the store, {count['elsewhere']} trained by another process meanwhile"
+    ]
+    lines += _ended(results, "diverged") + _ended(results, "failed")
+    scored = [result for result in results if result["score"] is not None]
+    if scored:
+        best = max(scored, key=lambda result: result["score"])
+        share = number(best["hidden_proportion"], ".3f") or "none"
+        lines.append(
+            f"best: {_name(best)}, test accuracy {best['score']:.3f}, "
+            f"hidden proportion {share}"
+        )
+    lines.append(f"designs: {path}")
+    lines.append(f"results: vsrnn table --store {store.folder} --out FILE")
+    return "\n".join(lines)
+
+
+def _ended(results: Sequence[Result], how: str) -> list[str]:
+    """How many runs ended so, and the first few with their reasons."""
+    some = [result for result in results if _is(result, how)]
+    lines = [f"{len(some)} {how}{':' if some else ''}"]
+    for result in some[:SHOWN]:
+        lines.append(f"  {_name(result)}, {result['error'].removeprefix(f'{how}: ')}")
+    return [*lines, "  ..."] if len(some) > SHOWN else lines
+
+
+def _is(result: Result, how: str) -> bool:
+    return (result["error"] or "").startswith(how)
+
+
+def _name(result: Result) -> str:
+    config = result["config"]
+    return f"{config['design']['name']} (run seed {config['seed']})"

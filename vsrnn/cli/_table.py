@@ -1,0 +1,37 @@
+"""``vsrnn table``: the store as CSV."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from vsrnn.cli._shared import add_store, csv_text, write
+from vsrnn.errors import VsrnnError
+
+
+def add(commands: Any, common: argparse.ArgumentParser) -> None:
+    """Add the command to the parser."""
+    table = commands.add_parser(
+        "table", parents=[common], help="collect the store to CSV, one row a run"
+    )
+    table.set_defaults(command=_table)
+    add_store(table)
+    table.add_argument("--out", help="file of the table; printed if absent")
+    table.add_argument("--curves", help="file of the learning curves, likewise CSV")
+
+
+def _table(arguments: argparse.Namespace) -> None:
+    from vsrnn.store import Store
+
+    store = Store(arguments.store)
+    table = store.collect()
+    if table.empty:
+        raise VsrnnError(
+            f"the store {store.folder} holds no results; fill it with `vsrnn run`"
+        )
+    if arguments.curves:
+        write(store.curves(), arguments.curves)
+    if arguments.out:
+        write(table, arguments.out)
+    elif not arguments.curves:
+        print(csv_text(table), end="")
