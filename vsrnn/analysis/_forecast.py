@@ -1,0 +1,274 @@
+"""Tables of how well scores are forecast, from what, and from how many runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+from pandas import DataFrame
+from sklearn.base import BaseEstimator
+from sklearn.inspection import partial_dependence, permutation_importance
+from sklearn.model_selection import StratifiedShuffleSplit
+
+from vsrnn.analysis._study import by_table
+from vsrnn.errors import VsrnnError
+from vsrnn.forecast import (
+    LEAST,
+    SCORE,
+    check_intervals,
+    compare,
+    corrected_interval,
+    evaluate,
+    examples,
+    features,
+    forecaster,
+    gain,
+    spearman,
+    splits,
+)
+from vsrnn.forecast._check import COMPARED, top_third
+from vsrnn.forecast._measures import R2, RANK
+
+SHOWN = ("hidden_proportion", "hidden", "density_hx", "learning_rate")
+KIND = "with proportion"
+BASE, GAIN = ("forest", "hyperparameters"), "R2 above hyperparameters"
+
+
+def forecast_scores(
+    runs: DataFrame,
+    models: Iterable[tuple[str, str]] = COMPARED,
+    repeats: int = 1,
+    seed: int = 0,
+) -> DataFrame:
+    """How well unseen designs are forecast, by model and by what it reads.
+
+    Args:
+        runs: one row a run, as `study_runs` gives them.
+        models: pairs of a model and of what it reads, see `vsrnn.forecast.forecaster`.
+        repeats: how often the designs are split anew into five folds.
+        seed: of splits and models.
+
+    Returns:
+        One row a model and measure: model, features, measure, value, low, high (95 %),
+        scale, designs. The measures: R2, mean absolute error [points] and rank
+        correlation of the forecast score, R2 above hyperparameters (of the forest),
+        ROC AUC and accuracy [%] of whether the score is in the top third.
+    """
+    models = list(models)
+    classes = [pair for pair in models if pair[0] != "spline"]
+    found = evaluate(runs, models, repeats=repeats, seed=seed)
+    sorted_out = evaluate(runs, classes, classify=True, repeats=repeats, seed=seed)
+    names = ["model", "features", "measure", "value", "low", "high"]
+    gained = [
+        (*pair, GAIN, *gain(found, pair, BASE))
+        for pair in models
+        if pair[0] == BASE[0] and pair != BASE and BASE in models
+    ]
+    parts = [compare(found), DataFrame(gained, columns=names), compare(sorted_out)]
+    table = pd.concat([part for part in parts if len(part)], ignore_index=True)
+    return _about(table.round(4), runs)
+
+
+def forecast_transfer(runs: DataFrame, repeats: int = 1, seed: int = 0) -> DataFrame:
+    """How well a forest forecasts each table, from its own designs or from the others.
+
+    The designs of one table were drawn alike, those of the others differently, so the
+    second is what a reader with a search of their own meets.
+
+    Returns:
+        Rows of table, scale, designs, source ("same table", out of fold, or "other
+        tables"), features, measure (R2 or rank correlation), value, low, high (95 %).
+    """
+    models = [("forest", kind) for kind in ("proportion", "hyperparameters", KIND)]
+    tables = []
+    for name, known in by_table(runs, LEAST):
+        part = runs[runs["table"] == name]
+        found = {"same table": evaluate(part, models, repeats=repeats, seed=seed)}
+        others = runs[runs["table"] != name]
+        if len(others):
+            found["other tables"] = _across(others, part, models, seed)
+        for source, forecasts in found.items():
+            first = {"table": name, "scale": known["scale"].iloc[0]}
+            first["designs"] = len(known)
+            tables.append(compare(forecasts).assign(**first, source=source))
+    table = pd.concat(tables, ignore_index=True).round(4)
+    columns = ["table", "scale", "designs", "source", "features", "measure"]
+    table = table[table["measure"].isin([R2, RANK])]
+    return table[[*columns, "value", "low", "high"]].reset_index(drop=True)
+
+
+def forecast_importance(runs: DataFrame, repeats: int = 1, seed: int = 0) -> DataFrame:
+    """How much worse the forest forecasts when one feature is shuffled.
+
+    Measured on designs that the forest was not fitted to. Features that say the same
+    share their importance: the hidden proportion follows from sizes and densities.
+    Those that do not vary are left out.
+
+    Returns:
+        One row a feature, most important first: feature, loss [R2] and its 95 %
+        interval low [R2], high [R2], corrected for the overlap of the folds; scale,
+        designs.
+    """
+    known = examples(runs)
+    score, values = known[SCORE].to_numpy(), features(known, KIND)
+    losses = []
+    for fit, test, forest in _fitted(known, repeats, seed):
+        found = permutation_importance(
+            *(forest, values.iloc[test], score[test]),
+            scoring="neg_mean_squared_error",
+            n_repeats=3,
+            random_state=seed,
+        )
+        losses.append(found.importances_mean / score.var())
+        ratio = len(test) / len(fit)
+    rows = [corrected_interval(loss, ratio) for loss in np.transpose(losses)]
+    columns = ("loss [R2]", "low [R2]", "high [R2]")
+    table = DataFrame(rows, columns=columns).round(5)
+    table.insert(0, "feature", list(values))
+    table = table[[values[name].nunique() > 1 for name in values]]
+    table = table.sort_values("loss [R2]", ascending=False, ignore_index=True)
+    return _about(table, runs)
+
+
+def forecast_dependence(
+    runs: DataFrame, shown: Sequence[str] = SHOWN, seed: int = 0
+) -> DataFrame:
+    """Mean forecast of the forest when one feature is set to a value in all designs.
+
+    Args:
+        runs: one row a run, as `study_runs` gives them.
+        shown: the features; those that do not vary are left out.
+        seed: of splits and forests.
+
+    Returns:
+        One row a feature, forest (one for each of five folds, fitted to the other
+        four) and value: feature, forest, value, forecast [%], scale, designs.
+    """
+    known = examples(runs)
+    values = features(known, KIND)
+    tables = []
+    for number, (_, _, forest) in enumerate(_fitted(known, 1, seed)):
+        for name in [name for name in shown if values[name].nunique() > 1]:
+            found = partial_dependence(
+                *(forest, values, [name]),  # here only for the grid
+                kind="average",
+                method="recursion",
+                grid_resolution=40,
+            )
+            columns = {"feature": name, "forest": number}
+            columns |= {"value": found["grid_values"][0]}
+            tables.append(DataFrame(columns | {"forecast [%]": found["average"][0]}))
+    return _about(pd.concat(tables, ignore_index=True), runs)
+
+
+def forecast_runs(
+    runs: DataFrame, steps: int = 6, repeats: int = 8, seed: int = 0
+) -> DataFrame:
+    """How good the forest's forecast is after how many designs were trained.
+
+    In each repeat a quarter of the designs is held out, and forests are fitted to
+    growing parts of the rest. R2 is against the variance of all scores.
+
+    Args:
+        runs: one row a run, as `study_runs` gives them.
+        steps: sizes of the part, evenly spread on a logarithmic scale.
+        repeats: of the split.
+        seed: of splits and forests.
+
+    Returns:
+        One row a size and measure: trained [designs], measure (R2 or rank
+        correlation), mean, low, high (95 %, corrected for the overlap), scale,
+        designs.
+    """
+    known = examples(runs)
+    score, values = known[SCORE].to_numpy(), features(known, KIND)
+    folding = StratifiedShuffleSplit(repeats, test_size=0.25, random_state=seed)
+    rows = []
+    forest = forecaster(KIND, seed=seed)[-1]
+    for fit, test in folding.split(known, top_third(known[SCORE])):
+        for size in _steps(len(fit), steps):
+            forest.fit(values.iloc[fit[:size]], score[fit[:size]])
+            forecast = forest.predict(values.iloc[test])
+            error = np.mean((score[test] - forecast) ** 2) / score.var()
+            rank = spearman(score[test], forecast)
+            rows += [(size, R2, 1 - error), (size, RANK, float(rank))]
+        ratio = len(test) / len(fit)
+    each = DataFrame(rows, columns=["trained [designs]", "measure", "value"])
+    by = ["trained [designs]", "measure"]
+    table = [
+        (*key, *corrected_interval(part["value"], ratio))
+        for key, part in each.groupby(by, sort=False)
+    ]
+    columns = [*by, "mean", "low", "high"]
+    return _about(DataFrame(table, columns=columns).round(4), runs)
+
+
+def forecast_observed(
+    runs: DataFrame, level: float = 0.9, kind: str = KIND, seed: int = 0
+) -> DataFrame:
+    """Forecast and observed score of each design, out of fold, with intervals.
+
+    Returns:
+        As `vsrnn.forecast.check_intervals` gives it, and level [%], scale, designs.
+    """
+    table = check_intervals(runs, kind, level=level, seed=seed)
+    return _about(table.round(4).assign(**{"level [%]": 100 * level}), runs)
+
+
+def enough_runs(table: DataFrame, slack: float = 0.05) -> int:
+    """Fewest designs whose forecast is within a slack of the R2 of the most.
+
+    Args:
+        table: as `forecast_runs` gives it.
+        slack: how much R2 may be lost.
+
+    Raises:
+        VsrnnError: the table has no rows.
+
+    >>> curve = {"trained [designs]": [10, 50, 90], "mean": [0.1, 0.78, 0.8]}
+    >>> enough_runs(DataFrame(curve).assign(measure="R2"))
+    50
+    """
+    if table.empty:
+        raise VsrnnError("the table has no rows; make it with `forecast_runs`")
+    curve = table[table["measure"] == R2].set_index("trained [designs]")["mean"]
+    return int(curve.index[curve >= curve.iloc[-1] - slack].min())
+
+
+def _about(table: DataFrame, runs: DataFrame) -> DataFrame:
+    """A table with the scale and the number of the designs it is about."""
+    scale = runs["scale"].iloc[0]
+    return table.assign(scale=scale, designs=len(examples(runs)))
+
+
+def _across(
+    others: DataFrame, part: DataFrame, models: list[tuple[str, str]], seed: int
+) -> DataFrame:
+    """Forecasts of one table's designs from the others', as `evaluate` gives them."""
+    known, new = examples(others), examples(part)
+    tables = []
+    for model, kind in models:
+        pipeline = forecaster(kind, model, seed=seed).fit(known, known[SCORE])
+        columns = {
+            **{"model": model, "features": kind, "repeat": 0},
+            **{"row": np.arange(len(new)), "observed": new[SCORE]},
+            **{"forecast": pipeline.predict(new), "base": known[SCORE].mean()},
+        }
+        tables.append(DataFrame(columns))
+    return pd.concat(tables, ignore_index=True)
+
+
+def _fitted(
+    known: DataFrame, repeats: int, seed: int
+) -> Iterator[tuple[np.ndarray, np.ndarray, BaseEstimator]]:
+    """Rows to fit and to test, and the forest fitted to the first, fold by fold."""
+    values, score = features(known, KIND), known[SCORE].to_numpy()
+    for fit, test in splits(known, 5, repeats, seed):
+        forest = forecaster(KIND, seed=seed)[-1]
+        yield fit, test, forest.fit(values.iloc[fit], score[fit])
+
+
+def _steps(most: int, steps: int) -> list[int]:
+    sizes = np.geomspace(min(10, most), most, steps).round().astype(int)
+    return np.unique(sizes).tolist()

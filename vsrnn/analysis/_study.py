@@ -1,0 +1,177 @@
+"""Tables of the study: hidden proportion against score and learning speed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+from pandas import DataFrame
+
+from vsrnn.analysis._labels import CHANCE
+from vsrnn.analysis._scores import stored
+from vsrnn.errors import VsrnnError
+from vsrnn.forecast import SCORE, examples
+from vsrnn.tasks import SIZES
+
+PROPORTION = "hidden proportion [fraction]"
+STUDY = ("rad_even_100k", "rad_normal_size_50k", "rad_normal", "rad_100k")
+"""Tables of the study, those drawn for it first."""
+
+AREA = "mean validation accuracy [%]"
+EPOCHS = "epochs to threshold [epochs]"
+_NAMES = {
+    "hidden_proportion": PROPORTION,
+    "hidden": "hidden [units]",
+    "weights": "weights [expected]",
+    "seeds": "runs",
+}
+
+
+def study_runs(names: Sequence[str]) -> DataFrame:
+    """Runs of block designs from those of some tables that are committed.
+
+    Args:
+        names: of tables, see `vsrnn.list_results`; those that do not exist are left
+            out.
+
+    Returns:
+        One row a run, with the name of its table in `table`.
+
+    Raises:
+        VsrnnError: none of the tables exists.
+
+    >>> sorted(study_runs(["rad_100k", "nothing"])["table"].unique())
+    ['rad_100k']
+    """
+    runs = _joined({name: stored(name) for name in names})
+    return runs[runs["model"] == "block"].reset_index(drop=True)
+
+
+def study_curves(names: Sequence[str]) -> DataFrame:
+    """Learning curves of the same tables, one row a run and epoch."""
+    return _joined({name: stored(f"{name}_curves") for name in names})
+
+
+def proportion_study(runs: DataFrame) -> DataFrame:
+    """Designs with their hidden proportion and score, table by table.
+
+    The hidden proportion is the expected one. A design is one row with the mean over
+    its runs; a diverged run counts as a guess.
+
+    Args:
+        runs: as `study_runs` gives them.
+
+    >>> table = proportion_study(study_runs(["rad_100k"]))
+    >>> list(table.columns)[3:5]
+    ['hidden proportion [fraction]', 'score [%]']
+    """
+    known = pd.concat([each for _, each in by_table(runs)], ignore_index=True)
+    columns = ("table", "scale", "design", "hidden_proportion", SCORE)
+    more = ("hidden", "weights", "seeds", "diverged")
+    return known[[*columns, *more]].rename(columns=_NAMES)
+
+
+def learning_speed(
+    runs: DataFrame, curves: DataFrame, passed: float = 40.0
+) -> DataFrame:
+    """How soon the runs of each design learn, beside its hidden proportion.
+
+    Two measures: validation accuracy averaged over all epochs (the area under the
+    curve over its length), and the first epoch that passes a threshold. An epoch that
+    a diverged run did not reach counts as a guess. A run that never passes counts as
+    passing in the epoch after the last, and a design that way in most of its runs has
+    `never` set.
+
+    Args:
+        runs: as `study_runs` gives them.
+        curves: as `study_curves` gives them.
+        passed: the threshold, validation accuracy [%].
+    """
+    epochs = int(runs["epochs"].max())
+    lines = curves.drop_duplicates(["id", "epoch"]).pivot(
+        index="id", columns="epoch", values="val_accuracy"
+    )
+    failed = runs.loc[runs["score"].isna(), "id"]
+    known = runs[runs["id"].isin([*lines.index, *failed])]
+    if known.empty:
+        raise VsrnnError("the curves are of other runs; give those of the same tables")
+    grid = 100.0 * lines.reindex(index=known["id"], columns=range(1, epochs + 1))
+    grid = grid.astype(float).fillna(CHANCE).to_numpy()  # (runs, epochs)
+    over = np.hstack([grid > passed, np.ones((len(grid), 1), bool)])
+    columns = {AREA: grid.mean(1), EPOCHS: 1 + over.argmax(1)}
+    speed = known.assign(**columns, never=~over[:, :-1].any(1))
+    means = speed.groupby(["table", "design"], sort=False)[[*columns, "never"]].mean()
+    keys = ["table", "design"]
+    table = proportion_study(known).merge(means.round(4).reset_index(), on=keys)
+    table["never"] = table["never"] > 0.5
+    return table.assign(**{"threshold [%]": passed, "trained [epochs]": epochs})
+
+
+def proportion_draws(
+    number: int = 1000, budget: int = 100_000, seed: int = 0
+) -> DataFrame:
+    """Which hidden proportions the published random searches draw, and the even one.
+
+    Args:
+        number: designs drawn from each distribution.
+        budget: weights, for the distributions that take a budget.
+        seed: of the draws.
+
+    Returns:
+        The distribution function of each at 201 points: distribution, drawn (designs;
+        those that no hidden size fits are left out), budget [weights] (0 for none),
+        share of draws [%], hidden proportion [fraction], and below .3 [%].
+    """
+    from vsrnn.random_designs import BUDGETED, DISTRIBUTIONS, draw_designs
+
+    shares = np.linspace(0, 100, 201)
+    tables = []
+    for name in DISTRIBUTIONS:
+        spent = budget if name in BUDGETED else 0
+        designs = draw_designs("rad", name, number, seed=seed, budget=spent or None)
+        built = [d.geometry(*SIZES["rad"]) for d in designs if d.hidden]
+        found = np.array([geometry.hidden_proportion for geometry in built])
+        columns = {
+            "distribution": name,
+            "drawn": len(found),
+            "budget [weights]": spent,
+            "share of draws [%]": shares,
+            PROPORTION: np.percentile(found, shares),
+            "below .3 [%]": 100 * np.mean(found < 0.3),
+        }
+        tables.append(DataFrame(columns))
+    return pd.concat(tables, ignore_index=True)
+
+
+def by_table(runs: DataFrame, least: int = 1) -> Iterator[tuple[str, DataFrame]]:
+    """The designs of each table of runs with their mean scores.
+
+    Args:
+        runs: as `study_runs` gives them.
+        least: tables with fewer designs are left out.
+
+    Raises:
+        VsrnnError: no table has so many.
+    """
+    parts = {name: examples(part) for name, part in runs.groupby("table", sort=False)}
+    large = {str(name): part for name, part in parts.items() if len(part) >= least}
+    if not large:
+        raise VsrnnError(
+            f"this takes a table of {least} designs or more; train more designs"
+        )
+    yield from large.items()
+
+
+def _joined(tables: dict[str, DataFrame]) -> DataFrame:
+    full = [
+        table.assign(table=name).dropna(axis="columns", how="all")
+        for name, table in tables.items()
+        if len(table)
+    ]
+    if not full:
+        raise VsrnnError(
+            f"none of the tables {', '.join(tables)} is committed; "
+            "`vsrnn.list_results()` says which are"
+        )
+    return pd.concat(full, ignore_index=True)

@@ -1,0 +1,103 @@
+"""Forecasts with intervals, and whether the intervals hold what they promise."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from pandas import DataFrame
+from sklearn.model_selection import KFold, cross_val_predict
+from sklearn.pipeline import Pipeline
+
+from vsrnn.forecast._check import splits
+from vsrnn.forecast._features import SCORE, examples
+from vsrnn.forecast._models import forecaster
+
+FORECAST = "forecast [%]"
+
+
+def predict_scores(
+    runs: DataFrame,
+    designs: DataFrame,
+    kind: str = "with proportion",
+    model: str = "forest",
+    *,
+    level: float = 0.9,
+    seed: int = 0,
+) -> DataFrame:
+    r"""Forecast the scores of designs nobody has trained yet, with intervals.
+
+    The interval is the forecast plus and minus the
+    :math:`\lceil (n + 1)\, level \rceil`-th smallest error of the n known designs, each
+    forecast by a model that was fitted without it (cross-conformal prediction).
+    It promises nothing for designs unlike the known ones.
+
+    Args:
+        runs: one row a run, as `vsrnn.get_results` gives them.
+        designs: one row a design, as `vsrnn.list_designs` gives them.
+        kind: what is read of a design, see `features`.
+        model: see `forecaster`.
+        level: share of intervals that are meant to hold the score, 0..1.
+        seed: of splits and model.
+
+    Returns:
+        One row a design, with the index of `designs`: forecast [%], low [%], high [%].
+
+    Raises:
+        VsrnnError: a design has no blocks, or the runs do not fit together.
+
+    Vovk, Annals of Mathematics and Artificial Intelligence 74 (2015) 9-28.
+
+    >>> from vsrnn import get_results, list_designs
+    >>> rad = list_designs("rad").set_index("name").loc[["balanced_0", "111111_"]]
+    >>> table = predict_scores(get_results("rad_100k"), rad, model="linear")
+    >>> list(table.columns)
+    ['forecast [%]', 'low [%]', 'high [%]']
+    """
+    return _forecast(forecaster(kind, model, seed=seed), examples(runs), designs, level)
+
+
+def check_intervals(
+    runs: DataFrame,
+    kind: str = "with proportion",
+    model: str = "forest",
+    *,
+    level: float = 0.9,
+    folds: int = 5,
+    seed: int = 0,
+) -> DataFrame:
+    """Forecast every known design as if it were unknown, with its interval.
+
+    All that `predict_scores` does is done anew in each fold, without its designs.
+
+    Returns:
+        One row a design: table where there is one, design, score [%], forecast [%],
+        low [%], high [%] and held (whether the interval holds the score).
+    """
+    known = examples(runs)
+    pipeline = forecaster(kind, model, seed=seed)
+    own = [name for name in ("table", "design") if name in known]
+    table = known[[*own, SCORE]].copy()
+    for fit, test in splits(known, folds, 1, seed):
+        found = _forecast(pipeline, known.iloc[fit], known.iloc[test], level)
+        table.loc[found.index, list(found)] = found
+    table["held"] = table[SCORE].between(table["low [%]"], table["high [%]"])
+    return table
+
+
+def _forecast(
+    pipeline: Pipeline, known: DataFrame, designs: DataFrame, level: float
+) -> DataFrame:
+    """Fit to known designs and forecast others; intervals from errors out of fold."""
+    score = known[SCORE].to_numpy()
+    folding = KFold(5, shuffle=True, random_state=0)
+    errors = np.abs(score - cross_val_predict(pipeline, known, score, cv=folding))
+    rank = min(len(errors), math.ceil((len(errors) + 1) * level))
+    width = np.sort(errors)[rank - 1]
+    middle = pipeline.fit(known, score).predict(designs)
+    columns = {
+        FORECAST: middle,
+        "low [%]": np.clip(middle - width, 0, 100),
+        "high [%]": np.clip(middle + width, 0, 100),
+    }
+    return DataFrame(columns, index=designs.index)

@@ -1,0 +1,111 @@
+"""Pipelines from a table of designs to a forecast."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.ensemble import (
+    GradientBoostingClassifier,
+    GradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
+from sklearn.linear_model import LogisticRegression, RidgeCV
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    QuantileTransformer,
+    SplineTransformer,
+    StandardScaler,
+)
+
+from vsrnn.errors import VsrnnError
+from vsrnn.forecast._features import FEATURES, features
+
+MODELS = ("mean", "linear", "spline", "forest", "boosting")
+TREES = 60
+
+
+def forecaster(
+    kind: str | Sequence[str] = "with proportion",
+    model: str = "forest",
+    *,
+    classify: bool = False,
+    seed: int = 0,
+) -> Pipeline:
+    """A scikit-learn pipeline that reads designs and forecasts their score.
+
+    Fit it to `examples` and their score [%], or with `classify` to true and false.
+
+    Args:
+        kind: what it reads of a design, see `features`.
+        model: "mean" (reads nothing), "linear" (ridge or logistic regression),
+            "spline" (a sum of smooth functions, one a feature), "forest" (random
+            forest of 60 trees, as in the paper) or "boosting" (gradient boosting).
+        classify: forecast a class instead of a number; not for "spline".
+        seed: of the trees.
+
+    Returns:
+        The unfitted pipeline; its first step is `features`, so `fit` and `predict`
+        take designs as `vsrnn.list_designs` gives them.
+
+    Raises:
+        VsrnnError: the model is unknown.
+
+    >>> from vsrnn import get_results, list_designs
+    >>> from vsrnn.forecast import examples
+    >>> known = examples(get_results("rad_100k"))
+    >>> pipeline = forecaster("proportion", "linear").fit(known, known["score [%]"])
+    >>> rad = list_designs("rad")
+    >>> pipeline.predict(rad[rad["name"] == "balanced_0"]).shape
+    (1,)
+    """
+    columns = FEATURES.get(kind, (kind,)) if isinstance(kind, str) else tuple(kind)
+    read = FunctionTransformer(features, kw_args={"kind": columns})
+    make = _classifier if classify else _regressor
+    return make_pipeline(read, *make(model, len(columns), seed))
+
+
+def _regressor(model: str, columns: int, seed: int) -> list[BaseEstimator]:
+    ridge = RidgeCV(np.geomspace(1e-3, 1e3, 13))
+    return _choose(
+        model,
+        mean=[DummyRegressor()],
+        linear=[StandardScaler(), ridge],
+        spline=[
+            QuantileTransformer(n_quantiles=10),
+            SplineTransformer(degree=2, knots=np.tile(_KNOTS, (columns, 1)).T),
+            ridge,
+        ],
+        forest=[
+            RandomForestRegressor(max_features=1 / 3, **_trees(seed)),
+        ],
+        boosting=[GradientBoostingRegressor(max_features=1 / 3, random_state=seed)],
+    )
+
+
+def _classifier(model: str, columns: int, seed: int) -> list[BaseEstimator]:
+    return _choose(
+        model,
+        mean=[DummyClassifier()],
+        linear=[StandardScaler(), LogisticRegression()],
+        forest=[RandomForestClassifier(**_trees(seed))],
+        boosting=[GradientBoostingClassifier(max_features=1 / 3, random_state=seed)],
+    )
+
+
+def _trees(seed: int) -> dict[str, int]:
+    return {"n_estimators": TREES, "random_state": seed}
+
+
+def _choose(model: str, **steps: list[BaseEstimator]) -> list[BaseEstimator]:
+    if model not in steps:
+        raise VsrnnError(f"unknown model {model!r}; choose one of {sorted(steps)}")
+    return steps[model]
+
+
+# quantiles of each feature, so that a feature that does not vary needs no case
+_KNOTS = np.linspace(0, 1, 4)
