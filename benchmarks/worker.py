@@ -1,0 +1,272 @@
+"""A process that holds one case, and trains it for a while when told to."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+import vsrnn
+from benchmarks.baselines import MaskedDense
+from benchmarks.peer import peer_work
+from benchmarks.plan import Case
+from vsrnn.models import BlockRNN, PlainRNN, ProjectedLSTM
+from vsrnn.provenance import provenance
+from vsrnn.tasks import SIZES
+from vsrnn.training import _together, _train_epoch
+
+SIDE = 2048
+"""Rows and columns of the matrices whose product tells the machine's rate."""
+
+UPDATES, WORK = 8, 25_600
+"""Most training steps between two looks at the clock, and time steps of sequences."""
+
+LIBRARY = ("rnn", "rnn_same_size", "lstm")
+"""Kinds that are recurrent networks of torch, at equal weights or at equal size."""
+
+Work = Callable[[], int]
+_held = threading.local()  # what this worker works on
+
+
+class Recorded:
+    """Sequences of numbers in the sizes of a task, with a target at every step.
+
+    Args:
+        name: the task whose sizes they have.
+        steps: time steps of a sequence.
+        number: how many sequences there are.
+    """
+
+    shuffle, checksum = True, ""
+
+    def __init__(self, name: str, steps: int, number: int) -> None:
+        generator = torch.Generator().manual_seed(0)
+        self.inputs, self.outputs = SIZES[name]
+        self.provenance = {"task": f"random numbers in the sizes of {name}"}
+        self.sizes, self.batch_size = {"train": number}, number
+        self._x = torch.randn(steps, number, self.inputs, generator=generator)
+        self._y = torch.randn(steps, number, self.outputs, generator=generator)
+
+    def batch(self, split: str, rows: slice | Tensor) -> tuple[Tensor, Tensor]:
+        """Inputs ``(batch, steps, inputs)`` and targets ``(batch, steps, outputs)``."""
+        return self._x[:, rows].transpose(0, 1), self._y[:, rows].transpose(0, 1)
+
+    def loss(self, output: Tensor, targets: Tensor) -> Tensor:
+        """The mean squared difference, of each model."""
+        return (output - targets).square().mean((-3, -2, -1))
+
+    def accuracy(self, output: Tensor, targets: Tensor) -> Tensor:
+        """Nothing: numbers are not right or wrong."""
+        return output.new_zeros(output.shape[:-3])
+
+
+def prepare(case: Case, share: int, peer: Path | None) -> dict[str, Any]:
+    """Make what a case trains, train it once, and say what it is.
+
+    Args:
+        case: what to measure.
+        share: which of the case's processes this is, from 0.
+        peer: the checkout of the authors' code, for cases that run it.
+
+    Returns:
+        Sizes and counts for the table, and `provenance`.
+    """
+    torch.set_num_threads(case.threads)
+    task = _task(case)
+    _held.before = _peak()
+    first = share * (case.models // case.processes)
+    seeds = range(first, first + case.models // case.processes)
+    blocks = [_block(case, seed) for seed in seeds]
+    facts = _facts(case, task, blocks)
+    _held.work = KINDS[case.kind](case, task, blocks, peer)
+    _held.work()
+    return facts
+
+
+def turn(seconds: float) -> float:
+    """Work for some seconds; return the seconds for one sequence (step, product)."""
+    began = time.perf_counter()
+    done = _held.work()
+    while (now := time.perf_counter() - began) < seconds:
+        done += _held.work()
+    return now / done
+
+
+def memory() -> tuple[float, float]:
+    """Most memory the process had [MiB], and how much of it before the models."""
+    return _peak(), _held.before
+
+
+def _task(case: Case) -> Any:
+    """Data in the sizes of the case's task; real ones where none need be fetched."""
+    each = case.batch * case.steps * case.models // case.processes
+    sequences = case.batch * min(UPDATES, max(1, WORK // each))
+    task: Any
+    if case.task == "rad":
+        task = vsrnn.get_task("rad", "smoke")
+        sequences = min(sequences, task.sizes["train"])
+    else:
+        task = Recorded(case.task, case.steps, sequences)
+    task.sizes = task.sizes | {"train": sequences}
+    task.batch_size = case.batch
+    return task
+
+
+def _block(case: Case, seed: int) -> BlockRNN:
+    """The block RNN of a case; of several designs, each seed is another one."""
+    inputs, outputs = SIZES[case.task]
+    if case.density:
+        sizes = (inputs, outputs, case.density)
+        if case.weights:
+            return BlockRNN(vsrnn.Geometry.for_budget(case.weights, *sizes), seed=seed)
+        geometry = vsrnn.Geometry(inputs, case.hidden, outputs, case.density)
+        return BlockRNN(geometry, seed=seed)
+    names = [name for name in vsrnn.RAD_100K if name not in ("lstm_", "rnn_")]
+    name = names[seed % len(names)] if case.design == "mixed" else case.design
+    design = vsrnn.get_design(case.task, name)
+    geometry = design.geometry(inputs, outputs)
+    return BlockRNN(geometry, init_std=design.init_std, seed=seed)
+
+
+def _sizes(case: Case, blocks: list[BlockRNN]) -> dict[str, float]:
+    """Hidden units and weights of what is trained, as means over the models."""
+    hidden, weights = 0, 0
+    for block in blocks:
+        own = _network(case.kind, block) if case.kind in LIBRARY else block
+        part = getattr(own, "rnn", None) or getattr(own, "lstm", None)
+        hidden += part.hidden_size if part else block.geometry.hidden
+        named = own.named_parameters()
+        weights += sum(p.numel() for name, p in named if "bias" not in name)
+    return {"hidden": hidden / len(blocks), "weights": weights / len(blocks)}
+
+
+def _facts(case: Case, task: Any, blocks: list[BlockRNN]) -> dict[str, Any]:
+    """Sizes, and million operations of the products of one sequence in training.
+
+    An input weight takes part in a product forward and one back (its gradient); a
+    state weight in one more (the gradient of the state before). Each is a
+    multiplication and an addition. Blank steps and the zero start need none.
+    """
+    live = case.steps - (case.task == "rad")
+    operations = {"dense": 0.0, "weights": 0.0}
+    for block in blocks:
+        n = block.geometry.hidden + block.geometry.outputs
+        entries = {"dense": (n * block.geometry.inputs, n * n)}
+        entries["weights"] = (block.index_input.numel(), block.index_state.numel())
+        for kind, (input_, state) in entries.items():
+            count = 4 * live * input_ + 6 * (case.steps - 1) * state
+            operations[kind] += count / 1e6 / len(blocks)
+    made = provenance(task, case.threads, case.device, case.models)
+    return {
+        **_sizes(case, blocks),
+        "dense_mflop": operations["dense"],
+        "weights_mflop": operations["weights"],
+        "product_flop": 2 * SIDE**3,
+        "cores": os.cpu_count(),
+        "machine": made["machine"],
+        "commit": made["commit"],
+        "version": made["versions"]["vsrnn"],
+        "torch": made["versions"]["torch"],
+        "python": made["versions"]["python"],
+    }
+
+
+def _network(kind: str, block: BlockRNN) -> nn.Module:
+    """What a kind trains in place of a block RNN."""
+    g = block.geometry
+    if kind == "rnn":
+        return PlainRNN.for_budget(
+            sum(block.block_weights().values()), g.inputs, g.outputs
+        )
+    if kind == "rnn_same_size":
+        return PlainRNN(g.inputs, g.hidden, g.outputs)
+    if kind == "lstm":
+        gates = 4 * (g.inputs + g.outputs) + g.outputs
+        cells = round(sum(block.block_weights().values()) / gates)
+        return ProjectedLSTM(g.inputs, max(cells, g.outputs + 1), g.outputs)
+    return MaskedDense(block) if kind.startswith("masked") else block
+
+
+def _train(case: Case, task: Any, blocks: list[BlockRNN], peer: Path | None) -> Work:
+    """Train networks as `vsrnn.run_many` does: in one pass, or one after another."""
+    if case.study == "stepping":
+        return _step(_network(case.kind, blocks[0]).to(case.device), case)
+    networks = [_network(case.kind, block).to(case.device) for block in blocks]
+    passes = [networks] if case.kind == "many" else [[one] for one in networks]
+    trained = [(_together(some), _adam(some, case.kind)) for some in passes]
+    order = torch.Generator().manual_seed(0)
+    bar = tqdm(disable=True)
+
+    def work() -> int:
+        for network, adam in trained:
+            _train_epoch(network, task, adam, order, case.device, bar)
+        return len(blocks) * task.sizes["train"]
+
+    return work
+
+
+def _adam(networks: list[nn.Module], kind: str) -> torch.optim.Optimizer:
+    """Adam as `vsrnn.run_many` sets it up, or as it comes."""
+    groups = [{"params": list(one.parameters()), "lr": 1e-4} for one in networks]
+    return torch.optim.Adam(groups, fused=None if kind == "masked" else True)
+
+
+def _step(network: Any, case: Case) -> Work:
+    """Run episodes a step at a time, without training."""
+    x = torch.randn(case.batch, SIZES[case.task][0], device=case.device)
+
+    @torch.no_grad()
+    def work() -> int:
+        state = None
+        for _ in range(case.steps):
+            _, state = network.step(x, state)
+        return case.steps
+
+    return work
+
+
+def _authors(case: Case, task: Any, blocks: list[BlockRNN], peer: Path | None) -> Work:
+    """Train the authors' model of the same design."""
+    assert peer is not None
+    table = vsrnn.list_designs(case.task).set_index("name")
+    file = table.loc[case.design, "published"].split(";")[0]
+    return peer_work(peer, file, task)
+
+
+def _product(case: Case, task: Any, blocks: list[BlockRNN], peer: Path | None) -> Work:
+    """Multiply two matrices."""
+    a, b, out = (torch.ones(SIDE, SIDE, device=case.device) for _ in range(3))
+
+    def work() -> int:
+        torch.mm(a, b, out=out)
+        out[0, 0].item()  # on a GPU, wait until it is done
+        return 1
+
+    return work
+
+
+def _peak() -> float:
+    """The most memory this process has had [MiB], where the system tells it."""
+    try:
+        import resource
+    except ImportError:
+        return math.nan
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+
+
+KINDS: dict[str, Callable[..., Work]] = {
+    **dict.fromkeys(("single", "many", "masked", "masked_fused", *LIBRARY), _train),
+    "peer": _authors,
+    "product": _product,
+}
+"""What makes the work of each kind of case."""

@@ -1,0 +1,158 @@
+"""Tables of how fast networks train, from what `make bench` measured."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+from pandas import DataFrame
+
+from vsrnn.errors import VsrnnError
+from vsrnn.results import get_results
+
+RATE, LOW, HIGH = "sequences a second [1/s]", "low [1/s]", "high [1/s]"
+TIME, MEMORY = "time of a sequence [ms]", "memory [MiB]"
+BOUNDS = {"dense_mflop": "dense products [1/s]", "weights_mflop": "on weights [1/s]"}
+"""What the products of a training step alone would allow, dense or on weights only."""
+
+WAYS = {
+    "single": "one model",
+    "masked": "masked dense matrices",
+    "masked_fused": "masked dense, fused Adam",
+    "rnn": "nn.RNN of equal weights",
+    "rnn_same_size": "dense nn.RNN of equal size",
+    "lstm": "nn.LSTM of equal weights",
+    "peer": "the authors' code",
+}
+"""What trains, by kind of measurement; many models have words of their own."""
+
+GROWTH = {
+    "weights": "weights",
+    "density": "density [fraction]",
+    "steps": "time steps",
+    "models": "models in one pass",
+}
+"""What varies in each study of growth: its column in the measurements, and label."""
+
+_MEASURED = (
+    *("study", "kind", "task", "design", "batch", "steps", "models", "processes"),
+    *("threads", "density", "hidden", "weights", "turns", "ms", "ms_low", "ms_high"),
+    *("dense_mflop", "weights_mflop", "product_gflops", "memory_mib"),
+    *("memory_before_mib", "cores", "machine", "commit", "version", "torch"),
+    *("python", "finished", "device"),
+)
+_SAME = ["task", "batch", "design"]
+
+
+def measurements(name: str = "bench") -> DataFrame:
+    """The committed measurements, with no rows when there are none yet.
+
+    >>> measurements("nothing").empty
+    True
+    """
+    try:
+        return get_results(name)
+    except VsrnnError:
+        return DataFrame(columns=list(_MEASURED))
+
+
+def measured_on(bench: DataFrame) -> dict[str, Any]:
+    """What made the measurements: machine, packages, code and time.
+
+    >>> measured_on(measurements("nothing"))
+    {}
+    """
+    if bench.empty:
+        return {}
+    names = ("machine", "cores", "device", "torch", "python", "version", "commit")
+    made_by = {name: str(bench[name].iloc[0]) for name in names}
+    return made_by | {"finished": str(bench["finished"].max())}
+
+
+def speed(bench: DataFrame) -> DataFrame:
+    """Sequences a second of each way to train a design, with its bounds and memory.
+
+    A rate is that of all models together; low and high are its quartiles over turns.
+    The bounds are what the products of a training step alone would allow at the rate
+    of a large dense product, measured in the same turns: of dense matrices, or of the
+    weights only. Memory is what training added to a process with data and libraries.
+
+    Args:
+        bench: as `measurements` gives it.
+
+    >>> len(speed(measurements("nothing")))
+    0
+    """
+    rows = bench[bench["study"] == "designs"].reset_index(drop=True)
+    table = rows[[*_SAME, "kind", "models", "processes"]].copy()
+    table["way"] = [_way(row) for row in rows.to_dict("records")]
+    for name, time in ((RATE, "ms"), (LOW, "ms_high"), (HIGH, "ms_low")):
+        table[name] = 1e3 / rows[time]
+    for mflop, name in BOUNDS.items():
+        table[name] = 1e3 * rows["product_gflops"] / rows[mflop]
+    table[MEMORY] = rows["memory_mib"] - rows["memory_before_mib"]
+    return table.round(4)
+
+
+def speed_ratio(bench: DataFrame) -> DataFrame:
+    """How many times as fast as each baseline one model trains, and many at a time.
+
+    Many models are in one pass or shared out over processes, whichever is faster.
+    Low and high compare the quartiles that are furthest apart.
+
+    Args:
+        bench: as `measurements` gives it.
+    """
+    table = speed(bench)
+    many = (table["kind"] == "many") | (table["processes"] > 1)
+    table["trained"] = many.map({True: "many models", False: "one model"})
+    own = table["kind"].isin(["single", "many"])
+    best = table[own].sort_values(RATE, ascending=False, kind="stable")
+    best = best.drop_duplicates([*_SAME, "trained"]).sort_index()
+    both = best.merge(table[~own], on=_SAME, suffixes=("", " of baseline"))
+    found = both[[*_SAME, "trained", "way", "way of baseline"]].copy()
+    found.columns = [*_SAME, "trained", "way", "baseline"]
+    found["ratio"] = both[RATE] / both[f"{RATE} of baseline"]
+    found["low"] = both[LOW] / both[f"{HIGH} of baseline"]
+    found["high"] = both[HIGH] / both[f"{LOW} of baseline"]
+    return found.round(4)
+
+
+def speed_memory(bench: DataFrame) -> DataFrame:
+    """Peak memory that training adds to a process with data and libraries.
+
+    Args:
+        bench: as `measurements` gives it.
+    """
+    return speed(bench)[[*_SAME, "way", MEMORY]]
+
+
+def speed_growth(bench: DataFrame) -> DataFrame:
+    """Time for one sequence and model, against what varies in each study of growth.
+
+    Args:
+        bench: as `measurements` gives it.
+
+    >>> list(speed_growth(measurements("nothing")))[:3]
+    ['study', 'value', 'kind']
+    """
+    columns = ["study", "value", "kind", "models", TIME, "low [ms]", "high [ms]"]
+    parts = [DataFrame(columns=columns)]
+    for study, label in GROWTH.items():
+        rows = bench[bench["study"] == study]
+        rows = rows.assign(study=label, value=rows[study].astype(float))
+        names = ["study", "value", "kind", "models", "ms", "ms_low", "ms_high"]
+        parts.append(rows[names].set_axis(columns, axis="columns"))
+    full = [part for part in parts if len(part)]
+    return pd.concat(full or parts[:1], ignore_index=True)
+
+
+def _way(row: dict[str, Any]) -> str:
+    """Words for what trains in a measurement."""
+    models, processes = row["models"], row["processes"]
+    if row["kind"] == "many":
+        places = f"{processes} processes" if processes > 1 else "one pass"
+        return f"{models} models in {places}"
+    if processes > 1:
+        return f"one model in each of {processes} processes"
+    return WAYS[row["kind"]]
