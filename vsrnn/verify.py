@@ -1,0 +1,197 @@
+"""Train committed results again, on this machine, and say run by run if they agree."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from vsrnn.agreement import CURVE, compare
+from vsrnn.designs import Design
+from vsrnn.errors import VsrnnError
+from vsrnn.geometry import BLOCKS
+from vsrnn.results import get_results, list_results
+from vsrnn.store import Store
+from vsrnn.sweep import sweep
+from vsrnn.training import Config
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_OPTIONS = ("digits", "split")
+
+
+def verify(
+    name: str = "rad_quick",
+    *,
+    number: int | None = None,
+    seed: int | None = None,
+    designs: Iterable[str] = (),
+    ids: Iterable[str] = (),
+    epochs: int | None = None,
+    jobs: int | None = None,
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Train a sample of a committed table again, and compare run by run.
+
+    See :func:`vsrnn.agreement.compare` for the rule and where its tolerances come from.
+
+    Args:
+        name: a committed table of runs, see :func:`vsrnn.list_results`.
+        number: runs drawn at random; 5, or all that `designs` and `ids` name.
+        seed: of that draw; today's date (UTC, as 20250131) if absent.
+        designs: only runs of these designs.
+        ids: only these runs.
+        epochs: train only so many epochs and compare the learning curve up to there,
+            since the first epochs of a long run are those of a short one.
+        jobs: worker processes; the number of processors if absent.
+        progress: show a bar on standard error.
+
+    Returns:
+        One row a run: table, id, design, scale, seed, verdict ("identical", "within
+        tolerance" or "different"), reason, score and score_here (test accuracy, 0..1),
+        loss and loss_here (mean training loss of the first epoch), the differences
+        loss_shift and score_shift [tolerances], and machine, torch and finished here.
+
+    Raises:
+        VsrnnError: the table, a design or an id is unknown, or a row does not hold
+            enough to train it again.
+
+    Example:
+        >>> verify("rad_smoke", number=2)["verdict"].tolist()  # doctest: +SKIP
+        ['identical', 'identical']
+    """
+    import pandas as pd
+
+    runs = choose(_runs(name), number=number, seed=seed, designs=designs, ids=ids)
+    curves = _curves(name, epochs)
+    rows = runs.to_dict("records")
+    configs = [_short(rebuild(row), row, epochs) for row in rows]
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(folder)
+        sweep(configs, store, jobs=jobs, per_pass=1, progress=progress)
+        results = {result["id"]: result for result in store.results()}
+    report = [
+        compare(row, curves[curves["id"] == row["id"]], results[config.id])
+        for row, config in zip(rows, configs, strict=True)
+    ]
+    return pd.DataFrame([{"table": name} | line for line in report])
+
+
+def choose(
+    runs: pd.DataFrame,
+    *,
+    number: int | None = None,
+    seed: int | None = None,
+    designs: Iterable[str] = (),
+    ids: Iterable[str] = (),
+) -> pd.DataFrame:
+    """Draw runs from a table at random, or take those that are named.
+
+    Args:
+        runs: one row a run.
+        number: how many; 5, or all where designs or ids are named.
+        seed: of the draw; today's date if absent.
+        designs: only runs of these designs.
+        ids: only these runs.
+
+    Raises:
+        VsrnnError: the table lacks a design or id, or number is below 1.
+    """
+    named = {"design": list(designs), "id": list(ids)}
+    for column, wanted in named.items():
+        missing = sorted(set(wanted) - set(runs[column]))
+        if missing:
+            raise VsrnnError(
+                f"the table has no run with {column} {missing[0]}; "
+                f"it has {', '.join(runs[column].unique()[:6])}, ..."
+            )
+        if wanted:
+            runs = runs[runs[column].isin(wanted)]
+    if number is None:
+        number = len(runs) if any(named.values()) else 5
+    if number < 1:
+        raise VsrnnError(f"number must be 1 or more, not {number}")
+    seed = today() if seed is None else seed
+    return runs.sample(min(number, len(runs)), random_state=seed).sort_index()
+
+
+def today() -> int:
+    """Today's date as a seed, so that each day draws other runs."""
+    return int(datetime.now(UTC).strftime("%Y%m%d"))
+
+
+def rebuild(row: Mapping[str, Any]) -> Config:
+    """The config of a row of a table of runs; its id proves that it is the one.
+
+    A row tells the epochs, digits and split of a run, not whether they were asked for
+    or are the scale's and the task's own, which the id distinguishes: so the few ways
+    to write the config are tried.
+
+    Args:
+        row: columns as in `vsrnn.Store.collect`.
+
+    Raises:
+        VsrnnError: no such config has the row's id.
+    """
+    design = Design(
+        name=row["design"],
+        hidden=int(row["hidden"]),
+        density=_six(row, "density"),
+        model=row["model"],
+        init_mean=_six(row, "init_mean"),
+        init_std=_six(row, "init_std"),
+        learning_rate=float(row["learning_rate"]),
+    )
+    first = (row["task"], design, row["scale"], int(row["seed"]), row["mask"])
+    for epochs in (None, int(row["epochs"])):
+        for options in _subsets(row):
+            config = Config(*first, epochs, options)
+            if config.id == row["id"]:
+                return config
+    raise VsrnnError(
+        f"the run {row['id']} ({row['design']}) cannot be trained again, since its row "
+        "does not give its config; make the table again with `vsrnn table`"
+    )
+
+
+def _runs(name: str) -> pd.DataFrame:
+    runs = get_results(name)
+    if not {"mask", "data_sha256", "score"} <= set(runs.columns):
+        raise VsrnnError(f"{name} is not a table of runs; name one without _curves")
+    return runs
+
+
+def _curves(name: str, epochs: int | None) -> pd.DataFrame:
+    import pandas as pd
+
+    curves = f"{name}_curves"
+    if curves in list_results():
+        return get_results(curves)
+    if epochs is not None:
+        raise VsrnnError(
+            f"there are no curves of {name} to compare; leave out --epochs"
+        )
+    return pd.DataFrame(columns=["id", "epoch", *CURVE])
+
+
+def _short(config: Config, row: Mapping[str, Any], epochs: int | None) -> Config:
+    """The config with no more epochs than are asked for."""
+    short = epochs is not None and epochs < row["epochs"]
+    return replace(config, epochs=epochs) if short else config
+
+
+def _six(row: Mapping[str, Any], name: str) -> tuple[float, ...]:
+    """A value for each block, or nothing for the baselines."""
+    values = tuple(float(row[f"{name}_{block}"]) for block in BLOCKS)
+    return () if any(map(math.isnan, values)) else values
+
+
+def _subsets(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    given = [(key, row[key]) for key in _OPTIONS if isinstance(row.get(key), str)]
+    for number in range(len(given) + 1):
+        yield from map(dict, itertools.combinations(given, number))
