@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 # torch pins its own CUDA packages, so the lock leaves the choice of build to the reader
 UNLOCKED := ^(cuda|nvidia|triton)[-=]
 
-.PHONY: book test lint format results lock clean
+.PHONY: book test lint format results small bench lock clean
 .DELETE_ON_ERROR:
 
 book: $(STAMP)
@@ -34,6 +34,37 @@ results: $(STAMP)
 	$(BIN)/vsrnn table --store $(RAD_100K) \
 	  --out $(RAD_100K).csv --curves $(RAD_100K)_curves.csv
 
+# The small tables behind results/, which `vsrnn verify` compares with: some minutes.
+# The second verification of each changes how the processor adds, to see what rounding
+# alone does.
+SMALL := _build/small
+FIVE := 111111_ 000000_ balanced_0 lstm_ rnn_
+ROUNDED := ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 MKL_CBWR=COMPATIBLE
+small: $(STAMP)
+	rm -rf $(SMALL)
+	$(BIN)/vsrnn run rad 100k --scale smoke --seed 0 1 2 --per-pass 1 \
+	  --store $(SMALL)/smoke
+	$(BIN)/vsrnn run rad $(FIVE) --scale quick --seed 0 1 2 --per-pass 1 \
+	  --store $(SMALL)/quick
+	$(BIN)/vsrnn run rad 000000_ balanced_0 --scale quick --seed 0 1 2 --per-pass 1 \
+	  --option split=separate --store $(SMALL)/quick
+	for scale in smoke quick; do \
+	  $(BIN)/vsrnn table --store $(SMALL)/$$scale \
+	    --out results/rad_$$scale.csv --curves results/rad_$${scale}_curves.csv; \
+	done
+	$(ROUNDED) $(BIN)/vsrnn verify rad_smoke --number 25 --seed 0 \
+	  --out results/rounding_smoke.csv
+	$(ROUNDED) $(BIN)/vsrnn verify rad_quick --number 6 --seed 0 \
+	  --out results/rounding_quick.csv
+
+# Measures how fast networks train, and writes results/bench.csv: ten minutes on two
+# cores that do nothing else. PEER=path runs the authors' code, too, from a checkout of
+# https://github.com/qbhershey/iterativenn.
+bench: $(STAMP)
+	$(if $(PEER),$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  -c requirements.lock -r benchmarks/peer.txt)
+	$(BIN)/python -m benchmarks $(if $(PEER),--peer $(PEER))
+
 lock: $(STAMP)
 	$(BIN)/python -m pip install --quiet uv
 	echo "# Made by 'make lock' for Python 3.11-3.13 on Linux, macOS and Windows." \
@@ -57,5 +88,5 @@ $(STAMP): pyproject.toml requirements.lock
 	  "'apt install python3-venv') and try again."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --disable-pip-version-check \
-	  -c requirements.lock -e ".[book,test]"
+	  -c requirements.lock -e ".[book,cluster,test]"
 	@touch $@

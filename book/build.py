@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
 import time
 import traceback
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import nbformat
 import pandas
@@ -28,6 +30,7 @@ from papermill.exceptions import PapermillExecutionError
 ROOT = Path(__file__).parents[1]
 # files of the book beside its pages: settings, static files, what the pages link to
 SOURCES = ("_config.yml", "_toc.yml", "book", "results")
+ENDINGS = {"svg": "SVG", "pdf": "PDF", "png": "PNG", "csv": "CSV"}
 
 
 def main() -> int:
@@ -43,6 +46,9 @@ def main() -> int:
             if not execute(page, source, out / "logs", options):
                 return 1
     (source / "book" / "stored.md").write_text(stored(source / "results"), "utf-8")
+    shown = published(source)
+    (source / "book" / "figures.md").write_text(gallery(shown), "utf-8")
+    bundle(source, shown)
     with timed("pages"):
         status = build(source, out)
     if status:
@@ -160,6 +166,100 @@ def stored(results: Path) -> str:
         cells = [file, scale, *count, *[""] * (2 - len(count)), len(table)]
         lines.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join(lines) + "\n" if lines[2:] else "No table is stored.\n"
+
+
+class Shown(NamedTuple):
+    """A figure that a notebook of the book shows."""
+
+    stem: str
+    page: str
+    label: str
+    caption: str
+    alt: str
+
+
+def published(source: Path) -> list[Shown]:
+    """All figures that the notebooks show, in the order of the book."""
+    return [
+        Shown(
+            stem=found[1],
+            page=page,
+            label=cell.metadata.mystnb.figure.name,
+            caption=cell.metadata.mystnb.figure.caption,
+            alt=cell.metadata.mystnb.image.alt,
+        )
+        for page in pages()
+        for cell in nbformat.read(source / f"{page}.ipynb", as_version=4).cells
+        if (found := re.search(r'publish\(\s*"(\w+)"', cell.source))
+    ]
+
+
+def gallery(shown: list[Shown]) -> str:
+    """Every figure small, with its files: the list on the page gallery."""
+    cards = [card(figure) for figure in shown]
+    return "\n".join([":::::{grid} 1 2 2 3", ":gutter: 2", "", *cards, ":::::", ""])
+
+
+def card(figure: Shown) -> str:
+    """One figure of the gallery; the picture leads to its explanation."""
+    file = f"../notebooks/figures/{figure.stem}"
+    files = " · ".join(
+        f"{{download}}`{name} <{file}.{ending}>`" for ending, name in ENDINGS.items()
+    )
+    title = figure.stem.replace("_", " ").capitalize()
+    return f"""\
+::::{{grid-item-card}}
+:class-card: vsrnn-thumbnail
+
+```{{image}} {file}.svg
+:alt: {figure.alt}
+:target: ../{figure.page}.html#{figure.label}
+```
+
+{{numref}}`Fig. %s <{figure.label}>` {title}
+
+{files} · {{ref}}`cite <how-to-cite>`
+::::
+"""
+
+
+def bundle(source: Path, shown: list[Shown]) -> None:
+    """Put the figures and the stored tables into one archive, with who may use it."""
+    files = {"LICENSE.md": ROOT / "LICENSE-CC-BY-4.0.md"}
+    files["CITATION.cff"] = ROOT / "CITATION.cff"
+    for figure in shown:
+        found = (source / "notebooks" / "figures").glob(f"{figure.stem}.*")
+        files |= {f"figures/{path.name}": path for path in found}
+    results = source / "results"
+    for path in results.glob("*.*"):
+        files[f"results/{path.name}"] = path
+    with zipfile.ZipFile(source / "book" / "vsrnn-figures.zip", "w") as archive:
+        add(archive, "README.md", readme(shown).encode())
+        for name, path in sorted(files.items()):
+            add(archive, name, path.read_bytes())
+
+
+def add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+    """Add a file without its date, so that the same files give the same archive."""
+    entry = zipfile.ZipInfo(f"vsrnn-figures/{name}")
+    entry.external_attr = 0o644 << 16
+    archive.writestr(entry, content, zipfile.ZIP_DEFLATED)
+
+
+def readme(shown: list[Shown]) -> str:
+    """Say what the archive holds, who may use it and how to cite it."""
+    lines = [f"- `{figure.stem}`: {figure.caption}" for figure in shown]
+    return f"""\
+# Figures and data of vsrnn
+
+`figures` holds each figure as SVG, PDF and PNG, the plotted data as CSV, and what made
+it as JSON. `results` holds the stored tables, and its README says what serves what.
+
+License: CC BY 4.0, in LICENSE.md. Cite as CITATION.cff says, and a figure as
+"vsrnn, figure NAME, CC BY 4.0".
+
+{chr(10).join(lines)}
+"""
 
 
 def build(source: Path, out: Path) -> int:

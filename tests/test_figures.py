@@ -1,6 +1,8 @@
 """Figures: each draws from a small table, is labeled, and is saved the same twice."""
 
 import json
+from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -10,6 +12,7 @@ import pytest
 from matplotlib.figure import Figure
 
 import vsrnn
+from benchmarks import plan
 from vsrnn import analysis, figures
 
 RUNS = pd.DataFrame(
@@ -57,6 +60,32 @@ def _pairs():
     )
 
 
+def _bench():
+    """Measurements of the cases of the plan up to batches of 64, made up."""
+    rows = []
+    groups = plan.groups(threads=2, device="cpu", peer=True)
+    for cases in (group for group in groups if group[0].batch <= 64):
+        for number, case in enumerate(cases[:-1]):
+            ms = (1 + number) * case.steps / case.batch
+            row = asdict(case) | {"ms": ms, "ms_low": 0.9 * ms, "ms_high": 1.2 * ms}
+            row |= {"density": max(case.density, default=np.nan)}
+            row |= {"weights": case.weights or 100_000, "hidden": case.hidden or 208}
+            row |= {"dense_mflop": 20.0, "weights_mflop": 5.0, "product_gflops": 100.0}
+            rows.append(row | {"memory_mib": 300 + 9.0 * number})
+    return pd.DataFrame(rows).assign(memory_before_mib=200.0)
+
+
+_MODELS = [("mean", "proportion"), ("spline", "proportion"), ("linear", "proportion")]
+
+
+def _study():
+    return analysis.study_runs(["rad_100k"])
+
+
+def _speed():
+    return analysis.learning_speed(_study(), analysis.study_curves(["rad_100k"]))
+
+
 TABLES = {
     "weight_share": lambda: analysis.weight_share([10, 100, 1000]),
     "dense_layout": lambda: analysis.dense_layout([30, 300]),
@@ -70,6 +99,23 @@ TABLES = {
     "final_accuracy": _final,
     "design_ranking": _ranking,
     "proportion_score": lambda: analysis.proportion_score(_ranking()),
+    "agreement": lambda: analysis.agreement(pd.DataFrame()),
+    "proportion_draws": lambda: analysis.proportion_draws(20),
+    "proportion_study": lambda: analysis.proportion_study(_study()),
+    "proportion_optimum": lambda: analysis.proportion_optimum(_study(), resamples=9),
+    "learning_speed": lambda: _speed(),
+    "rank_correlation": lambda: analysis.rank_correlation(_study(), _speed(), 50),
+    "variance_explained": cache(lambda: analysis.variance_explained(_study(), 1)),
+    "forecast_scores": cache(lambda: analysis.forecast_scores(_study(), _MODELS)),
+    "forecast_transfer": cache(lambda: analysis.forecast_transfer(_study())),
+    "forecast_observed": cache(lambda: analysis.forecast_observed(_study())),
+    "forecast_importance": cache(lambda: analysis.forecast_importance(_study())),
+    "forecast_dependence": cache(lambda: analysis.forecast_dependence(_study())),
+    "forecast_runs": cache(lambda: analysis.forecast_runs(_study(), 2, 2)),
+    "speed": lambda: analysis.speed(_bench()),
+    "speed_ratio": lambda: analysis.speed_ratio(_bench()),
+    "speed_memory": lambda: analysis.speed_memory(_bench()),
+    "speed_growth": lambda: analysis.speed_growth(_bench()),
 }
 PICTURES = ("dense_layout", "design_layout", "sequences", "transforms")
 

@@ -35,7 +35,15 @@ def drawn(cell):
 
 
 def test_all_notebooks_are_there():
-    assert [path.stem for path in PATHS] == ["equal_weights", "geometry", "task"]
+    assert [path.stem for path in PATHS] == [
+        "equal_weights",
+        "forecast",
+        "geometry",
+        "hidden_proportion",
+        "speed",
+        "task",
+        "verify",
+    ]
 
 
 def test_notebook_is_committed_bare(notebook):
@@ -107,6 +115,7 @@ def test_notebook_runs(path, tmp_path):
     copy = tmp_path / path.name
     shutil.copy(path, copy)
     wanted = {"scale": "smoke", "seeds": [0, 1], "store": "runs", "jobs": 2}
+    wanted |= {"number": 1, "repeats": 1, "draws": 50}
     known = papermill.inspect_notebook(copy)
     done = papermill.execute_notebook(
         copy,

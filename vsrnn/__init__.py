@@ -1,5 +1,7 @@
 """Sparse recurrent networks whose six blocks each have their own density."""
 
+from vsrnn.design_tables import design_table as design_table
+from vsrnn.design_tables import read_designs as read_designs
 from vsrnn.designs import RAD_100K as RAD_100K
 from vsrnn.designs import Design as Design
 from vsrnn.designs import get_design as get_design
@@ -10,6 +12,9 @@ from vsrnn.geometry import Geometry as Geometry
 from vsrnn.models import BlockRNN as BlockRNN
 from vsrnn.models import PlainRNN as PlainRNN
 from vsrnn.models import ProjectedLSTM as ProjectedLSTM
+from vsrnn.models import Stack as Stack
+from vsrnn.random_designs import DISTRIBUTIONS as DISTRIBUTIONS
+from vsrnn.random_designs import draw_designs as draw_designs
 from vsrnn.results import get_results as get_results
 from vsrnn.results import list_results as list_results
 from vsrnn.store import Store as Store
@@ -17,6 +22,10 @@ from vsrnn.sweep import sweep as sweep
 from vsrnn.tasks import get_task as get_task
 from vsrnn.training import Config as Config
 from vsrnn.training import evaluate as evaluate
+from vsrnn.training import pass_memory as pass_memory
+from vsrnn.training import passes as passes
 from vsrnn.training import predict as predict
 from vsrnn.training import run as run
+from vsrnn.training import run_many as run_many
 from vsrnn.training import train as train
+from vsrnn.verify import verify as verify

@@ -15,6 +15,8 @@ FOLDERS = (
     Path(__file__).parent / "results_tables",
     Path(__file__).parent.parent / "results",
 )
+TEXT = ("id", "design", "commit", "error", "reason")
+"""Columns that would be read as numbers where they look like numbers or are empty."""
 
 
 def list_results() -> list[str]:
@@ -23,7 +25,11 @@ def list_results() -> list[str]:
 
 
 def get_results(name: str) -> pd.DataFrame:
-    """A committed result table as a DataFrame, one row a run (or a run and epoch).
+    """A committed result table as a tidy DataFrame, one row a run.
+
+    Tables of curves have a row for each run and epoch. Names, ids and reasons are
+    text, all else numbers; what does not apply is missing, as the six blocks of an
+    LSTM, the score of a run that diverged, or the error of one that did not.
 
     Args:
         name: file name without ``.csv``, as in the results folder's README.
@@ -42,6 +48,6 @@ def get_results(name: str) -> pd.DataFrame:
     for folder in FOLDERS:
         path = folder / f"{name}.csv"
         if path.exists():
-            return pd.read_csv(path, dtype={"design": str, "id": str})
+            return pd.read_csv(path, dtype=dict.fromkeys(TEXT, str))
     known = ", ".join(list_results()) or "none"
     raise VsrnnError(f"no committed results are called {name!r}; there are: {known}")

@@ -1,8 +1,35 @@
 """Tables behind the figures: each function gives what the figure of its name plots."""
 
+from vsrnn.analysis._agreement import agreement as agreement
+from vsrnn.analysis._agreement import found_verify as found_verify
+from vsrnn.analysis._agreement import report_table as report_table
+from vsrnn.analysis._agreement import verified as verified
+from vsrnn.analysis._bench import GROWTH as GROWTH
+from vsrnn.analysis._bench import measured_on as measured_on
+from vsrnn.analysis._bench import measurements as measurements
+from vsrnn.analysis._bench import speed as speed
+from vsrnn.analysis._bench import speed_growth as speed_growth
+from vsrnn.analysis._bench import speed_memory as speed_memory
+from vsrnn.analysis._bench import speed_ratio as speed_ratio
+from vsrnn.analysis._explained import proportion_optimum as proportion_optimum
+from vsrnn.analysis._explained import rank_correlation as rank_correlation
+from vsrnn.analysis._explained import variance_explained as variance_explained
+from vsrnn.analysis._forecast import enough_runs as enough_runs
+from vsrnn.analysis._forecast import forecast_dependence as forecast_dependence
+from vsrnn.analysis._forecast import forecast_importance as forecast_importance
+from vsrnn.analysis._forecast import forecast_observed as forecast_observed
+from vsrnn.analysis._forecast import forecast_runs as forecast_runs
+from vsrnn.analysis._forecast import forecast_scores as forecast_scores
+from vsrnn.analysis._forecast import forecast_transfer as forecast_transfer
 from vsrnn.analysis._found import found_equal_weights as found_equal_weights
 from vsrnn.analysis._found import found_geometry as found_geometry
 from vsrnn.analysis._found import found_task as found_task
+from vsrnn.analysis._found_bench import bench_machine as bench_machine
+from vsrnn.analysis._found_bench import found_speed as found_speed
+from vsrnn.analysis._found_forecast import found_forecast as found_forecast
+from vsrnn.analysis._found_study import (
+    found_hidden_proportion as found_hidden_proportion,
+)
 from vsrnn.analysis._geometry import dense_layout as dense_layout
 from vsrnn.analysis._geometry import design_layout as design_layout
 from vsrnn.analysis._geometry import proportion_surface as proportion_surface
@@ -13,6 +40,7 @@ from vsrnn.analysis._runs import completeness as completeness
 from vsrnn.analysis._runs import configs as configs
 from vsrnn.analysis._runs import made_by as made_by
 from vsrnn.analysis._scores import FIVE as FIVE
+from vsrnn.analysis._scores import STORED as STORED
 from vsrnn.analysis._scores import design_ranking as design_ranking
 from vsrnn.analysis._scores import final_accuracy as final_accuracy
 from vsrnn.analysis._scores import intervals as intervals
@@ -21,6 +49,12 @@ from vsrnn.analysis._scores import proportion_score as proportion_score
 from vsrnn.analysis._scores import shared_images as shared_images
 from vsrnn.analysis._scores import stored as stored
 from vsrnn.analysis._scores import together as together
+from vsrnn.analysis._study import STUDY as STUDY
+from vsrnn.analysis._study import learning_speed as learning_speed
+from vsrnn.analysis._study import proportion_draws as proportion_draws
+from vsrnn.analysis._study import proportion_study as proportion_study
+from vsrnn.analysis._study import study_curves as study_curves
+from vsrnn.analysis._study import study_runs as study_runs
 from vsrnn.analysis._task import sequences as sequences
 from vsrnn.analysis._task import transform_pairs as transform_pairs
 from vsrnn.analysis._task import transforms as transforms

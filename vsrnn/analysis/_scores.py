@@ -108,10 +108,13 @@ def shared_images(
     """Test accuracy by design and by whether the splits share source images.
 
     Args:
-        runs: one row a run, with a column `split` of "pooled" or "separate".
+        runs: one row a run, with a column `split` of "pooled" or "separate"; runs of
+            this session unless a column `source` says otherwise.
         designs: names, in the order wanted.
     """
-    return final_accuracy(runs.assign(source=HERE), designs, by=["split"])
+    if "source" not in runs:
+        runs = runs.assign(source=HERE)
+    return final_accuracy(runs, designs, by=["split"])
 
 
 def learning_curve(

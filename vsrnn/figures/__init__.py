@@ -1,5 +1,19 @@
 """One function a figure, from a table to a `matplotlib` figure, and one `save`."""
 
+from vsrnn.figures._agreement import agreement as agreement
+from vsrnn.figures._bench import speed as speed
+from vsrnn.figures._bench import speed_growth as speed_growth
+from vsrnn.figures._bench import speed_memory as speed_memory
+from vsrnn.figures._bench import speed_ratio as speed_ratio
+from vsrnn.figures._catalog import CATALOG as CATALOG
+from vsrnn.figures._catalog import list_figures as list_figures
+from vsrnn.figures._catalog import redraw as redraw
+from vsrnn.figures._forecast import forecast_dependence as forecast_dependence
+from vsrnn.figures._forecast import forecast_importance as forecast_importance
+from vsrnn.figures._forecast import forecast_observed as forecast_observed
+from vsrnn.figures._forecast import forecast_runs as forecast_runs
+from vsrnn.figures._forecast import forecast_scores as forecast_scores
+from vsrnn.figures._forecast import forecast_transfer as forecast_transfer
 from vsrnn.figures._geometry import dense_layout as dense_layout
 from vsrnn.figures._geometry import design_layout as design_layout
 from vsrnn.figures._geometry import proportion_surface as proportion_surface
@@ -13,6 +27,12 @@ from vsrnn.figures._scores import final_accuracy as final_accuracy
 from vsrnn.figures._scores import learning_curve as learning_curve
 from vsrnn.figures._scores import proportion_score as proportion_score
 from vsrnn.figures._scores import shared_images as shared_images
+from vsrnn.figures._study import learning_speed as learning_speed
+from vsrnn.figures._study import proportion_draws as proportion_draws
+from vsrnn.figures._study import proportion_optimum as proportion_optimum
+from vsrnn.figures._study import proportion_study as proportion_study
+from vsrnn.figures._study import rank_correlation as rank_correlation
+from vsrnn.figures._study import variance_explained as variance_explained
 from vsrnn.figures._task import sequences as sequences
 from vsrnn.figures._task import transform_pairs as transform_pairs
 from vsrnn.figures._task import transforms as transforms

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,15 @@ from matplotlib.figure import Figure
 from pandas import DataFrame
 
 from vsrnn.errors import VsrnnError
-from vsrnn.figures import _geometry, _scores, _task
+from vsrnn.figures import (
+    _agreement,
+    _bench,
+    _forecast,
+    _geometry,
+    _scores,
+    _study,
+    _task,
+)
 from vsrnn.figures._save import save
 
 _DRAWN_BY = (
@@ -18,6 +26,13 @@ _DRAWN_BY = (
     *(_geometry.proportion_surface, _task.sequences, _task.transforms),
     *(_task.transform_pairs, _scores.shared_images, _scores.learning_curve),
     *(_scores.final_accuracy, _scores.design_ranking, _scores.proportion_score),
+    _agreement.agreement,
+    *(_study.proportion_draws, _study.proportion_study, _study.proportion_optimum),
+    *(_study.learning_speed, _study.rank_correlation, _study.variance_explained),
+    *(_forecast.forecast_scores, _forecast.forecast_transfer),
+    *(_forecast.forecast_observed, _forecast.forecast_importance),
+    *(_forecast.forecast_dependence, _forecast.forecast_runs),
+    *(_bench.speed, _bench.speed_ratio, _bench.speed_memory, _bench.speed_growth),
 )
 FIGURES: dict[str, Callable[..., Figure]] = {draw.__name__: draw for draw in _DRAWN_BY}
 """The functions that draw, by name; files and page anchors bear the same name."""
@@ -45,8 +60,9 @@ def publish(
     folder: str | Path = "figures",
     provenance: Mapping[str, object] | None = None,
     style: str = "web",
+    kinds: Sequence[str] | None = None,
 ) -> Published:
-    """Draw a figure by its name from its table and write all its files.
+    """Draw a figure by its name from its table and write its files.
 
     Args:
         stem: name of the figure, a key of `FIGURES`.
@@ -54,11 +70,13 @@ def publish(
         folder: where the files go.
         provenance: what made the table, see `vsrnn.analysis.made_by`.
         style: "web" or "manuscript".
+        kinds: which of svg, pdf, png, csv and json to write; all if absent.
 
     Raises:
-        VsrnnError: the figure or style is unknown, or the folder cannot be written.
+        VsrnnError: the figure, style or an ending is unknown, or the folder cannot be
+            written.
     """
     if stem not in FIGURES:
         raise VsrnnError(f"unknown figure {stem!r}; choose one of {sorted(FIGURES)}")
     figure = FIGURES[stem](table, style=style)
-    return Published(figure, save(figure, stem, table, folder, provenance))
+    return Published(figure, save(figure, stem, table, folder, provenance, kinds))

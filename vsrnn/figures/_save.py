@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -30,6 +30,7 @@ def save(
     data: DataFrame,
     folder: str | Path = "figures",
     provenance: Mapping[str, object] | None = None,
+    kinds: Sequence[str] | None = None,
 ) -> dict[str, Path]:
     """Write a figure as SVG, PDF and PNG, and the plotted data as CSV.
 
@@ -41,22 +42,27 @@ def save(
         data: the plotted table, with units in the names of its columns.
         folder: where the files go; made when missing.
         provenance: what made the data, kept with the package versions in a JSON file.
+        kinds: which of svg, pdf, png, csv and json to write; all if absent.
 
     Returns:
         The paths by ending: svg, pdf, png, csv, json.
 
     Raises:
-        VsrnnError: the folder cannot be written.
+        VsrnnError: an ending is unknown, or the folder cannot be written.
     """
     folder = Path(folder)
+    record = _record(stem, data, provenance, fig.get_label())
     writers = {kind: _picture(fig, kind, stem) for kind in FORMATS}
     writers["csv"] = lambda path: data.to_csv(path, index=False, lineterminator="\n")
-    writers["json"] = lambda path: path.write_text(_record(stem, data, provenance))
-    paths = {kind: folder / f"{stem}.{kind}" for kind in writers}
+    writers["json"] = lambda path: path.write_text(record)
+    for kind in kinds or ():
+        if kind not in writers:
+            raise VsrnnError(f"unknown format {kind!r}; choose {', '.join(writers)}")
+    paths = {kind: folder / f"{stem}.{kind}" for kind in kinds or writers}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for kind, write in writers.items():
-            _replace(paths[kind], write)
+        for kind, path in paths.items():
+            _replace(path, writers[kind])
     except OSError as error:
         raise VsrnnError(
             f"cannot write figures to {folder} ({error.strerror or error}); "
@@ -86,7 +92,12 @@ def _replace(path: Path, write: Callable[[Path], object]) -> None:
         part.unlink(missing_ok=True)
 
 
-def _record(stem: str, data: DataFrame, provenance: Mapping[str, object] | None) -> str:
+def _record(
+    stem: str,
+    data: DataFrame,
+    provenance: Mapping[str, object] | None,
+    title: object,
+) -> str:
     packages = ("vsrnn", "matplotlib", "pandas", "numpy")
     record = {
         "figure": stem,
@@ -96,5 +107,5 @@ def _record(stem: str, data: DataFrame, provenance: Mapping[str, object] | None)
         "columns": [str(column) for column in data.columns],
         "packages": {name: metadata.version(name) for name in packages},
         "provenance": dict(provenance or {}),
-    }
+    } | ({"title": title} if title else {})
     return json.dumps(record, indent=2, default=str) + "\n"

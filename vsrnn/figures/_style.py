@@ -45,6 +45,10 @@ DESIGN_LOOKS = {
 def drawing(style: str, height: float) -> Iterator[Figure]:
     """Give an empty figure in a style, and draw it once before the style ends.
 
+    In a manuscript the caption says what a title would: the only title of a figure
+    becomes its label, which the JSON file beside the figure holds. Titles that tell
+    panels apart stay.
+
     Args:
         style: "web" or "manuscript".
         height: height of the figure over its width.
@@ -58,7 +62,16 @@ def drawing(style: str, height: float) -> Iterator[Figure]:
     with matplotlib.style.context([SHEET, {"font.size": size}]):
         figure = Figure(figsize=(width, width * height), layout="constrained")
         yield figure
+        if style == "manuscript":
+            _title_to_label(figure)
         figure.draw_without_rendering()
+
+
+def _title_to_label(figure: Figure) -> None:
+    titled = [ax for ax in figure.axes if ax.get_title(loc="left")]
+    if len(titled) == 1:
+        figure.set_label(titled[0].get_title(loc="left"))
+        titled[0].set_title("")
 
 
 def design_label(name: str) -> str:
