@@ -22,7 +22,7 @@ from benchmarks.plan import Case
 from vsrnn.models import BlockRNN, PlainRNN, ProjectedLSTM
 from vsrnn.provenance import provenance
 from vsrnn.tasks import SIZES
-from vsrnn.training import _together, _train_epoch
+from vsrnn.training import _keep_memory, _together, _train_epoch
 
 SIDE = 2048
 """Rows and columns of the matrices whose product tells the machine's rate."""
@@ -32,6 +32,9 @@ UPDATES, WORK = 8, 25_600
 
 LIBRARY = ("rnn", "rnn_same_size", "lstm")
 """Kinds that are recurrent networks of torch, at equal weights or at equal size."""
+
+OURS = ("single", "many")
+"""Kinds that train as `vsrnn.run` and `vsrnn.run_many` do."""
 
 Work = Callable[[], int]
 _held = threading.local()  # what this worker works on
@@ -81,6 +84,7 @@ def prepare(case: Case, share: int, peer: Path | None) -> dict[str, Any]:
         Sizes and counts for the table, and `provenance`.
     """
     torch.set_num_threads(case.threads)
+    _keep_memory(case.kind in OURS)  # as `vsrnn.run` does
     task = _task(case)
     _held.before = _peak()
     first = share * (case.models // case.processes)

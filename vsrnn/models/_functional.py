@@ -98,7 +98,7 @@ class InputProduct:
     def columns(self, x: Tensor) -> Tensor:
         """Inputs ``(batch, time, inputs)`` as ``(inputs, time * batch)``."""
         if len(self.thin):
-            return x.permute(2, 1, 0).reshape(self.inputs, -1)
+            return x.permute(2, 1, 0).contiguous().view(self.inputs, -1)
         return x.transpose(0, 1).reshape(-1, self.inputs).t()  # a dense product's way
 
     def add(self, drive: Tensor, columns: Tensor, weight: Tensor) -> None:
