@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from vsrnn import Config, Design, Geometry, VsrnnError, get_design, get_task
+from vsrnn.grouping import pass_memory, passes
 from vsrnn.models import BlockRNN, Stack
-from vsrnn.training import pass_memory, passes, run, run_many, train_step
+from vsrnn.training import run, run_many, train_step
 
 VARIED = (0.1, 1, 1, 0.1, 0.1, 0.1)
 DESIGNS = (

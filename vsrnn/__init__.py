@@ -1,5 +1,6 @@
 """Sparse recurrent networks whose six blocks each have their own density."""
 
+from vsrnn.config import Config as Config
 from vsrnn.design_tables import design_table as design_table
 from vsrnn.design_tables import read_designs as read_designs
 from vsrnn.designs import RAD_100K as RAD_100K
@@ -9,6 +10,8 @@ from vsrnn.designs import list_designs as list_designs
 from vsrnn.errors import VsrnnError as VsrnnError
 from vsrnn.geometry import BLOCKS as BLOCKS
 from vsrnn.geometry import Geometry as Geometry
+from vsrnn.grouping import pass_memory as pass_memory
+from vsrnn.grouping import passes as passes
 from vsrnn.models import BlockRNN as BlockRNN
 from vsrnn.models import PlainRNN as PlainRNN
 from vsrnn.models import ProjectedLSTM as ProjectedLSTM
@@ -20,10 +23,7 @@ from vsrnn.results import list_results as list_results
 from vsrnn.store import Store as Store
 from vsrnn.sweep import sweep as sweep
 from vsrnn.tasks import get_task as get_task
-from vsrnn.training import Config as Config
 from vsrnn.training import evaluate as evaluate
-from vsrnn.training import pass_memory as pass_memory
-from vsrnn.training import passes as passes
 from vsrnn.training import predict as predict
 from vsrnn.training import run as run
 from vsrnn.training import run_many as run_many

@@ -19,7 +19,8 @@ from vsrnn.geometry import BLOCKS
 if TYPE_CHECKING:
     import pandas as pd
 
-    from vsrnn.training import Config, Result
+    from vsrnn.config import Config
+    from vsrnn.training import Result
 
 
 class Store:

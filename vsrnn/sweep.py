@@ -9,11 +9,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from vsrnn.config import SCHEMA, Config
 from vsrnn.errors import VsrnnError
+from vsrnn.grouping import passes
 from vsrnn.provenance import provenance
 from vsrnn.store import Store, table
 from vsrnn.tasks import get_task
-from vsrnn.training import SCHEMA, Config, Result, build_model, passes, run_many
+from vsrnn.training import Result, build_model, run_many
 
 if TYPE_CHECKING:
     import pandas as pd

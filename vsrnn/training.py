@@ -3,84 +3,28 @@
 from __future__ import annotations
 
 import ctypes
-import hashlib
-import json
 import math
 import platform
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from vsrnn.designs import Design, get_design
+from vsrnn.config import SCHEMA, Config
 from vsrnn.errors import VsrnnError
 from vsrnn.geometry import proportion
-from vsrnn.models import SPARSE_BELOW, BlockRNN, PlainRNN, ProjectedLSTM, Stack
+from vsrnn.grouping import EVALUATION_BATCH, passes
+from vsrnn.models import BlockRNN, PlainRNN, ProjectedLSTM, Stack
 from vsrnn.provenance import provenance
-from vsrnn.tasks import get_task, task_class
+from vsrnn.tasks import get_task
 
-SCHEMA = 1
-EVALUATION_BATCH = 250
-PLACES = {"cache", "mnist_dir"}  # task options that do not decide what the data is
 _GNU = platform.libc_ver()[0] == "glibc"
 Result = dict[str, Any]
 Curve = list[dict[str, float]]
 Network = Callable[[Tensor], Tensor]
-
-
-@dataclass(frozen=True)
-class Config:
-    """All that decides a run: a design on a task at a scale, with a seed.
-
-    Args:
-        task: name of a task, see :func:`vsrnn.get_task`.
-        design: a :class:`vsrnn.Design`, or the name of a published one.
-        scale: ``"smoke"``, ``"quick"`` or ``"paper"`` (the published protocol).
-        seed: of masks, initial values and, where the task shuffles, the order.
-        mask: ``"bernoulli"`` as published, or ``"exact"`` counts.
-        epochs: instead of the scale's number of epochs.
-        task_options: passed to the task, for instance ``{"split": "separate"}``.
-
-    Raises:
-        VsrnnError: for an unknown design.
-
-    Example:
-        >>> Config("rad", "balanced_0", scale="quick").design.hidden
-        208
-    """
-
-    task: str
-    design: Design
-    scale: str = "quick"
-    seed: int = 0
-    mask: str = "bernoulli"
-    epochs: int | None = None
-    task_options: dict[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if isinstance(self.design, str):
-            object.__setattr__(self, "design", get_design(self.task, self.design))
-        if self.epochs is not None and self.epochs < 1:
-            raise VsrnnError(f"epochs must be 1 or more, not {self.epochs}")
-
-    def as_dict(self) -> dict[str, Any]:
-        """The config as plain JSON values, without the places where data is kept."""
-        plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))
-        for place in PLACES & plain["task_options"].keys():
-            del plain["task_options"][place]
-        return plain
-
-    @property
-    def id(self) -> str:
-        """Hash of everything that decides the result; the design's name does not."""
-        identity = self.as_dict() | {"schema": SCHEMA}
-        identity["design"].pop("name")
-        text = json.dumps(identity, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def run(config: Config, *, threads: int = 1, progress: bool = False) -> Result:
@@ -174,57 +118,6 @@ def run_many(
     ]
 
 
-def passes(
-    configs: Iterable[Config], most: int | None = None, memory: float = math.inf
-) -> list[list[Config]]:
-    """Group runs so that those of a group can be trained in one pass.
-
-    Args:
-        configs: any runs; a baseline gets a group of its own.
-        most: models in a group, no bound if absent.
-        memory: bytes that a group may take, as :func:`pass_memory` estimates them;
-            a model that takes more by itself is still a group.
-
-    Returns:
-        The groups. Models of similar size come together, so little is padded.
-    """
-    together: dict[str, list[Config]] = {}
-    for config in configs:
-        together.setdefault(_batches(config), []).append(config)
-    groups: list[list[Config]] = []
-    for alike in together.values():
-        group: list[Config] = []
-        for config in sorted(alike, key=_kinship):
-            full = len(group) == most or pass_memory([*group, config]) > memory
-            if group and full:
-                groups.append(group)
-                group = []
-            group.append(config)
-        groups.append(group)
-    return groups
-
-
-def pass_memory(configs: Sequence[Config]) -> float:
-    """Estimate the bytes that training these designs in one pass takes, data aside.
-
-    Counted are weights with gradients, Adam's two averages and positions, the dense
-    matrices, the inputs of a batch, and states and gradients of all steps, for the
-    larger of training and evaluation.
-    """
-    task = task_class(configs[0].task)
-    inputs, outputs = task.inputs, task.outputs
-    rows = max(config.design.hidden for config in configs) + outputs
-    batch = max(task.batch_size, EVALUATION_BATCH)
-    weights = sum(
-        config.design.geometry(inputs, outputs).weights
-        for config in configs
-        if config.design.model == "block"
-    )
-    dense = len(configs) * rows * (inputs + rows)
-    numbers = 3 * dense + 3 * task.steps * batch * (inputs + len(configs) * rows)
-    return 4 * numbers + 40 * weights
-
-
 def build_model(config: Config, inputs: int, outputs: int) -> nn.Module:
     """The untrained model of a config: block RNN, projected LSTM or plain RNN.
 
@@ -266,24 +159,6 @@ def predict(model: nn.Module, task: Any, split: str) -> Tensor:
 def evaluate(model: nn.Module, task: Any, split: str) -> dict[str, float]:
     """Mean loss and accuracy over a whole split."""
     return _evaluate(_together([model]), task, split, "cpu")[0]
-
-
-def _kinship(config: Config) -> tuple[bool, int]:
-    """Close for models whose state matrices are alike: sparse or dense, and of a size.
-
-    A pass multiplies all of its state matrices in one way and pads them to one size.
-    """
-    design = config.design
-    return any(density > SPARSE_BELOW for density in design.density[1:2]), design.hidden
-
-
-def _batches(config: Config) -> str:
-    """What decides the batches of a run, and which kinds of model go together."""
-    design = config.design
-    alone = config.id if design.model != "block" else None
-    order = config.seed if task_class(config.task).shuffle else None
-    data = sorted(config.task_options.items())
-    return repr((config.task, config.scale, config.epochs, data, order, alone))
 
 
 def _together(models: Sequence[nn.Module]) -> Network:

@@ -11,13 +11,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from vsrnn.agreement import CURVE, compare
+from vsrnn.config import Config
 from vsrnn.designs import Design
 from vsrnn.errors import VsrnnError
 from vsrnn.geometry import BLOCKS
 from vsrnn.results import get_results, list_results
 from vsrnn.store import Store
 from vsrnn.sweep import sweep
-from vsrnn.training import Config
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,7 +10,7 @@ from pandas import DataFrame
 from vsrnn.designs import RAD_100K
 
 if TYPE_CHECKING:
-    from vsrnn.training import Config
+    from vsrnn.config import Config
 
 _MADE_BY = ("scale", "digits", "split", "data_sha256", "version", "commit")
 _MADE_ON = ("torch", "python", "machine")
@@ -35,8 +35,8 @@ def configs(
     >>> [config.seed for config in configs(["balanced_0"], range(3))]
     [0, 1, 2]
     """
+    from vsrnn.config import Config
     from vsrnn.designs import get_design
-    from vsrnn.training import Config
 
     seeds = list(seeds)
     return [

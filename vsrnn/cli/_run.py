@@ -33,10 +33,10 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> None:
+    from vsrnn.config import Config
     from vsrnn.designs import RAD_100K, get_design
     from vsrnn.store import Store
     from vsrnn.sweep import sweep
-    from vsrnn.training import Config
 
     at_least_one("--jobs", arguments.jobs)
     at_least_one("--per-pass", arguments.per_pass)

@@ -11,9 +11,10 @@ from vsrnn.cli._shared import add_training, at_least_one, number, task_options
 from vsrnn.errors import VsrnnError
 
 if TYPE_CHECKING:
+    from vsrnn.config import Config
     from vsrnn.designs import Design
     from vsrnn.store import Store
-    from vsrnn.training import Config, Result
+    from vsrnn.training import Result
 
 DESCRIPTION = """\
 Draw or look up designs, write them down as a CSV file in the folder `designs` of the
@@ -135,7 +136,7 @@ def _designs(arguments: argparse.Namespace) -> tuple[str, list[Design]]:
 
 def _configs(arguments: argparse.Namespace, designs: list[Design]) -> list[Config]:
     """The runs of this process: all, or those of its shard."""
-    from vsrnn.training import Config
+    from vsrnn.config import Config
 
     options = task_options(arguments.option)
     configs = [

@@ -1,0 +1,65 @@
+"""What decides a run: a design on a task at a scale, with a seed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from vsrnn.designs import Design, get_design
+from vsrnn.errors import VsrnnError
+
+SCHEMA = 1
+PLACES = {"cache", "mnist_dir"}  # task options that do not decide what the data is
+
+
+@dataclass(frozen=True)
+class Config:
+    """All that decides a run: a design on a task at a scale, with a seed.
+
+    Args:
+        task: name of a task, see :func:`vsrnn.get_task`.
+        design: a :class:`vsrnn.Design`, or the name of a published one.
+        scale: ``"smoke"``, ``"quick"`` or ``"paper"`` (the published protocol).
+        seed: of masks, initial values and, where the task shuffles, the order.
+        mask: ``"bernoulli"`` as published, or ``"exact"`` counts.
+        epochs: instead of the scale's number of epochs.
+        task_options: passed to the task, for instance ``{"split": "separate"}``.
+
+    Raises:
+        VsrnnError: for an unknown design.
+
+    Example:
+        >>> Config("rad", "balanced_0", scale="quick").design.hidden
+        208
+    """
+
+    task: str
+    design: Design
+    scale: str = "quick"
+    seed: int = 0
+    mask: str = "bernoulli"
+    epochs: int | None = None
+    task_options: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.design, str):
+            object.__setattr__(self, "design", get_design(self.task, self.design))
+        if self.epochs is not None and self.epochs < 1:
+            raise VsrnnError(f"epochs must be 1 or more, not {self.epochs}")
+
+    def as_dict(self) -> dict[str, Any]:
+        """The config as plain JSON values, without the places where data is kept."""
+        plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        for place in PLACES & plain["task_options"].keys():
+            del plain["task_options"][place]
+        return plain
+
+    @property
+    def id(self) -> str:
+        """Hash of everything that decides the result; the design's name does not."""
+        identity = self.as_dict() | {"schema": SCHEMA}
+        identity["design"].pop("name")
+        text = json.dumps(identity, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
