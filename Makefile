@@ -69,7 +69,7 @@ small: $(STAMP)
 	$(ROUNDED) $(BIN)/vsrnn verify rad_quick --number 6 --seed 0 \
 	  --out results/rounding_quick.csv
 
-# Measures how fast networks train, and writes results/bench.csv: twenty minutes on two
+# Measures how fast networks train, and writes results/bench.csv: 12 minutes on two
 # cores that do nothing else. PEER=path runs the authors' code, too, from a checkout of
 # https://github.com/qbhershey/iterativenn.
 bench: $(STAMP)
@@ -100,5 +100,5 @@ $(STAMP): pyproject.toml requirements.lock
 	  "'apt install python3-venv') and try again."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --disable-pip-version-check \
-	  -c requirements.lock -e ".[book,cluster,test]"
+	  -c requirements.lock -e ".[adroit,book,cluster,test]"
 	@touch $@

@@ -17,7 +17,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
     os.environ["VSRNN_CACHE"] = folder
     os.environ["MPLBACKEND"] = "agg"
-    os.environ.pop("VSRNN_MNIST", None)
+    for name in ("VSRNN_MNIST", "VSRNN_POLICIES", "MINARI_DATASETS_PATH"):
+        os.environ.pop(name, None)
 
 
 def made_runs(

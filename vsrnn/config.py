@@ -11,7 +11,11 @@ from vsrnn.designs import Design, get_design
 from vsrnn.errors import VsrnnError
 
 SCHEMA = 1
-PLACES = {"cache", "mnist_dir"}  # task options that do not decide what the data is
+PLACES = {
+    "cache",
+    "mnist_dir",
+    "policy_dir",
+}  # task options that do not decide what the data is
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from vsrnn.training import Result
 
 
+_EVALUATED = ("loss", "accuracy")
+_EPISODES = ("source", "demonstrations", "noise", "policy_sha256")
+
+
 class Store:
     """A folder of results, one JSON file a run.
 
@@ -179,8 +183,10 @@ def _row(result: Result) -> dict[str, Any]:
         | _per_block("init_std", design["init_std"])
         | {"mask": config["mask"]}
         | {key: data.get(key) for key in ("digits", "split")}
+        | {key: data[key] for key in _EPISODES if key in data}
         | {key: result[key] for key in ("epochs", "batch_size", "score")}
         | {"test_loss": (result["test"] or {}).get("loss")}
+        | {f"test_{key}": value for key, value in _played(result).items()}
         | {key: last.get(key) for key in ("train_loss", "train_accuracy")}
         | {key: last.get(key) for key in ("val_loss", "val_accuracy")}
         | {key: result[key] for key in ("total_weights", "parameters")}
@@ -194,6 +200,12 @@ def _row(result: Result) -> dict[str, Any]:
         | {key: provenance[key] for key in ("machine", "threads", "finished")}
         | {"error": result["error"]}
     )
+
+
+def _played(result: Result) -> dict[str, Any]:
+    """What playing the task found, for tasks that are played."""
+    test = result["test"] or {}
+    return {key: value for key, value in test.items() if key not in _EVALUATED}
 
 
 def _per_block(name: str, values: list[Any]) -> dict[str, Any]:

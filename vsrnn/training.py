@@ -39,7 +39,8 @@ def run(config: Config, *, threads: int = 1, progress: bool = False) -> Result:
         progress: show a bar on standard error.
 
     Returns:
-        A dict of plain JSON values: ``score`` (test accuracy, 0..1), ``test``,
+        A dict of plain JSON values: ``score`` (0..1: test accuracy, or the share of
+        episodes that succeed where a task is played, as `hammer` is), ``test``,
         ``curve`` (one entry an epoch; the training values are means over the epoch's
         batches as they were trained), ``weights`` per block, ``total_weights``,
         ``parameters``, ``hidden_proportion`` as drawn, ``seconds``, ``provenance``,
@@ -91,6 +92,9 @@ def run_many(
         curves, errors = _train(models, task, configs, device, progress)
         trained = time.perf_counter()
         tests = _evaluate(_together(models), task, "test", device)
+        if hasattr(task, "score"):  # where outputs decide what comes next
+            for model, error, test in zip(models, errors, tests, strict=True):
+                test |= task.score(model.cpu()) if error is None else {}
     seconds = {
         "data": loaded - began,
         "train": trained - loaded,
@@ -102,7 +106,7 @@ def run_many(
             "schema": SCHEMA,
             "id": config.id,
             "config": config.as_dict(),
-            "score": None if error else test["accuracy"],
+            "score": None if error else test[task.metric],
             "test": None if error else test,
             "curve": curve,
             **_counts(model),

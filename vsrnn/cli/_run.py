@@ -89,7 +89,7 @@ def _human(results: Sequence[dict[str, Any]], stored: set[str]) -> str:
             "hidden": r["config"]["design"]["hidden"],
             "weights": r["total_weights"],
             "hidden prop.": number(r["hidden_proportion"], ".3f"),
-            "test accuracy": r["error"] or number(r["score"], ".3f"),
+            "score": r["error"] or number(r["score"], ".3f"),
             "seconds": round(r["seconds"]["train"]),
             "": "from store" if r["id"] in stored else "new",
         }

@@ -177,8 +177,7 @@ def _summary(
         best = max(scored, key=lambda result: result["score"])
         share = number(best["hidden_proportion"], ".3f") or "none"
         lines.append(
-            f"best: {_name(best)}, test accuracy {best['score']:.3f}, "
-            f"hidden proportion {share}"
+            f"best: {_name(best)}, score {best['score']:.3f}, hidden proportion {share}"
         )
     lines.append(f"designs: {path}")
     lines.append(f"results: vsrnn table --store {store.folder} --out FILE")

@@ -16,7 +16,11 @@ SIZES: dict[str, tuple[int, int]] = {
 }
 """Inputs and outputs of every task of the paper, for the arithmetic of designs."""
 
-TASKS: dict[str, str] = {"rad": "vsrnn.tasks.rad:RandomAnomaly"}
+TASKS: dict[str, str] = {
+    "rad": "vsrnn.tasks.rad:RandomAnomaly",
+    "hammer": "vsrnn.tasks.hammer:Hammer",
+    "door": "vsrnn.tasks.door:Door",
+}
 """Where the class of each task that can be trained is found."""
 
 SCALES: tuple[str, ...] = ("smoke", "quick", "paper")
@@ -31,7 +35,7 @@ def get_task(name: str, scale: str = "quick", **options: Any) -> Any:
         scale: "smoke" (seconds), "quick" (half a minute per design on two cores) or
             "paper" (as published).
         **options: the options of the task's class; see
-            `vsrnn.tasks.rad.RandomAnomaly`.
+            `vsrnn.tasks.rad.RandomAnomaly` and `vsrnn.tasks.hammer.Hammer`.
 
     Returns:
         A task: `batch(split, rows)` gives inputs and targets, `loss` and `accuracy`

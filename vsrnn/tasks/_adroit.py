@@ -1,0 +1,207 @@
+"""The Adroit hand: environments of a robot hand, played in closed loop.
+
+All episodes of a batch share one environment. Before its step the state of an
+episode's simulation is put into it, and afterwards taken out again, so hundreds of
+episodes take one environment's memory and a policy sees them all at once.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import redirect_stderr
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+
+from vsrnn.errors import VsrnnError
+
+STEPS = 200
+"""Control steps of an episode, 10 ms each."""
+
+Array = np.ndarray
+Act = Callable[[Array], Array]
+"""Actions, (episodes, outputs), for observations, (episodes, inputs), of a step."""
+
+
+@dataclass(frozen=True)
+class Robot:
+    """An environment of the hand.
+
+    Args:
+        environment: its name in gymnasium.
+        inputs, outputs: numbers in an observation and in an action.
+        palm, thing: where the positions of the palm and of what it has to grasp begin
+            in an observation, three numbers each.
+    """
+
+    environment: str
+    inputs: int
+    outputs: int
+    palm: int
+    thing: int
+
+
+HAMMER = Robot("AdroitHandHammer-v1", 46, 26, palm=33, thing=36)
+DOOR = Robot("AdroitHandDoor-v1", 39, 28, palm=29, thing=32)
+
+
+@dataclass(frozen=True)
+class Played:
+    """Episodes that were played.
+
+    Args:
+        seeds: of the episodes.
+        observations: (episodes, time + 1, inputs) float64.
+        actions: (episodes, time, outputs) float32, within -1..1.
+        rewards: (episodes, time), as the environment gives them.
+        success: (episodes, time) bool, whether the goal is reached at a step.
+        failed: (episodes,) bool, whether an action was not finite; it and all later
+            ones are zeros then.
+        robot: what was played.
+    """
+
+    seeds: Sequence[int]
+    observations: Array
+    actions: Array
+    rewards: Array
+    success: Array
+    failed: Array
+    robot: Robot
+
+    def succeeded(self) -> Array:
+        """Which episodes succeed: at the goal for more than 25 steps, as in DAPG.
+
+        An episode with an action that is not finite does not.
+        """
+        found: Array = (self.success.sum(1) > 25) & ~self.failed
+        return found
+
+    def scores(self) -> dict[str, float]:
+        """Success rate and mean return over the episodes.
+
+        The environment (version 1) rewards the distance of the palm from what
+        it should grasp by a slip of sign, which its version 2 mends: "return" is as
+        version 1 gives it, the published convention, "return_v2" as version 2 does.
+
+        Returns:
+            "success" and "failed" (shares, 0..1), "return", "return_sd" (standard
+            deviation between episodes) and "return_v2".
+        """
+        robot, seen = self.robot, self.observations[:, 1:]
+        gap = (
+            seen[..., robot.palm : robot.palm + 3]
+            - seen[..., robot.thing : robot.thing + 3]
+        )
+        returns = self.rewards.sum(1)
+        slip = 0.2 * np.linalg.norm(gap, axis=-1).sum(1)
+        return {
+            "success": float(self.succeeded().mean()),
+            "failed": float(self.failed.mean()),
+            "return": float(returns.mean()),
+            "return_sd": float(returns.std()),
+            "return_v2": float((returns - slip).mean()),
+        }
+
+
+def play(robot: Robot, act: Act, seeds: Iterable[int], steps: int = STEPS) -> Played:
+    """Play episodes together, one for each seed.
+
+    Args:
+        robot: what to play.
+        act: the policy. It is called once a step and may remember.
+        seeds: of the environment; they decide where things stand.
+        steps: how long to play.
+
+    Raises:
+        VsrnnError: the environment is not installed.
+    """
+    seeds = list(seeds)
+    episodes = _Episodes(robot, seeds)
+    seen = np.empty((len(seeds), steps + 1, robot.inputs))
+    done = np.empty((len(seeds), steps, robot.outputs), np.float32)
+    rewards = np.empty((len(seeds), steps))
+    success = np.empty((len(seeds), steps), bool)
+    failed = np.zeros(len(seeds), bool)
+    seen[:, 0] = episodes.observations
+    for step in range(steps):
+        actions = act(seen[:, step].copy())
+        failed |= ~np.isfinite(actions).all(1)
+        done[:, step] = np.clip(np.where(failed[:, None], 0, actions), -1, 1)
+        rewards[:, step], success[:, step] = episodes.step(done[:, step])
+        seen[:, step + 1] = episodes.observations
+    return Played(seeds, seen, done, rewards, success, failed, robot)
+
+
+class _Episodes:
+    """The states of the simulations of a batch of episodes."""
+
+    def __init__(self, robot: Robot, seeds: Sequence[int]) -> None:
+        import mujoco
+
+        self._env = env = make_environment(robot.environment).unwrapped
+        self._get, self._set = mujoco.mj_getState, mujoco.mj_setState
+        self._kind = mujoco.mjtState.mjSTATE_INTEGRATION
+        size = mujoco.mj_stateSize(env.model, self._kind)
+        self._states = np.empty((len(seeds), size))
+        self._places = np.empty((len(seeds), *env.model.body_pos.shape))
+        self.observations = np.empty((len(seeds), robot.inputs))
+        for n, seed in enumerate(seeds):
+            self.observations[n] = env.reset(seed=seed)[0]
+            self._places[n] = env.model.body_pos
+            self._get(env.model, env.data, self._states[n], self._kind)
+
+    def step(self, actions: Array) -> tuple[Array, Array]:
+        """Step every episode; rewards and whether it is at its goal."""
+        env = self._env
+        rewards, success = np.empty(len(actions)), np.empty(len(actions), bool)
+        for n, action in enumerate(actions):
+            env.model.body_pos[:] = self._places[n]
+            self._set(env.model, env.data, self._states[n], self._kind)
+            self.observations[n], rewards[n], _, _, info = env.step(action)
+            success[n] = info["success"]
+            self._get(env.model, env.data, self._states[n], self._kind)
+        return rewards, success
+
+
+@cache
+def make_environment(name: str) -> Any:
+    """Return an environment of the hand, always the same one in a process.
+
+    Raises:
+        VsrnnError: it is not installed.
+    """
+    versions()
+    # a notice about environments of the same package that are not used here
+    with redirect_stderr(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import gymnasium
+        import gymnasium_robotics
+
+        gymnasium.register_envs(gymnasium_robotics)
+        try:
+            return gymnasium.make(name, max_episode_steps=STEPS)
+        except gymnasium.error.UnregisteredEnv as problem:
+            raise VsrnnError(f"there is no {name} here; {_INSTALL}") from problem
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the packages that make the environments.
+
+    Raises:
+        VsrnnError: one of them is not installed.
+    """
+    packages = ("gymnasium-robotics", "mujoco", "minari")
+    try:
+        return {name: version(name) for name in packages}
+    except PackageNotFoundError as problem:
+        raise VsrnnError(
+            f"the Adroit tasks need the package {problem.name}; {_INSTALL}"
+        ) from problem
+
+
+_INSTALL = "install what they need with: pip install 'vsrnn[adroit]'"

@@ -1,0 +1,111 @@
+"""Policies in a plain format: the weights of a small network, and its noise."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from vsrnn.errors import VsrnnError
+from vsrnn.tasks._adroit import STEPS, Act, Array, Robot
+
+FILES = (".npz", ".safetensors")
+"""How the name of a policy's file ends."""
+
+_UNREADABLE = (OSError, ValueError, TypeError, EOFError, BadZipFile, SafetensorError)
+
+
+@dataclass(frozen=True)
+class Policy:
+    r"""A policy with two tanh layers, and Gaussian noise of its own.
+
+    .. math:: a = s_{out} f((o - m_{in}) / (s_{in} + 10^{-8})) + m_{out}
+
+    Args:
+        arrays: ``W0 b0 W1 b1 W2 b2`` of the network f, ``in_shift in_scale out_shift
+            out_scale``, and ``log_std``, the logarithm of the noise.
+    """
+
+    arrays: dict[str, Array]
+
+    def __call__(self, observations: Array) -> Array:
+        """Return the actions without noise, (n, outputs), for (n, inputs)."""
+        w = self.arrays
+        x = (observations - w["in_shift"]) / (w["in_scale"] + 1e-8)
+        for layer in ("0", "1"):
+            x = np.tanh(x @ w[f"W{layer}"].T + w[f"b{layer}"])
+        out: Array = (x @ w["W2"].T + w["b2"]) * w["out_scale"] + w["out_shift"]
+        return out
+
+    def noisy(self, seeds: Iterable[int], noise: float = 1.0) -> Act:
+        """Return the policy with its noise, for episodes of these seeds.
+
+        The noise of an episode depends on its seed alone, not on its neighbours.
+
+        Args:
+            seeds: of the episodes.
+            noise: factor of the policy's own noise; 0 for none.
+        """
+        deviation = noise * np.exp(self.arrays["log_std"])
+        size = (STEPS, len(deviation))
+        drawn = [np.random.default_rng([s, 1]).standard_normal(size) for s in seeds]
+        steps = iter(np.stack(drawn, axis=1) * deviation)  # (time, episodes, outputs)
+        return lambda observations: self(observations) + next(steps)
+
+    @property
+    def checksum(self) -> str:
+        """sha256 of the names and contents of the arrays, in order of name."""
+        digest = hashlib.sha256()
+        for name in sorted(self.arrays):
+            digest.update(name.encode())
+            digest.update(np.ascontiguousarray(self.arrays[name], np.float64).data)
+        return digest.hexdigest()
+
+    def save(self, path: Path, notes: dict[str, str] | None = None) -> None:
+        """Write the policy to a safetensors file, with notes in its header."""
+        save_file(self.arrays, path, metadata=notes)
+
+
+def load_policy(path: Path, robot: Robot) -> Policy:
+    """Read the policy of a robot from an npz or safetensors file.
+
+    Raises:
+        VsrnnError: there is no such file, it is damaged or holds something else.
+    """
+    try:
+        arrays = _read(path)
+    except _UNREADABLE as bad:
+        reason = "there is no such file" if not path.exists() else str(bad)
+        raise VsrnnError(f"cannot read the policy {path}: {reason}") from bad
+    shapes = {name: array.shape for name, array in arrays.items()}
+    if shapes != _shapes(shapes, robot):
+        raise VsrnnError(
+            f"{path} holds no policy for {robot.environment}: it needs arrays "
+            f"{', '.join(_shapes(shapes, robot))}, from {robot.inputs} observations "
+            f"to {robot.outputs} actions"
+        )
+    return Policy(arrays)
+
+
+def _read(path: Path) -> dict[str, Array]:
+    if path.suffix == ".npz":
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
+            return {name: np.asarray(found[name], float) for name in found.files}
+    return {k: np.asarray(array, float) for k, array in load_file(path).items()}
+
+
+def _shapes(
+    found: dict[str, tuple[int, ...]], robot: Robot
+) -> dict[str, tuple[int, ...]]:
+    """The shapes of a policy's arrays, with as many hidden units as were found."""
+    x, y = (robot.inputs,), (robot.outputs,)
+    first, second = (found.get(bias, ())[:1] for bias in ("b0", "b1"))
+    layers = {"W0": first + x, "W1": second + first, "W2": y + second}
+    ends = {"in_shift": x, "in_scale": x, "out_shift": y, "out_scale": y}
+    return layers | {"b0": first, "b1": second, "b2": y} | ends | {"log_std": y}
