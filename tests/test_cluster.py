@@ -18,7 +18,8 @@ from vsrnn.cli import _parser, main
 from vsrnn.sweep import Workers, fill
 
 SMOKE = ["--scale", "smoke", "--epochs", "1"]
-DRAW = ["sweep", "rad", "normal_size", "--budget", "50000", *SMOKE]
+ONE_BY_ONE = ["--per-pass", "1"]
+DRAW = ["sweep", "rad", "normal_size", "--budget", "50000", *SMOKE, *ONE_BY_ONE]
 PATIENCE = 300  # seconds; far more than anything here takes
 # in every Python that starts with it: write down each result that is moved in place
 WITNESS = """
