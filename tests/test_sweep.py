@@ -123,6 +123,7 @@ def test_shards_part_the_runs(folder, monkeypatch, capsys):
         ([*DRAW, "--shard", "half"], "--shard"),
         ([*DRAW, "--jobs", "0"], "--jobs"),
         ([*DRAW, "--per-pass", "0"], "--per-pass"),
+        ([*DRAW, "--memory", "0"], "--memory"),
         ([*DRAW, "--engine", "dask"], "--scheduler"),
         ([*DRAW, "--scheduler", "tcp://here:1"], "--engine"),
         ([*DRAW, "--store", "file/runs"], "--store"),

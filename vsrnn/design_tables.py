@@ -60,7 +60,8 @@ def read_designs(path: str | os.PathLike[str]) -> list[Design]:
         table = pd.read_csv(path, dtype={"name": str, "model": str})
         designs = [_design(row) for row in table.to_dict("records")]
     except (OSError, ValueError, KeyError) as problem:
-        reason = f"no column {problem}" if isinstance(problem, KeyError) else problem
+        missing = isinstance(problem, KeyError)
+        reason = f"no column {problem}" if missing else " ".join(str(problem).split())
         raise VsrnnError(f"{path} is not a design table: {reason}") from problem
     names = [design.name for design in designs]
     twice = sorted({name for name in names if names.count(name) > 1})

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from vsrnn.cli._shared import add_training, at_least_one, number, task_options
+from vsrnn.cli._shared import add_training, check_training, number, task_options
 
 
 def add(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -38,8 +38,7 @@ def _run(arguments: argparse.Namespace) -> None:
     from vsrnn.store import Store
     from vsrnn.sweep import sweep
 
-    at_least_one("--jobs", arguments.jobs)
-    at_least_one("--per-pass", arguments.per_pass)
+    check_training(arguments)
     names = [
         name
         for given in arguments.designs

@@ -65,6 +65,18 @@ def at_least_one(name: str, value: int | None) -> None:
         raise VsrnnError(f"{name} must be 1 or more, not {value}")
 
 
+def check_training(arguments: Any) -> None:
+    """Refuse numbers of processes, designs or GiB of no use.
+
+    Raises:
+        VsrnnError: an option's value is too small.
+    """
+    at_least_one("--jobs", arguments.jobs)
+    at_least_one("--per-pass", arguments.per_pass)
+    if not arguments.memory > 0:
+        raise VsrnnError(f"--memory must be above 0, not {arguments.memory:g}")
+
+
 def task_options(pairs: Sequence[str]) -> dict[str, Any]:
     """NAME=VALUE pairs; values that are JSON (numbers, true) are read as such."""
     options: dict[str, Any] = {}

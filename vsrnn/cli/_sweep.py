@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vsrnn.cli._shared import add_training, at_least_one, number, task_options
+from vsrnn.cli._shared import add_training, check_training, number, task_options
 from vsrnn.errors import VsrnnError
 
 if TYPE_CHECKING:
@@ -82,8 +82,7 @@ def _sweep(arguments: argparse.Namespace) -> int:
     from vsrnn.store import Store
     from vsrnn.sweep import Workers, fill, forget_failed
 
-    at_least_one("--jobs", arguments.jobs)
-    at_least_one("--per-pass", arguments.per_pass)
+    check_training(arguments)
     if (arguments.engine == "dask") != bool(arguments.scheduler):
         raise VsrnnError("give --engine dask and --scheduler ADDRESS together")
     name, designs = _designs(arguments)

@@ -57,7 +57,7 @@ def drawing(style: str, height: float) -> Iterator[Figure]:
         VsrnnError: the style is unknown.
     """
     if style not in STYLES:
-        raise VsrnnError(f"unknown style {style!r}; choose one of {sorted(STYLES)}")
+        raise VsrnnError(f"unknown style {style!r}; choose one of: {', '.join(STYLES)}")
     width, size = STYLES[style]
     with matplotlib.style.context([SHEET, {"font.size": size}]):
         figure = Figure(figsize=(width, width * height), layout="constrained")
