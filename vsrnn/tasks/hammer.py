@@ -62,7 +62,8 @@ class Hammer:
         source: what to imitate. "own", the expert that comes with this package; the
             name of a policy's file (.npz or .safetensors, of a network with two tanh
             layers: arrays W0 b0 W1 b1 W2 b2, in_shift in_scale out_shift out_scale
-            and log_std), played here; or the name of a Minari data set, downloaded on first use, such as "D4RL/hammer/expert-v2".
+            and log_std), played here; or the name of a Minari data set, downloaded on
+            first use, such as "D4RL/hammer/expert-v2".
         demonstrations: training episodes, if not those of the scale; fewer are the
             first of more.
         noise: factor of the noise that a policy played here adds to its actions, 0
