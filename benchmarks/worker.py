@@ -21,8 +21,9 @@ from benchmarks.peer import peer_work
 from benchmarks.plan import Case
 from vsrnn.models import BlockRNN, PlainRNN, ProjectedLSTM
 from vsrnn.provenance import provenance
+from vsrnn.resources import keep_memory
 from vsrnn.tasks import SIZES
-from vsrnn.training import _keep_memory, _together, _train_epoch
+from vsrnn.training import _together, _train_epoch
 
 SIDE = 2048
 """Rows and columns of the matrices whose product tells the machine's rate."""
@@ -84,7 +85,7 @@ def prepare(case: Case, share: int, peer: Path | None) -> dict[str, Any]:
         Sizes and counts for the table, and `provenance`.
     """
     torch.set_num_threads(case.threads)
-    _keep_memory(case.kind in OURS)  # as `vsrnn.run` does
+    keep_memory(case.kind in OURS)  # as `vsrnn.run` does
     task = _task(case)
     _held.before = _peak()
     first = share * (case.models // case.processes)

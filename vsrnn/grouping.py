@@ -28,7 +28,7 @@ def passes(
     """
     together: dict[str, list[Config]] = {}
     for config in configs:
-        together.setdefault(_batches(config), []).append(config)
+        together.setdefault(shared(config), []).append(config)
     groups: list[list[Config]] = []
     for alike in together.values():
         group: list[Config] = []
@@ -69,11 +69,11 @@ def _kinship(config: Config) -> tuple[bool, int]:
     A pass multiplies all of its state matrices in one way and pads them to one size.
     """
     design = config.design
-    return any(density > SPARSE_BELOW for density in design.density[1:2]), design.hidden
+    return design.density[1:2] > (SPARSE_BELOW,), design.hidden
 
 
-def _batches(config: Config) -> str:
-    """What decides the batches of a run, and which kinds of model go together."""
+def shared(config: Config) -> str:
+    """What runs of one pass have in common: their batches, and the kind of model."""
     design = config.design
     alone = config.id if design.model != "block" else None
     order = config.seed if task_class(config.task).shuffle else None

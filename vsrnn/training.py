@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import math
-import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -16,12 +13,12 @@ from torch import Tensor, nn
 from vsrnn.config import SCHEMA, Config
 from vsrnn.errors import VsrnnError
 from vsrnn.geometry import proportion
-from vsrnn.grouping import EVALUATION_BATCH, passes
+from vsrnn.grouping import EVALUATION_BATCH, shared
 from vsrnn.models import BlockRNN, PlainRNN, ProjectedLSTM, Stack
 from vsrnn.provenance import provenance
+from vsrnn.resources import check_device, resources
 from vsrnn.tasks import get_task
 
-_GNU = platform.libc_ver()[0] == "glibc"
 Result = dict[str, Any]
 Curve = list[dict[str, float]]
 Network = Callable[[Tensor], Tensor]
@@ -81,14 +78,14 @@ def run_many(
             scale, option or device.
     """
     began = time.perf_counter()
-    if len(passes(configs)) != 1:
+    if len({shared(config) for config in configs}) != 1:
         raise VsrnnError("these configs share no batches; group them with `passes`")
-    _check_device(device)
+    check_device(device)
     first = configs[0]
     task = get_task(first.task, first.scale, **first.task_options)
     models = [build_model(c, task.inputs, task.outputs).to(device) for c in configs]
     loaded = time.perf_counter()
-    with _threads(threads):
+    with resources(threads):
         curves, errors = _train(models, task, configs, device, progress)
         trained = time.perf_counter()
         tests = _evaluate(_together(models), task, "test", device)
@@ -148,7 +145,7 @@ def train(config: Config, *, threads: int = 1, progress: bool = False) -> nn.Mod
     """Train one design and return the model itself, for a closer look at it."""
     task = get_task(config.task, config.scale, **config.task_options)
     model = build_model(config, task.inputs, task.outputs)
-    with _threads(threads):
+    with resources(threads):
         _train([model], task, [config], "cpu", progress)
     return model
 
@@ -330,36 +327,3 @@ def _counts(model: nn.Module) -> dict[str, Any]:
 
 def _prefix(name: str, values: dict[str, float]) -> dict[str, float]:
     return {f"{name}_{key}": value for key, value in values.items()}
-
-
-def _check_device(device: str) -> None:
-    if device not in ("cpu", "cuda"):
-        raise VsrnnError(f"device must be cpu or cuda, not {device!r}")
-    if device == "cuda" and not torch.cuda.is_available():
-        raise VsrnnError("torch finds no CUDA device here; use the device cpu")
-
-
-@contextmanager
-def _threads(number: int) -> Iterator[None]:
-    """Let torch use so many threads, and keep the memory of a batch for the next."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(number)
-    _keep_memory(True)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-        _keep_memory(False)
-
-
-def _keep_memory(keep: bool) -> None:
-    """Let the C library hold on to freed memory, where it is GNU's, or no longer.
-
-    Otherwise it hands the large blocks of every batch back to the system and gets
-    them anew, page by page: up to a third of a training step.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if _GNU else None
-    if mallopt is not None:
-        trim_threshold, mmap_max = -1, -4  # names of malloc.h
-        mallopt(trim_threshold, 2**31 - 1 if keep else 2**17)
-        mallopt(mmap_max, 0 if keep else 2**16)

@@ -9,9 +9,13 @@ import numpy as np
 from pandas import DataFrame
 from scipy import stats
 
-from vsrnn.analysis._labels import CHANCE, DESIGN_LABELS, TASK_LABELS, seeds_label
-
-PROPORTION = "hidden proportion [fraction]"
+from vsrnn.analysis._labels import (
+    CHANCE,
+    DESIGN_LABELS,
+    PROPORTION,
+    TASK_LABELS,
+    seeds_label,
+)
 
 PUBLISHED_ORDER = (
     *(("balanced_0", "000000_"), ("000000_", "111111_")),

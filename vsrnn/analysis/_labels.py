@@ -2,6 +2,7 @@
 
 from pandas import DataFrame
 
+PROPORTION = "hidden proportion [fraction]"
 CHANCE = 10.0  # accuracy [%] of a guess among ten positions
 
 TASK_LABELS = {

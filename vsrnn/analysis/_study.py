@@ -8,13 +8,12 @@ import numpy as np
 import pandas as pd
 from pandas import DataFrame
 
-from vsrnn.analysis._labels import CHANCE
+from vsrnn.analysis._labels import CHANCE, PROPORTION
 from vsrnn.analysis._scores import stored
 from vsrnn.errors import VsrnnError
 from vsrnn.forecast import SCORE, examples
 from vsrnn.tasks import SIZES
 
-PROPORTION = "hidden proportion [fraction]"
 STUDY = ("rad_even_100k", "rad_normal_size_50k", "rad_normal", "rad_100k")
 """Tables of the study, those drawn for it first."""
 

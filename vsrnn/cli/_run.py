@@ -7,7 +7,13 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from vsrnn.cli._shared import add_training, check_training, number, task_options
+from vsrnn.cli._shared import (
+    add_training,
+    check_training,
+    configs_of,
+    names_of,
+    number,
+)
 
 
 def add(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -33,31 +39,14 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    from vsrnn.config import Config
-    from vsrnn.designs import RAD_100K, get_design
+    from vsrnn.designs import get_design
     from vsrnn.store import Store
     from vsrnn.sweep import sweep
 
     check_training(arguments)
-    names = [
-        name
-        for given in arguments.designs
-        for name in (RAD_100K if given == "100k" else [given])
-    ]
-    options = task_options(arguments.option)
-    configs = [
-        Config(
-            arguments.task,
-            get_design(arguments.task, name),
-            scale=arguments.scale,
-            seed=seed,
-            mask=arguments.mask,
-            epochs=arguments.epochs,
-            task_options=options,
-        )
-        for seed in arguments.seed
-        for name in names
-    ]
+    names = names_of(arguments.designs)
+    designs = [get_design(arguments.task, name) for name in names]
+    configs = configs_of(arguments, designs, arguments.seed)
     store = Store(arguments.store)
     stored = {c.id for c in configs if store.get(c) is not None}
     sweep(

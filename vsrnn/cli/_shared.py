@@ -7,9 +7,13 @@ import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vsrnn.errors import VsrnnError
+
+if TYPE_CHECKING:
+    from vsrnn.config import Config
+    from vsrnn.designs import Design
 
 DIGITS = "%.7g"  # of measured numbers in tables: as many as single precision holds
 CHOSEN = ("density_", "init_", "learning_rate")  # these decide a run: all their digits
@@ -48,6 +52,35 @@ def add_training(parser: Any) -> None:
     )
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     add_store(parser)
+
+
+def names_of(given: Sequence[str]) -> list[str]:
+    """The names of designs that were given, with 100k for all of that size."""
+    from vsrnn.designs import RAD_100K
+
+    return [n for name in given for n in (RAD_100K if name == "100k" else [name])]
+
+
+def configs_of(
+    arguments: Any, designs: Sequence[Design], seeds: Sequence[int]
+) -> list[Config]:
+    """A run of every design with every seed, trained as the arguments say."""
+    from vsrnn.config import Config
+
+    options = task_options(arguments.option)
+    return [
+        Config(
+            arguments.task,
+            design,
+            scale=arguments.scale,
+            seed=seed,
+            mask=arguments.mask,
+            epochs=arguments.epochs,
+            task_options=options,
+        )
+        for seed in seeds
+        for design in designs
+    ]
 
 
 def add_store(parser: Any) -> None:

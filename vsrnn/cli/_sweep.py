@@ -7,11 +7,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vsrnn.cli._shared import add_training, check_training, number, task_options
+from vsrnn.cli._shared import (
+    add_training,
+    check_training,
+    configs_of,
+    names_of,
+    number,
+)
 from vsrnn.errors import VsrnnError
 
 if TYPE_CHECKING:
-    from vsrnn.config import Config
     from vsrnn.designs import Design
     from vsrnn.store import Store
     from vsrnn.training import Result
@@ -86,7 +91,8 @@ def _sweep(arguments: argparse.Namespace) -> int:
     if (arguments.engine == "dask") != bool(arguments.scheduler):
         raise VsrnnError("give --engine dask and --scheduler ADDRESS together")
     name, designs = _designs(arguments)
-    configs = _configs(arguments, designs)
+    part, parts = _shard(arguments.shard or "1/1")
+    configs = configs_of(arguments, designs, arguments.run_seed)[part - 1 :: parts]
     store = Store(arguments.store)
     path = store.folder / "designs" / f"{name}.csv"
     keep_designs(design_table(arguments.task, designs), path)
@@ -108,7 +114,7 @@ def _sweep(arguments: argparse.Namespace) -> int:
 def _designs(arguments: argparse.Namespace) -> tuple[str, list[Design]]:
     """The designs asked for, and what to call their table."""
     from vsrnn.design_tables import read_designs
-    from vsrnn.designs import RAD_100K, get_design
+    from vsrnn.designs import get_design
     from vsrnn.random_designs import DISTRIBUTIONS, draw_designs
 
     task, given, file = arguments.task, arguments.designs, arguments.design_table
@@ -128,31 +134,8 @@ def _designs(arguments: argparse.Namespace) -> tuple[str, list[Design]]:
         )
     if file:
         return Path(file).stem, read_designs(file)
-    names = [n for g in given for n in (RAD_100K if g == "100k" else [g])]
-    named = dict.fromkeys(get_design(task, name) for name in names)
+    named = dict.fromkeys(get_design(task, name) for name in names_of(given))
     return "+".join(given).replace("/", "-")[:80], list(named)
-
-
-def _configs(arguments: argparse.Namespace, designs: list[Design]) -> list[Config]:
-    """The runs of this process: all, or those of its shard."""
-    from vsrnn.config import Config
-
-    options = task_options(arguments.option)
-    configs = [
-        Config(
-            arguments.task,
-            design,
-            scale=arguments.scale,
-            seed=seed,
-            mask=arguments.mask,
-            epochs=arguments.epochs,
-            task_options=options,
-        )
-        for seed in arguments.run_seed
-        for design in designs
-    ]
-    part, parts = _shard(arguments.shard or "1/1")
-    return configs[part - 1 :: parts]
 
 
 def _shard(text: str) -> tuple[int, int]:

@@ -26,6 +26,7 @@ KINDS = {
     "with both": "+ both",
 }
 _RANGES = {"R2": (-0.3, 1), "rank correlation": (-0.3, 1), "ROC AUC": (0.3, 1)}
+_FOREST, _OTHER = {"color": BLUE, "marker": "o"}, {"color": ORANGE, "marker": "s"}
 _WORDS = {
     "R2": "R²",
     "R2 above hyperparameters": "R² above\nhyperparam.",
@@ -48,14 +49,12 @@ def forecast_scores(table: DataFrame, style: str = "web") -> Figure:
     with drawing(style, 0.18 + 0.04 * len(keys)) as figure:
         panels = figure.subplots(1, len(found), sharey=True, squeeze=False)[0]
         for ax, name in zip(panels, found, strict=True):
-            low, high = _RANGES.get(name, (-np.inf, np.inf))
+            within = _RANGES.get(name, (-np.inf, np.inf))
             for row in table[table["measure"] == name].to_dict("records"):
                 place = keys.index((row["model"], row["features"]))
-                color = BLUE if row["model"] == "forest" else ORANGE
-                shape = "o" if row["model"] == "forest" else "s"
-                ends = np.clip([row["low"], row["high"]], low, high)
-                ax.plot(ends, [place, place], color=color, linewidth=1.2)
-                ax.plot(np.clip(row["value"], low, high), place, shape, color=color)
+                forest = row["model"] == "forest"
+                look = _FOREST if forest else _OTHER
+                _interval(ax, row, place, within, **look)
             ax.set_xlabel(_WORDS[name], fontsize="small")
             if name in _RANGES:
                 ax.set_xlim(_RANGES[name])
@@ -78,8 +77,8 @@ def forecast_transfer(table: DataFrame, style: str = "web") -> Figure:
     """
     keys = list(dict.fromkeys(zip(table["table"], table["features"], strict=True)))
     looks: dict[str, dict[str, Any]] = {
-        "same table": {"color": BLUE, "marker": "o"},
-        "other tables": {"color": ORANGE, "marker": "s", "mfc": "white"},
+        "same table": _FOREST,
+        "other tables": _OTHER | {"mfc": "white"},
     }
     sources = [name for name in looks if name in set(table["source"])]
     scale = table["scale"].iloc[0]

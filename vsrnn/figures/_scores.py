@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from pandas import DataFrame, Series
 
-from vsrnn.analysis._labels import CHANCE, DESIGN_LABELS, seeds_label
+from vsrnn.analysis._labels import CHANCE, DESIGN_LABELS, PROPORTION, seeds_label
 from vsrnn.figures._style import (
     GRAY,
     chance_line,
@@ -23,7 +23,6 @@ from vsrnn.figures._style import (
 )
 
 ACCURACY = "test accuracy [%]"
-PROPORTION = "hidden proportion [fraction]"
 
 
 def learning_curve(table: DataFrame, style: str = "web") -> Figure:

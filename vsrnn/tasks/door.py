@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from vsrnn.tasks._adroit import DOOR
 from vsrnn.tasks.hammer import Hammer
 
@@ -17,7 +15,8 @@ class Door(Hammer):
 
     Args:
         scale: "smoke", "quick" or "paper".
-        source: name of a Minari data set, or of a policy's file.
+        source: name of a Minari data set, the published one if absent, or of a
+            policy's file.
         demonstrations: training episodes, if not those of the scale.
         noise: factor of the noise that a policy adds to its actions in the data.
         data_seed: seed of where the door is and of the noise, 0 or above.
@@ -34,18 +33,5 @@ class Door(Hammer):
     """
 
     name, robot, expert = "door", DOOR, None
+    usual_source = "D4RL/door/expert-v2"
     inputs, outputs = DOOR.inputs, DOOR.outputs
-
-    def __init__(
-        self,
-        scale: str = "quick",
-        source: str = "D4RL/door/expert-v2",
-        demonstrations: int | None = None,
-        noise: float = 1.0,
-        data_seed: int = 0,
-        policy_dir: str | None = None,
-        cache: str | os.PathLike[str] | None = None,
-    ) -> None:
-        super().__init__(
-            scale, source, demonstrations, noise, data_seed, policy_dir, cache
-        )

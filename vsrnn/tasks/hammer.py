@@ -59,7 +59,8 @@ class Hammer:
 
     Args:
         scale: "smoke", "quick" or "paper".
-        source: what to imitate. "own", the expert that comes with this package; the
+        source: what to imitate. "own", the expert that comes with this package and
+            the one imitated if no other is named; the
             name of a policy's file (.npz or .safetensors, of a network with two tanh
             layers: arrays W0 b0 W1 b1 W2 b2, in_shift in_scale out_shift out_scale
             and log_std), played here; or the name of a Minari data set, downloaded on
@@ -86,13 +87,14 @@ class Hammer:
 
     name, robot = "hammer", HAMMER
     expert: Path | None = EXPERT
+    usual_source = "own"
     inputs, outputs, steps = HAMMER.inputs, HAMMER.outputs, STEPS
     batch_size, shuffle, metric = 64, True, "success"
 
     def __init__(
         self,
         scale: str = "quick",
-        source: str = "own",
+        source: str | None = None,
         demonstrations: int | None = None,
         noise: float = 1.0,
         data_seed: int = 0,
@@ -107,7 +109,7 @@ class Hammer:
         self.played = PLAYED[: size.played]
         self.sizes = {"train": train, "val": size.val, "test": size.test}
         self.options: dict[str, Any] = {
-            "source": str(source),
+            "source": str(source or self.usual_source),
             "demonstrations": train,
             "noise": _factor("noise", noise),
             "data_seed": _whole("data_seed", data_seed, 0),
