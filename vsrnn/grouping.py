@@ -10,6 +10,7 @@ from vsrnn.models import SPARSE_BELOW
 from vsrnn.tasks import task_class
 
 EVALUATION_BATCH = 250
+PADDED = 1.5  # times its own rows, at most, that a pass pads a model to
 
 
 def passes(
@@ -24,7 +25,7 @@ def passes(
             a model that takes more by itself is still a group.
 
     Returns:
-        The groups. Models of similar size come together, so little is padded.
+        The groups. Only models of similar size come together, so little is padded.
     """
     together: dict[str, list[Config]] = {}
     for config in configs:
@@ -34,7 +35,7 @@ def passes(
         group: list[Config] = []
         for config in sorted(alike, key=_kinship):
             full = len(group) == most or pass_memory([*group, config]) > memory
-            if group and full:
+            if group and (full or not _alike([*group, config])):
                 groups.append(group)
                 group = []
             group.append(config)
@@ -70,6 +71,13 @@ def _kinship(config: Config) -> tuple[bool, int]:
     """
     design = config.design
     return design.density[1:2] > (SPARSE_BELOW,), design.hidden
+
+
+def _alike(group: Sequence[Config]) -> bool:
+    """Whether the largest of a group leaves little to pad in its smallest."""
+    outputs = task_class(group[0].task).outputs
+    rows = [config.design.hidden + outputs for config in group]
+    return max(rows) <= PADDED * min(rows)
 
 
 def shared(config: Config) -> str:
