@@ -19,6 +19,7 @@ import vsrnn
 from benchmarks.baselines import MaskedDense
 from benchmarks.peer import peer_work
 from benchmarks.plan import Case
+from vsrnn.adam import Adam
 from vsrnn.models import BlockRNN, PlainRNN, ProjectedLSTM
 from vsrnn.provenance import provenance
 from vsrnn.resources import keep_memory
@@ -219,8 +220,10 @@ def _train(case: Case, task: Any, blocks: list[BlockRNN], peer: Path | None) -> 
     return work
 
 
-def _adam(networks: list[nn.Module], kind: str) -> torch.optim.Optimizer:
-    """Adam as `vsrnn.run_many` sets it up, or as it comes."""
+def _adam(networks: list[nn.Module], kind: str) -> Adam | torch.optim.Optimizer:
+    """Adam as `vsrnn.run_many` steps it, or as torch does."""
+    if kind in OURS:
+        return Adam(networks, [1e-4] * len(networks))
     groups = [{"params": list(one.parameters()), "lr": 1e-4} for one in networks]
     return torch.optim.Adam(groups, fused=None if kind == "masked" else True)
 

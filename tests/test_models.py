@@ -272,15 +272,15 @@ def test_unbatched_input_is_a_batch_of_one():
 
 
 @pytest.mark.parametrize("density", [0.1, (0.1, 1, 1, 1, 0.1, 1), 1.0])
-@pytest.mark.parametrize("sparse_from", [20, 1000])
+@pytest.mark.parametrize("sparse_from, bags_from", [(20, 1), (20, 1000), (1000, 1)])
 def test_products_on_the_weights_alone_equal_dense_ones(
-    density, sparse_from, monkeypatch
+    density, sparse_from, bags_from, monkeypatch
 ):
     """Several slices of columns, and rows of which some are sparse and some dense."""
     torch.manual_seed(5)
     monkeypatch.setattr(_functional, "CACHED", 7 * 60)
-    monkeypatch.setattr(_functional, "CACHED_BACK", 11 * 60)
     monkeypatch.setattr(_functional, "SPARSE_FROM", sparse_from)
+    monkeypatch.setattr(_functional, "BAGS_FROM", bags_from)
     x = torch.randn(8, 6, 60)
     state = (torch.rand(8, 40), torch.randn(8, 5))
     found, kinds = [], []

@@ -1,5 +1,6 @@
 """A run is a pure function of its config, and its numbers are what it says."""
 
+import copy
 import json
 import math
 
@@ -7,7 +8,9 @@ import pytest
 import torch
 
 import vsrnn
-from vsrnn import Config, Design, VsrnnError, run
+from vsrnn import BlockRNN, Config, Design, Geometry, VsrnnError, run
+from vsrnn.adam import Adam
+from vsrnn.models import Stack
 
 SMOKE = Config("rad", "balanced_0", scale="smoke")
 
@@ -134,3 +137,22 @@ def test_a_diverged_run_says_so():
 def test_bad_configs_get_a_sentence(make, words):
     with pytest.raises(VsrnnError, match=words):
         make()
+
+
+def test_adam_steps_as_that_of_torch_to_the_bit():
+    models = [BlockRNN(Geometry(30, hidden, 4, 0.5)) for hidden in (6, 9)]
+    others = copy.deepcopy(models)
+    groups = [
+        {"params": list(model.parameters()), "lr": rate}
+        for model, rate in zip(others, (1e-2, 1e-3), strict=True)
+    ]
+    ours, theirs = Adam(models, (1e-2, 1e-3)), torch.optim.Adam(groups, fused=True)
+    for step in range(5):
+        x = torch.full((2, 3, 30), step - 1.5)
+        for optimizer, some in ((ours, models), (theirs, others)):
+            Stack(some)(x).square().sum().backward()
+            optimizer.step()
+            optimizer.zero_grad()
+    for model, other in zip(models, others, strict=True):
+        pairs = zip(model.parameters(), other.parameters(), strict=True)
+        assert all(torch.equal(a, b) and a.grad is None for a, b in pairs)

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from vsrnn.adam import Adam
 from vsrnn.config import SCHEMA, Config
 from vsrnn.errors import VsrnnError
 from vsrnn.geometry import proportion
@@ -37,7 +38,8 @@ def run(config: Config, *, threads: int = 1, progress: bool = False) -> Result:
 
     Returns:
         A dict of plain JSON values: ``score`` (0..1: test accuracy, or the share of
-        episodes that succeed where a task is played, as `hammer` is), ``test``,
+        episodes that succeed where a task is played, as ``hammer`` is; in the
+        kitchens the mean return), ``test``,
         ``curve`` (one entry an epoch; the training values are means over the epoch's
         batches as they were trained), ``weights`` per block, ``total_weights``,
         ``parameters``, ``hidden_proportion`` as drawn, ``seconds``, ``provenance``,
@@ -181,13 +183,7 @@ def _train(
     from tqdm import tqdm
 
     network = _together(models)
-    optimizer = torch.optim.Adam(
-        [
-            {"params": list(model.parameters()), "lr": config.design.learning_rate}
-            for model, config in zip(models, configs, strict=True)
-        ],
-        fused=True,
-    )
+    optimizer = Adam(models, [config.design.learning_rate for config in configs])
     order = torch.Generator().manual_seed(configs[0].seed)
     epochs = configs[0].epochs or task.epochs
     curves: list[Curve] = [[] for _ in configs]
@@ -215,7 +211,7 @@ def _train(
 def _train_epoch(
     network: Network,
     task: Any,
-    optimizer: torch.optim.Optimizer,
+    optimizer: Adam | torch.optim.Optimizer,
     order: torch.Generator,
     device: str,
     bar: Any,
@@ -232,7 +228,7 @@ def _train_epoch(
 
 def train_step(
     network: Network,
-    optimizer: torch.optim.Optimizer,
+    optimizer: Adam | torch.optim.Optimizer,
     task: Any,
     x: Tensor,
     y: Tensor,

@@ -180,12 +180,11 @@ class BlockRNN(nn.Module):
                 f"(time, {self.geometry.inputs}), got {tuple(x.shape)}"
             )
 
-    def _start(self, x: Tensor, state: State | None) -> Tensor:
+    def _start(self, x: Tensor, state: State | None) -> Tensor | None:
         """The state before the first step, ``(1, hidden + outputs, batch)``."""
         g = self.geometry
         if state is None:
-            shape = (1, g.hidden + g.outputs, len(x))
-            return x.new_zeros(shape, dtype=self.bias.dtype)
+            return None
         h, y = state
         if h.shape != (len(x), g.hidden) or y.shape != (len(x), g.outputs):
             raise VsrnnError(

@@ -7,18 +7,20 @@ that have no weights, so their states and gradients stay zero.
 
 What makes it fast, most important first:
 
-- Only the weights are stored and trained. An input row of low density is multiplied on
-  its weights alone, a dense one by a dense product.
+- Only the weights are stored and trained. Where density is low the products are on the
+  weights alone, elsewhere they are dense: by rows for the inputs, all or none for the
+  state. Many columns are multiplied as bags of weighted rows.
 - Back-propagation is written out: after the time loop one product for each matrix is
   left, where autograd would make one a step.
-- Inputs, states and gradients lie as (rows, time, batch): no product copies them.
-- The products on the weights alone take as many columns at a time as stay in the cache.
+- States and gradients lie as (rows, time, batch): no product copies them. Inputs lie as
+  (time, batch, inputs), which dense products read as they are; those on the weights
+  alone read a copy, turned, of as many columns at a time as stay in the cache.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -28,13 +30,14 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 # An input row of lower density is multiplied on its weights alone: on one CPU thread
-# 218 x 2500 at density .1, .2, .3 takes 1.1, 2.2, 3.3 ms forward and back, against
-# 3.7 ms dense. Narrow inputs are faster dense.
+# 218 x 2500 at density .1, .2, .3 takes 1.5, 2.7, 4.3 ms forward and back, against
+# 3.8 ms dense. Narrow inputs are faster dense.
 SPARSE_BELOW = 0.25
-SPARSE_FROM = 256  # columns
-# Numbers that stay in the cache: 32 columns of 2,500 forward, 160 back. Forward that
-# saves 30 %, and with a batch of 256 it halves the time back.
-CACHED, CACHED_BACK = 80_000, 400_000
+SPARSE_FROM = 100  # columns
+# From so many columns on bags are faster: 45 GFLOP/s on one thread against 22.
+BAGS_FROM = 32
+# Numbers that stay in the cache: 160 columns of 2,500.
+CACHED = 400_000
 
 with warnings.catch_warnings():  # torch says once a process that CSR is in beta
     warnings.simplefilter("ignore")
@@ -61,15 +64,15 @@ class Sparse:
             self.start, self.column, values, self.shape, check_invariants=False
         )
 
-    def outer(self, left: Tensor, right: Tensor) -> Tensor:
+    def outer(self, left: Tensor, parts: Sequence[Tensor]) -> Tensor:
         """Values of ``left right^T`` at the places: ``(rows, n)`` by ``(columns, n)``.
 
-        As many of the ``n`` are taken at a time as let ``right`` stay in the cache.
+        ``right`` comes in parts of its columns.
         """
         product = self.matrix(left.new_zeros(len(self.column)))
-        for part in _slices(right, CACHED_BACK):
-            a, b = left[:, part].contiguous(), right[:, part].contiguous()
-            torch.sparse.sampled_addmm(product, a, b.t(), out=product)
+        widths = [part.shape[1] for part in parts]
+        for a, b in zip(left.split(widths, 1), parts, strict=True):
+            torch.sparse.sampled_addmm(product, a.contiguous(), b.t(), out=product)
         return product.values()
 
 
@@ -95,42 +98,42 @@ class InputProduct:
         rank = (~thin).cumsum(0) - 1
         self.dense_index = (rank[row] * inputs + column)[self.thick]
 
-    def columns(self, x: Tensor) -> Tensor:
-        """Inputs ``(batch, time, inputs)`` as ``(inputs, time * batch)``."""
-        if len(self.thin):
-            return x.permute(2, 1, 0).contiguous().view(self.inputs, -1)
-        return x.transpose(0, 1).reshape(-1, self.inputs).t()  # a dense product's way
+    def parts(self, x: Tensor) -> list[Tensor]:
+        """Inputs ``(n, inputs)`` as the products on the weights alone read them."""
+        return _parts(x.t()) if len(self.thin) else []
 
-    def add(self, drive: Tensor, columns: Tensor, weight: Tensor) -> None:
-        """Add the matrix times ``(inputs, n)`` columns to ``drive``, ``(rows, n)``."""
+    def add(
+        self, drive: Tensor, x: Tensor, parts: Sequence[Tensor], weight: Tensor
+    ) -> None:
+        """Add the matrix times the inputs to ``drive``, ``(rows, n)``."""
         if len(self.thin):
             matrix = self.sparse.matrix(_pick(weight, self.thin))
-            for part in _slices(columns, CACHED):
-                drive[:, part].addmm_(matrix, columns[:, part].contiguous())
+            widths = [part.shape[1] for part in parts]
+            for some, part in zip(drive.split(widths, 1), parts, strict=True):
+                _add_product(some, matrix, part)
         if len(self.dense_rows) == self.rows:
-            drive.addmm_(self._dense(weight), columns)
+            drive.addmm_(self._dense(weight), x.t())
         elif len(self.thick):
-            drive.index_add_(0, self.dense_rows, self._dense(weight) @ columns)
+            drive.index_add_(0, self.dense_rows, self._dense(weight) @ x.t())
 
-    def weight_grad(self, grad: Tensor, columns: Tensor) -> Tensor:
+    def weight_grad(self, grad: Tensor, x: Tensor, parts: Sequence[Tensor]) -> Tensor:
         """Gradient on the weights alone, from that of the drive, ``(rows, n)``."""
-        parts = []
+        found = []
         if len(self.thin):
-            parts.append((self.thin, self.sparse.outer(grad, columns)))
+            found.append((self.thin, self.sparse.outer(grad, parts)))
         if len(self.thick):
             rows = grad if len(self.dense_rows) == self.rows else grad[self.dense_rows]
-            dense = (rows @ columns.t()).view(-1)
-            parts.append((self.thick, _pick(dense, self.dense_index)))
-        if len(parts) == 1:
-            return parts[0][1]
-        found = columns.new_empty(len(self.index))
-        for which, values in parts:
-            found.scatter_(0, which, values)
-        return found
+            found.append((self.thick, _pick((rows @ x).view(-1), self.dense_index)))
+        if len(found) == 1:
+            return found[0][1]
+        whole = x.new_empty(len(self.index))
+        for which, values in found:
+            whole.scatter_(0, which, values)
+        return whole
 
     def input_grad(self, grad: Tensor, weight: Tensor) -> Tensor:
-        """Gradient on the columns, ``(inputs, n)``."""
-        return _fill(weight, self.index, (self.rows, self.inputs)).t() @ grad
+        """Gradient on the inputs, ``(n, inputs)``."""
+        return grad.t() @ _fill(weight, self.index, (self.rows, self.inputs))
 
     def _dense(self, weight: Tensor) -> Tensor:
         shape = (len(self.dense_rows), self.inputs)
@@ -156,27 +159,33 @@ class StateProduct:
             self.sparse = Sparse(row, column, shape)
             self.order = torch.argsort(column, stable=True)
             self.transposed = Sparse(column[self.order], row[self.order], shape)
+        self.flat = models == 1 or self.sparse is not None  # else a batch of products
 
     def matrices(self, weight: Tensor) -> tuple[Tensor, Tensor]:
         """The matrix and its transpose, in the form that :meth:`add` takes."""
         if self.sparse is None:
             matrix = _fill(weight, self.index, self.shape)
+            matrix = matrix[0] if self.flat else matrix
             return matrix, matrix.mT
         values = weight.index_select(0, self.order)
         return self.sparse.matrix(weight), self.transposed.matrix(values)
 
+    def steps(self, states: Tensor) -> tuple[Tensor, ...]:
+        """The steps of ``(models, rows, time, batch)``, as :meth:`add` takes them."""
+        return states.flatten(0, 1).unbind(1) if self.flat else states.unbind(2)
+
     def add(self, after: Tensor, matrix: Tensor, before: Tensor) -> None:
-        """Add the product with a step ``(models, rows, batch)`` to another step."""
-        if self.sparse is None:
-            after.baddbmm_(matrix, before)
+        """Add the product of a matrix and a step to another step."""
+        if self.sparse is not None:
+            _add_product(after, matrix, before)
         else:
-            after.flatten(0, 1).addmm_(matrix, before.flatten(0, 1))
+            (after.addmm_ if self.flat else after.baddbmm_)(matrix, before)
 
     def weight_grad(self, grad: Tensor, before: Tensor) -> Tensor:
         """Gradient on the weights, from ``(models, rows, n)`` of all steps."""
         if self.sparse is None:
             return _pick((grad @ before.mT).view(-1), self.index)
-        return self.sparse.outer(grad.flatten(0, 1), before.flatten(0, 1))
+        return self.sparse.outer(grad.flatten(0, 1), _parts(before.flatten(0, 1)))
 
 
 @dataclass(frozen=True)
@@ -226,7 +235,7 @@ def lay_out(
 
 def propagate(
     x: Tensor,
-    start: Tensor,
+    start: Tensor | None,
     weight_input: Tensor,
     weight_state: Tensor,
     bias: Tensor,
@@ -240,7 +249,8 @@ def propagate(
         x: inputs, ``(batch, time, inputs)``. When the last step is blank (all zero),
             as in tasks that ask for the answer after the last informative input, its
             product is not computed.
-        start: the states before the first step, ``(models, rows, batch)``.
+        start: the states before the first step, ``(models, rows, batch)``; zeros if
+            absent.
         weight_input: vector of the weights that read the inputs.
         weight_state: of those that read the state.
         bias: ``(models * rows,)``.
@@ -248,9 +258,9 @@ def propagate(
     """
     on_cpu = x.device.type == "cpu"  # elsewhere a look at the values would wait
     blank = on_cpu and x.shape[1] > 1 and not x.requires_grad and not x[:, -1].any()
-    columns = layout.input.columns(x[:, :-1] if blank else x)
+    seen = (x[:, :-1] if blank else x).transpose(0, 1).reshape(-1, x.shape[2])
     weights = (weight_input, weight_state, bias)
-    states: Tensor = _Pass.apply(columns, start, *weights, layout, x.shape[1])
+    states: Tensor = _Pass.apply(seen, start, *weights, layout, x.shape[:2])
     return states
 
 
@@ -260,37 +270,39 @@ class _Pass(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any,
-        columns: Tensor,
-        start: Tensor,
+        x: Tensor,
+        start: Tensor | None,
         weight_input: Tensor,
         weight_state: Tensor,
         bias: Tensor,
         layout: Layout,
-        time: int,
+        size: tuple[int, int],
     ) -> Tensor:
-        models, rows, batch = start.shape
-        states = start.new_empty(models, rows, 1 + time, batch)
-        states[:, :, 0] = start
+        (batch, time), models, rows = size, layout.models, layout.rows
+        states = bias.new_empty(models, rows, 1 + time, batch)
+        states[:, :, 0] = 0 if start is None else start
         states[:, :, 1:] = bias.view(models, rows, 1, 1)
-        drive = states.view(models * rows, -1)[:, batch : batch + columns.shape[1]]
-        layout.input.add(drive, columns, weight_input)
+        parts = layout.input.parts(x)
+        drive = states.view(models * rows, -1)[:, batch : batch + len(x)]
+        layout.input.add(drive, x, parts, weight_input)
         matrix, transposed = layout.state.matrices(weight_state)
-        steps, hidden = states.unbind(2), states[:, : layout.hidden].unbind(2)
+        steps, hidden = layout.state.steps(states), states[:, : layout.hidden].unbind(2)
         for t in range(time):
-            layout.state.add(steps[t + 1], matrix, steps[t])
+            if t > 0 or start is not None:
+                layout.state.add(steps[t + 1], matrix, steps[t])
             hidden[t + 1].relu_()
-        ctx.save_for_backward(columns, states, weight_input)
-        ctx.layout, ctx.transposed = layout, transposed
+        ctx.save_for_backward(x, states, weight_input)
+        ctx.layout, ctx.parts, ctx.transposed = layout, parts, transposed
         return states[:, :, 1:]
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        columns, states, weight_input = ctx.saved_tensors
+        x, states, weight_input = ctx.saved_tensors
         layout, transposed = ctx.layout, ctx.transposed
         models, rows, time, batch = grad.shape
         grad = grad.clone(memory_format=torch.contiguous_format)
-        steps, hidden = grad.unbind(2), grad[:, : layout.hidden].unbind(2)
+        steps, hidden = layout.state.steps(grad), grad[:, : layout.hidden].unbind(2)
         after = states[:, : layout.hidden].unbind(2)
         for t in reversed(range(time)):
             _relu_backward(hidden[t], after[t + 1])
@@ -298,22 +310,42 @@ class _Pass(torch.autograd.Function):
                 layout.state.add(steps[t - 1], transposed, steps[t])
         first = None
         if ctx.needs_input_grad[1]:
-            first = torch.zeros_like(steps[0])
-            layout.state.add(first, transposed, steps[0])
+            first = grad.new_zeros(models, rows, 1, batch)
+            layout.state.add(*layout.state.steps(first), transposed, steps[0])
+            first = first[:, :, 0]
         flat = grad.view(models, rows, time * batch)
         before = states.view(models, rows, -1)[:, :, : time * batch]
-        drive = grad.view(models * rows, -1)[:, : columns.shape[1]].contiguous()
+        drive = grad.view(models * rows, -1)[:, : len(x)]
         return (
             layout.input.input_grad(drive, weight_input)
             if ctx.needs_input_grad[0]
             else None,
             first,
-            layout.input.weight_grad(drive, columns),
+            layout.input.weight_grad(drive, x, ctx.parts),
             layout.state.weight_grad(flat, before),
             flat.sum(2).view(-1),
             None,
             None,
         )
+
+
+def _add_product(total: Tensor, matrix: Tensor, right: Tensor) -> None:
+    """Add a matrix compressed by rows times ``(columns, n)``.
+
+    Each row of the product is a bag of weighted rows of ``right``. That kernel of torch
+    is twice as fast as its product of such matrices, except for few columns.
+    """
+    if right.shape[1] < BAGS_FROM:
+        total.addmm_(matrix, right)
+    else:
+        bags, *_ = torch.embedding_bag(
+            right,
+            matrix.col_indices(),
+            matrix.crow_indices(),
+            per_sample_weights=matrix.values(),
+            include_last_offset=True,
+        )
+        total.add_(bags)
 
 
 def _relu_backward(grad: Tensor, after: Tensor) -> None:
@@ -334,11 +366,11 @@ def _fill(values: Tensor, index: Tensor, shape: tuple[int, ...]) -> Tensor:
     return values.new_zeros(size).scatter_(0, index, values).view(shape)
 
 
-def _slices(columns: Tensor, numbers: int) -> Iterator[slice]:
-    """Slices of the second axis of about so many numbers each."""
-    width = max(1, numbers // len(columns))
-    for first in range(0, columns.shape[1], width):
-        yield slice(first, first + width)
+def _parts(columns: Tensor) -> list[Tensor]:
+    """As many columns at a time as stay in the cache, each part contiguous."""
+    width = max(1, CACHED // len(columns))
+    # with one more axis torch copies in all threads
+    return [part[:, None].contiguous()[:, 0] for part in columns.split(width, 1)]
 
 
 def _sparse_pays(index: Tensor, width: int) -> bool:

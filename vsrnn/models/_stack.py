@@ -52,13 +52,12 @@ class Stack(nn.Module):
             The outputs, ``(models, batch, time, outputs)``.
         """
         layout = self.layout
-        start = x.new_zeros(layout.models, layout.rows, len(x))
         names = ("weight_input", "weight_state", "bias")
         weight_input, weight_state, bias = (self._all(name) for name in names)
         if len(bias) < layout.models * layout.rows:
             padded = bias.new_zeros(layout.models * layout.rows)
             bias = padded.scatter(0, self.rows, bias)
-        states = propagate(x, start, weight_input, weight_state, bias, layout)
+        states = propagate(x, None, weight_input, weight_state, bias, layout)
         return states[:, layout.hidden :].permute(0, 3, 2, 1)
 
     def _all(self, name: str) -> Tensor:
