@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch.nn.functional import cross_entropy
 
 from vsrnn import BLOCKS, BlockRNN, Geometry, PlainRNN, ProjectedLSTM, VsrnnError
-from vsrnn.models import _functional
+from vsrnn.models import _products
 
 VARIED = (0.1, 1, 1, 0.3, 0.6, 0.2)
 SMALL = Geometry(30, 12, 4, VARIED)
@@ -278,14 +278,14 @@ def test_products_on_the_weights_alone_equal_dense_ones(
 ):
     """Several slices of columns, and rows of which some are sparse and some dense."""
     torch.manual_seed(5)
-    monkeypatch.setattr(_functional, "CACHED", 7 * 60)
-    monkeypatch.setattr(_functional, "SPARSE_FROM", sparse_from)
-    monkeypatch.setattr(_functional, "BAGS_FROM", bags_from)
+    monkeypatch.setattr(_products, "CACHED", 7 * 60)
+    monkeypatch.setattr(_products, "SPARSE_FROM", sparse_from)
+    monkeypatch.setattr(_products, "BAGS_FROM", bags_from)
     x = torch.randn(8, 6, 60)
     state = (torch.rand(8, 40), torch.randn(8, 5))
     found, kinds = [], []
     for threshold in (0.25, 0.0):
-        monkeypatch.setattr(_functional, "SPARSE_BELOW", threshold)
+        monkeypatch.setattr(_products, "SPARSE_BELOW", threshold)
         model = BlockRNN(Geometry(60, 40, 5, density), seed=1)
         h, y = (part.clone().requires_grad_() for part in state)
         output, _ = model(x, (h, y))
