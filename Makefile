@@ -27,8 +27,14 @@ format: $(STAMP)
 # The runs behind results/, at the published scale: days from nothing. Only those are
 # trained that the committed stores lack, so it can be stopped and called again;
 # `make tables` collects what is there. VSRNN_MNIST names a folder with the original
-# MNIST files; else they are of OpenML.
+# MNIST files; else they are of OpenML. VSRNN_POLICIES names the folder of the DAPG
+# policy as arrays.
 PAPER := --scale paper --option digits=mnist
+HAMMER = $(BIN)/vsrnn run hammer --scale paper --seed 0 1 2 --per-pass 1
+DIGITS := 0 1 2 3 4 5 6 7 8 9
+TEN := $(DIGITS:%=10AH0%) $(addprefix 10AH1,0 1 2 3 4 5 6 7)
+NAMED := $(TEN) $(DIGITS:%=25AHV0%) $(DIGITS:%=50AHV0%) \
+  $(addprefix adroit_hammer_lstm,25 50)
 results: $(STAMP)
 	$(BIN)/vsrnn sweep rad 100k --run-seed 0 1 2 3 4 $(PAPER) \
 	  --store results/rad_100k
@@ -37,6 +43,18 @@ results: $(STAMP)
 	$(BIN)/vsrnn sweep rad normal_size --number 200 --budget 50000 $(PAPER) \
 	  --store results/rad_normal_size_50k
 	$(BIN)/vsrnn sweep rad normal --number 100 $(PAPER) --store results/rad_normal
+	$(HAMMER) $(NAMED) --store results/hammer_named
+	$(HAMMER) $(NAMED) --option source=dapg_hammer_policy.npz \
+	  --store results/hammer_named_dapg
+	for each in 10/1000 25/333 50/200 100/100; do \
+	  $(BIN)/vsrnn run hammer $(TEN) --scale quick --seed 0 1 2 --learning-rate 1e-3 \
+	    --option demonstrations=$${each%/*} --epochs $${each#*/} \
+	    --per-pass 1 --store results/hammer_few || exit 1; \
+	done
+	$(BIN)/vsrnn sweep hammer even --number 100 --budget 10000 --scale paper \
+	  --store results/hammer_even_10k
+	$(BIN)/vsrnn sweep hammer normal --number 100 --scale paper \
+	  --store results/hammer_normal
 	$(MAKE) tables
 
 tables: $(STAMP)

@@ -51,6 +51,7 @@ def main() -> int:
     bundle(source, shown)
     with timed("pages"):
         status = build(source, out)
+        films(source, out / "html")
     if status:
         print("The book was not built: the warnings above say why.", file=sys.stderr)
         return 1
@@ -271,6 +272,15 @@ def build(source: Path, out: Path) -> int:
     return subprocess.call(
         [program, "build", source, "--path-output", out.parent, *strict]
     )
+
+
+def films(source: Path, html: Path) -> None:
+    """Put films where their pages look for them: Sphinx takes only pictures along."""
+    for film in source.glob("notebooks/figures/*.mp4"):
+        for path in (film, film.with_suffix(".png")):
+            target = html / path.relative_to(source)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, target)
 
 
 @contextmanager

@@ -1,15 +1,21 @@
 """Tests and docstring examples neither read nor leave anything in the user's home."""
 
+import importlib.util
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from vsrnn.geometry import BLOCKS, Geometry
+from vsrnn.tasks import SIZES
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -62,3 +68,127 @@ def made_runs(
 @pytest.fixture(name="made_runs", scope="session")
 def made_runs_fixture() -> Callable[..., pd.DataFrame]:
     return made_runs
+
+
+def made_contrast(alike: bool = True, number: int = 20) -> pd.DataFrame:
+    """Made-up runs of designs on two tasks, named ones and random ones.
+
+    The score [%] is 20 + 60 times the root of the hidden proportion, and on Hammer 80
+    less that where the tasks are not alike; the LSTM has 15 %.
+    """
+    from vsrnn.designs import get_design, list_designs
+    from vsrnn.random_designs import draw_designs
+
+    rng, rows = np.random.default_rng(0), []
+    for task, budget in (("rad", 100_000), ("hammer", 10_000)):
+        known = list_designs(task).query("budget == @budget and model != 'rnn'")
+        named = [get_design(task, name) for name in known["name"]]
+        even = draw_designs(task, "even", number, budget=budget)
+        short = f"{budget // 1000}k"
+        tables = {f"{task}_even_{short}": even}
+        tables["rad_100k" if task == "rad" else "hammer_named"] = named
+        for table, designs in tables.items():
+            for design in designs:
+                score = _score(task, design, alike)
+                first = {"task": task, "table": table, "scale": "paper", "epochs": 25}
+                first |= {"design": design.name, "model": design.model}
+                first |= {"hidden": design.hidden, "error": None}
+                first["learning_rate"] = design.learning_rate
+                for kind in ("density", "init_mean", "init_std"):
+                    six = getattr(design, kind) or [np.nan] * 6
+                    first |= {
+                        f"{kind}_{b}": v for b, v in zip(BLOCKS, six, strict=True)
+                    }
+                for seed in range(2):
+                    made = (score + rng.normal(0, 0.5)) / 100
+                    more = {"id": f"{table}{design.name}{seed}", "seed": seed}
+                    rows.append(first | more | {"score": made})
+    return pd.DataFrame(rows)
+
+
+def _score(task: str, design: Any, alike: bool) -> float:
+    if design.model != "block":
+        return 15.0
+    root = design.geometry(*SIZES[task]).hidden_proportion ** 0.5
+    return 20 + 60 * root if alike or task == "rad" else 80 - 60 * root
+
+
+@pytest.fixture(name="made_contrast", scope="session")
+def made_contrast_fixture() -> Callable[..., pd.DataFrame]:
+    return made_contrast
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Small networks are slowed down by more."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def build() -> ModuleType:
+    """The module book/build.py, which only the book's extra can run."""
+    for name in ("papermill", "jupyter_book"):
+        pytest.importorskip(name)
+    path = Path(__file__).parents[1] / "book" / "build.py"
+    spec = importlib.util.spec_from_file_location("build", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def kitchen_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with Minari data sets of the kitchen: random moves, a few steps each."""
+    from vsrnn.tasks import task_class
+
+    folder = tmp_path_factory.mktemp("kitchens")
+    for name, number in (("kitchen-mixed", 18), ("kitchen-complete", 12)):
+        task = task_class(name)
+        lengths = np.random.default_rng(0).integers(3, 13, number)
+        keep_kitchen(task.usual_source, task, lengths, folder)
+    return folder
+
+
+def keep_kitchen(name: str, task: Any, lengths: Any, folder: Path) -> None:
+    """Make a data set of the kitchen by moving at random for so many steps."""
+    import minari
+    from minari.data_collector import EpisodeBuffer
+
+    from vsrnn.tasks.kitchen import make_kitchen
+
+    env, rng = make_kitchen(task.goals, task.steps), np.random.default_rng(1)
+    episodes = []
+    for n, length in enumerate(lengths):
+        actions = rng.uniform(-1, 1, (length, 9))
+        seen = [env.reset(seed=n)[0]]
+        rewards = []
+        for action in actions:
+            now, reward, *_ = env.unwrapped.step(action)
+            seen.append(now)
+            rewards.append(reward)
+        ends = np.arange(length) == length - 1
+        episodes.append(
+            EpisodeBuffer(
+                id=n,
+                seed=n,
+                observations=stacked(seen),
+                actions=actions,
+                rewards=np.array(rewards),
+                terminations=0 * ends,
+                truncations=ends,
+            )
+        )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MINARI_DATASETS_PATH", str(folder))
+        patch.setattr("warnings.warn", lambda *arguments, **options: None)
+        minari.create_dataset_from_buffers(name, episodes, env=env)
+
+
+def stacked(seen: list[Any]) -> Any:
+    """Observations of all steps: arrays, in a dict where a step's are in one."""
+    if isinstance(seen[0], dict):
+        return {key: stacked([one[key] for one in seen]) for key in seen[0]}
+    return np.stack(seen)

@@ -1,6 +1,5 @@
 """The sources of the book are whole, and what was built holds together."""
 
-import importlib.util
 import inspect
 import os
 import re
@@ -25,7 +24,7 @@ PAGES = [TOC["root"]] + [c["file"] for part in TOC["parts"] for c in part["chapt
 NOTEBOOKS = [page for page in PAGES if page.startswith("notebooks/")]
 ENDINGS = ("svg", "pdf", "png", "csv", "json")
 BUILT = ("stored.md", "figures.md", "vsrnn-figures.zip")
-MADE = re.compile(rf"figures/(\w+)\.({'|'.join(ENDINGS)})$")
+MADE = re.compile(rf"figures/(\w+)\.({'|'.join(ENDINGS)}|mp4)$")
 LOCAL = re.compile(
     r"(?<![\w.:/])(?:/(?:home|root|tmp|work|mnt|Users)/|file://|[A-Z]:\\)"
 )
@@ -45,6 +44,12 @@ def prose(page: str) -> str:
     return "\n\n".join(cell.source for cell in cells(page, "markdown"))
 
 
+def films() -> set[str]:
+    """Names of the films that notebooks show."""
+    code = [cell.source for page in NOTEBOOKS for cell in cells(page, "code")]
+    return {stem for text in code for stem in re.findall(r'film\(\s*"(\w+)"', text)}
+
+
 def without_code(text: str) -> str:
     return re.sub(r"^(`{3,})(?!\{).*?^\1", "", text, flags=re.DOTALL | re.MULTILINE)
 
@@ -52,16 +57,6 @@ def without_code(text: str) -> str:
 def code_blocks(page: str, language: str) -> list[str]:
     pattern = rf"^```{language}\n(.*?)^```"
     return re.findall(pattern, prose(page), re.DOTALL | re.MULTILINE)
-
-
-def builder():
-    """The module book/build.py, which only the book's extra can run."""
-    for name in ("papermill", "jupyter_book"):
-        pytest.importorskip(name)
-    spec = importlib.util.spec_from_file_location("build", ROOT / "book" / "build.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_config_has_only_keys_that_jupyter_book_knows():
@@ -115,7 +110,7 @@ def test_links_lead_to_files_or_to_figures_that_will_be_drawn(page):
         if not target or urlsplit(link).scheme or target in BUILT:
             continue
         if drawn := MADE.search(target):
-            assert drawn[1] in figures.FIGURES, link
+            assert drawn[1] in {*figures.FIGURES, *films()}, link
         else:
             assert (folder / target).exists(), link
 
@@ -172,8 +167,8 @@ def test_every_public_name_is_in_the_reference():
             )
 
 
-def test_commands_of_the_book_are_understood():
-    build, makefile = builder(), (ROOT / "Makefile").read_text()
+def test_commands_of_the_book_are_understood(build):
+    makefile = (ROOT / "Makefile").read_text()
     lines = "".join(code_blocks("book/use", "bash")).splitlines()
     assert any(line.startswith("make book") for line in lines)
     for line in lines:
@@ -217,9 +212,8 @@ def notebook(path: Path, code: str) -> Path:
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize("works", [True, False])
 def test_build_runs_a_notebook_or_says_which_cell_failed(
-    works, tmp_path, monkeypatch, capsys
+    works, build, tmp_path, monkeypatch, capsys
 ):
-    build = builder()
     monkeypatch.chdir(tmp_path)
     source = tmp_path / "src"
     (source / "notebooks").mkdir(parents=True)
@@ -239,8 +233,7 @@ def test_build_runs_a_notebook_or_says_which_cell_failed(
         assert "no such thing" in (logs / "one.log").read_text()
 
 
-def test_stored_tables_are_counted(tmp_path):
-    build = builder()
+def test_stored_tables_are_counted(build, tmp_path):
     assert "No table" in build.stored(tmp_path)
     (tmp_path / "a.csv").write_text("design,seed,scale\nx,0,paper\nx,1,paper\n")
     assert "| paper | 1 | 2 | 2 |" in build.stored(tmp_path)

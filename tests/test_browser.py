@@ -39,7 +39,12 @@ const images = [...document.images].map((image) => {
   image.loading = "eager";
   return image.decode().catch(() => null);
 });
-Promise.all([mathematics, document.fonts.ready, ...images])
+const films = [...document.querySelectorAll("video")].map((film) =>
+  new Promise((resolve) => {
+    film.onplaying = film.onerror = resolve;
+    film.play().catch(resolve);
+  }));
+Promise.all([mathematics, document.fonts.ready, ...images, ...films])
   .then(() => setTimeout(done, 100));
 """
 FOUND = """
@@ -49,9 +54,12 @@ return {
   rendered: all("mjx-container").length,
   wrong: all("mjx-merror").map((node) => node.textContent),
   empty: all("img").filter((i) => !i.naturalWidth).map((i) => i.src),
-  silent: all("article img").filter((i) => !i.alt.trim()).map((i) => i.src),
+  silent: all("article :is(img, video)")
+    .filter((i) => !(i.alt || i.ariaLabel || "").trim()).map((i) => i.src),
+  films: all("video").map((v) => [v.src, v.readyState > 2, v.duration > 0,
+    v.videoWidth > 0, v.loop, v.muted, v.controls, v.playsInline]),
   anonymous: all("article figure, article .figure")
-    .filter((f) => f.querySelector("img") && !f.querySelector(".caption-number"))
+    .filter((f) => f.querySelector("img, video") && !f.querySelector(".caption-number"))
     .map((f) => f.id || f.textContent),
   title: all("article h1").length,
   width: document.documentElement.scrollWidth,
@@ -98,6 +106,7 @@ def browser(book: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator:
     )
     opened = webdriver.Chrome(options, webdriver.ChromeService(driver))
     opened.set_script_timeout(60)
+    opened.get("about:blank")  # ends what the browser's own first page asks for
     yield opened
     opened.quit()
 
@@ -127,6 +136,8 @@ def troubles(browser, base: str) -> dict[str, list[str]]:
             if not url.startswith((base, "data:", "blob:")):
                 outside.append(url)
         elif event["method"] == "Network.loadingFailed":
+            if detail.get("canceled") and detail["type"] == "Media":
+                continue  # the browser asks for the rest of a film as it needs it
             failed.append(f"{detail.get('type')}: {detail['errorText']}")
         elif event["method"] == "Network.responseReceived":
             answer = detail["response"]
@@ -144,7 +155,8 @@ def check(found: dict, size: str) -> None:
     assert not found["wrong"]
     assert found["rendered"] >= found["formulas"]
     assert not found["empty"], "images that did not load"
-    assert not found["silent"], "images without alt text"
+    assert not found["silent"], "images and films without words for them"
+    assert all(all(film) for film in found["films"]), "films that do not play"
     assert not found["anonymous"], "figures without a number"
     assert found["width"] <= SIZES[size][0], "the page is wider than the window"
 

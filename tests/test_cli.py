@@ -37,12 +37,13 @@ def test_json_is_all_that_is_printed(folder, capsys):
     assert [path.stem for path in (folder / "runs").iterdir()] == [result["id"]]
 
 
-def test_options_reach_the_task(folder, capsys):
+def test_options_reach_the_run(folder, capsys):
     option = ["--option", "split=separate", "--option", "data_seed=3", "--json"]
-    assert main(RUN + option) == 0
+    assert main([*RUN, *option, "--learning-rate", "1e-3"]) == 0
     (result,) = json.loads(capsys.readouterr().out)
     assert result["config"]["task_options"] == {"split": "separate", "data_seed": 3}
     assert result["provenance"]["data"]["data_seed"] == 3
+    assert result["config"]["design"]["learning_rate"] == 1e-3
 
 
 def test_designs_are_listed(capsys):
@@ -66,6 +67,8 @@ def test_designs_are_listed(capsys):
         ([*RUN, "--option", "size=3"], "size"),
         ([*RUN, "--jobs", "0"], "--jobs"),
         ([*RUN, "--epochs", "-1"], "epochs"),
+        ([*RUN, "--memory", "0"], "--memory"),
+        ([*RUN, "--learning-rate", "nan"], "--learning-rate"),
         ([*RUN, "--store", "file/runs"], "--store"),
         (["designs", "--task", "chess"], "chess"),
         (["table", "--store", "nowhere"], "no store"),

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 import vsrnn
 from benchmarks import plan
-from vsrnn import analysis, figures
+from vsrnn import analysis, figures, get_results
 
 RUNS = pd.DataFrame(
     [
@@ -32,6 +32,7 @@ CURVES = pd.concat(
     [POOLED.assign(epoch=epoch, val_accuracy=POOLED["score"]) for epoch in (1, 2)]
 )
 DESIGNS = list(RUNS["design"].unique())
+HAMMERED = ("10AH12", "10AH01", "25AHV04", "10AH13")
 
 
 def _final():
@@ -44,6 +45,25 @@ def _learning():
 
 def _ranking():
     return analysis.design_ranking(POOLED[POOLED["scale"] == "paper"])
+
+
+def _hammered(scale="paper"):
+    """Made-up runs on Hammer: two experts, two budgets, two amounts of data."""
+    runs = RUNS[RUNS["split"] == "pooled"].drop(columns="split")
+    runs = runs.replace({"design": dict(zip(DESIGNS, HAMMERED, strict=True))})
+    runs = runs.assign(task="hammer", source="stored", scale=scale, epochs=2)
+    runs = runs.assign(test_return=9000 * runs["score"], val_accuracy=runs["score"])
+    kinds = [("own", 4500), ("own", 10), ("dapg_hammer_policy.npz", 4500)]
+    return pd.concat(
+        runs.assign(expert=expert, demonstrations=n, id=runs["id"] + f"{expert}{n}")
+        for expert, n in kinds
+    )
+
+
+def _hammer_curve():
+    curves = _hammered().drop(columns="source")
+    curves = pd.concat([curves.assign(epoch=epoch) for epoch in (1, 2)])
+    return analysis.hammer_curve(_hammered(), curves)
 
 
 def _pairs():
@@ -86,6 +106,10 @@ def _speed():
     return analysis.learning_speed(_study(), analysis.study_curves(["rad_100k"]))
 
 
+def _both():
+    return analysis.contrast_runs(["rad_100k"], ["hammer_named"])
+
+
 TABLES = {
     "weight_share": lambda: analysis.weight_share([10, 100, 1000]),
     "dense_layout": lambda: analysis.dense_layout([30, 300]),
@@ -112,12 +136,31 @@ TABLES = {
     "forecast_importance": cache(lambda: analysis.forecast_importance(_study())),
     "forecast_dependence": cache(lambda: analysis.forecast_dependence(_study())),
     "forecast_runs": cache(lambda: analysis.forecast_runs(_study(), 2, 2)),
+    "hammer_frames": lambda: get_results("hammer_frames"),
+    "hammer_episode": lambda: get_results("hammer_episode"),
+    "hammer_noise": lambda: get_results("hammer_noise"),
+    "hammer_success": lambda: analysis.hammer_success(_hammered()),
+    "hammer_curve": _hammer_curve,
+    "hammer_ranking": lambda: analysis.hammer_ranking(_hammered()),
+    "hammer_demonstrations": lambda: analysis.hammer_demonstrations(_hammered()),
+    "hammer_size": lambda: analysis.hammer_size(_hammered()),
+    "contrast_ranks": lambda: analysis.contrast_ranks(_both(), 50),
+    "contrast_layout": lambda: analysis.contrast_layout(_both()),
+    "contrast_proportion": lambda: analysis.contrast_proportion(_both(), 9),
+    "contrast_forecast": cache(lambda: analysis.contrast_forecast(_both())),
     "speed": lambda: analysis.speed(_bench()),
     "speed_ratio": lambda: analysis.speed_ratio(_bench()),
     "speed_memory": lambda: analysis.speed_memory(_bench()),
     "speed_growth": lambda: analysis.speed_growth(_bench()),
 }
-PICTURES = ("dense_layout", "design_layout", "sequences", "transforms")
+PICTURES = (
+    "dense_layout",
+    "design_layout",
+    "sequences",
+    "transforms",
+    "hammer_frames",
+    "contrast_layout",
+)
 
 
 def test_every_figure_is_tested():

@@ -36,6 +36,18 @@ def test_features_are_the_expected_counts_of_the_geometry(task):
     assert (found.index == designs.index).all()
 
 
+@pytest.mark.parametrize("task", ["rad", "hammer"])
+def test_what_goes_across_tasks_has_no_sizes(task):
+    found = forecast.features(blocks(task), "across tasks")
+    assert not {"hidden", "weights"} & set(found)
+    shares = found[[f"share_{block}" for block in vsrnn.BLOCKS]]
+    np.testing.assert_allclose(shares.sum(axis=1), 1)
+    row = shares.loc["111111_" if task == "rad" else "10AH12"]
+    inputs, outputs = vsrnn.tasks.SIZES[task]
+    geometry = vsrnn.Geometry(inputs, blocks(task).loc[row.name, "hidden"], outputs, 1)
+    assert row["share_hx"] == geometry.block_weights["hx"] / geometry.weights
+
+
 def test_designs_and_runs_of_them_have_the_same_features():
     runs = vsrnn.get_results("rad_100k")
     known = forecast.examples(runs).set_index("design")
@@ -73,6 +85,8 @@ def test_diverged_runs_are_guesses_and_networks_never_made_are_left_out(made_run
     lost = spoilt(runs, score=np.nan, error="diverged: loss not finite in epoch 2")
     known = forecast.examples(lost).set_index("design")
     assert known.loc["last", [SCORE, "diverged"]].tolist() == [10, 1]
+    played = forecast.examples(lost.assign(task="hammer")).set_index("design")
+    assert played.loc["last", [SCORE, "diverged"]].tolist() == [0, 1]
     never = spoilt(runs, score=np.nan, error="no hidden size fits", hidden=0)
     assert len(forecast.examples(never)) == 9
 
@@ -103,6 +117,19 @@ def test_folds_hold_every_design_once_and_their_share_of_the_best(made_runs):
         assert sorted([*fit, *test]) == list(range(50))
         assert best.iloc[test].sum() in (3, 4)
     assert sorted(np.concatenate([test for _, test in parts[:5]])) == list(range(50))
+
+
+def test_the_top_third_are_all_that_tie_where_many_do():
+    ties = pd.Series([0, 50, 100, 100, 100, 100])
+    assert forecast._check.top_third(ties).tolist() == [False] * 2 + [True] * 4
+    assert forecast._check.top_third(pd.Series(range(6))).sum() == 2
+
+
+def test_designs_that_nearly_all_tie_are_split_too(made_runs):
+    runs = made_runs(16)
+    runs["score"] = np.where(np.arange(16) < 3, 0.5, 0.0)
+    tests = [test for _, test in forecast.splits(forecast.examples(runs))]
+    assert sorted(np.concatenate(tests)) == list(range(16))
 
 
 def test_measures_are_those_of_other_libraries():

@@ -1,7 +1,6 @@
 """Every figure of the book: from the committed tables, in the gallery, in the zip."""
 
 import ast
-import importlib.util
 import os
 import re
 import zipfile
@@ -35,19 +34,11 @@ SLOW = (
     "forecast_observed",
     "forecast_importance",
     "forecast_runs",
+    "contrast_proportion",
+    "contrast_forecast",
 )
 """Figures whose tables take many fits; how they are fitted is tested elsewhere."""
 FAST = [name for name in figures.CATALOG if name not in SLOW]
-
-
-def builder():
-    """The module book/build.py, which only the book's extra can run."""
-    for name in ("papermill", "jupyter_book"):
-        pytest.importorskip(name)
-    spec = importlib.util.spec_from_file_location("build", ROOT / "book" / "build.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_the_registry_holds_every_figure_of_the_book():
@@ -66,7 +57,9 @@ def test_every_figure_is_drawn_from_committed_tables(name):
 def test_a_slow_figure_is_made_from_the_runs_of_the_study(name, monkeypatch):
     monkeypatch.setattr(analysis, name, lambda runs: runs)
     table, made_by = figures.CATALOG[name]()
-    assert set(table["table"]) <= set(analysis.STUDY) and made_by["runs"]
+    known = {*analysis.STUDY, *sum(analysis.CONTRAST.values(), ())}
+    assert {name.split(",")[0] for name in table["table"]} <= known
+    assert made_by["runs"]
 
 
 def test_the_notebooks_study_the_tables_of_the_registry():
@@ -163,8 +156,7 @@ def source(tmp_path):
     return tmp_path
 
 
-def test_the_gallery_shows_what_the_notebooks_publish(source, monkeypatch):
-    build = builder()
+def test_the_gallery_shows_what_the_notebooks_publish(build, source, monkeypatch):
     monkeypatch.setattr(build, "pages", lambda: ["notebooks/first"])
     (shown,) = build.published(source)
     text = build.gallery([shown])
@@ -174,8 +166,7 @@ def test_the_gallery_shows_what_the_notebooks_publish(source, monkeypatch):
     assert ":alt: A line." in text and "<how-to-cite>" in text
 
 
-def test_the_archive_holds_everything_and_is_the_same_twice(source, monkeypatch):
-    build = builder()
+def test_the_archive_holds_everything_and_is_the_same_twice(build, source, monkeypatch):
     monkeypatch.setattr(build, "pages", lambda: ["notebooks/first"])
     shown = build.published(source)
     build.bundle(source, shown)

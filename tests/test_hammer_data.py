@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from vsrnn import Geometry
 from vsrnn.errors import VsrnnError
@@ -22,14 +21,7 @@ from vsrnn.tasks._policy import FILES, Policy, load_policy
 from vsrnn.tasks.door import Door
 from vsrnn.tasks.hammer import Hammer
 
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Small networks are slowed down by more."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +164,7 @@ def test_no_network_is_said_in_one_sentence(tmp_path, monkeypatch):
 
     monkeypatch.setattr(minari, "list_remote_datasets", unreachable)
     with pytest.raises(
-        VsrnnError, match=r"^cannot download D4RL.*not known\).*own"
+        VsrnnError, match=r"^cannot download D4RL.*not known\).*put a copy"
     ) as e:
         Hammer("smoke", source="D4RL/hammer/expert-v2", cache=tmp_path)
     assert "\n" not in str(e.value)
@@ -201,6 +193,45 @@ def test_the_size_of_a_download_is_said_first(tmp_path, monkeypatch, capsys):
     shutil.move(tmp_path / name, tmp_path / "aside")
     _episodes.download_episodes(name, tmp_path)
     assert len(said) == 2
+
+
+def test_an_interrupted_download_is_taken_up_again(tmp_path, monkeypatch):
+    import minari
+
+    name, attempts = "D4RL/hammer/small-v2", []
+    known = {name: {"dataset_size": 12.5}}
+    monkeypatch.setattr(minari, "list_remote_datasets", lambda **options: known)
+    whole = make(tmp_path / "remote", number=1, name=name)
+
+    def download(dataset, force_download):
+        assert force_download  # else Minari takes what is there for the whole
+        attempts.append(dataset)
+        there = tmp_path / name / "data"
+        there.mkdir(parents=True, exist_ok=True)
+        shutil.copy(whole / "data" / "metadata.json", there)
+        if len(attempts) == 1:
+            raise ConnectionError("the connection broke off")
+        shutil.copy(whole / "data" / "main_data.hdf5", there)
+
+    monkeypatch.setattr(minari, "download_dataset", download)
+    with pytest.raises(VsrnnError, match=r"cannot download .*broke off"):
+        _episodes.download_episodes(name, tmp_path)
+    for _ in range(2):
+        _episodes.download_episodes(name, tmp_path)
+    assert attempts == [name, name]
+    assert len(read_episodes(name, HAMMER, 1, tmp_path)[0]) == 1
+
+
+@pytest.mark.parametrize("what", ["observations", "actions"])
+def test_data_that_are_not_finite_are_refused(what, tmp_path):
+    import h5py
+
+    made = make(tmp_path)
+    with h5py.File(made / "data" / "main_data.hdf5", "r+") as file:
+        file[f"episode_1/{what}"][3, 4] = np.nan
+    with pytest.raises(VsrnnError, match=r"made-v1 has .*that are not finite"):
+        read_episodes("vsrnn/made-v1", HAMMER, 2, tmp_path)
+    assert np.isfinite(read_episodes("vsrnn/made-v1", HAMMER, 1, tmp_path)[0]).all()
 
 
 def test_the_door_is_the_same_task_of_other_sizes(tmp_path):

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 pytest.importorskip("gymnasium_robotics", reason="needs the extra adroit")
 
@@ -24,16 +23,9 @@ from vsrnn.tasks.experts._plan import (
     plan_actions,
 )
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 SHORT = {"iterations": 2, "population": 5, "elite": 2, "horizon": 8}
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Small networks are slowed down by more."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def test_the_same_seed_finds_the_same_plan():

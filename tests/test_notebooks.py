@@ -36,9 +36,12 @@ def drawn(cell):
 
 def test_all_notebooks_are_there():
     assert [path.stem for path in PATHS] == [
+        "contrast",
         "equal_weights",
         "forecast",
         "geometry",
+        "hammer",
+        "hammer_weights",
         "hidden_proportion",
         "speed",
         "task",
@@ -116,6 +119,7 @@ def test_notebook_runs(path, tmp_path):
     shutil.copy(path, copy)
     wanted = {"scale": "smoke", "seeds": [0, 1], "store": "runs", "jobs": 2}
     wanted |= {"number": 1, "repeats": 1, "draws": 50}
+    wanted |= {"episodes": 2, "played": 2}
     known = papermill.inspect_notebook(copy)
     done = papermill.execute_notebook(
         copy,

@@ -105,6 +105,29 @@ def test_a_row_gives_its_config_to_the_last_digit(
     assert rebuild(row) == config
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"demonstrations": 10},
+        {"source": "mine.npz", "noise": 1, "policy_dir": "somewhere"},
+        {"source": "own", "noise": 1.0, "data_seed": 2},
+        {"noise": 1 / 3, "demonstrations": 16, "data_seed": 0},
+    ],
+)
+def test_a_row_of_an_imitation_gives_its_config(options, result, tmp_path):
+    config = Config("hammer", AWKWARD, "smoke", 3, task_options=options)
+    usual = {"source": "own", "demonstrations": 16, "noise": 1.0, "data_seed": 0}
+    # as the task notes them
+    noted = usual | options | {"noise": float(options.get("noise", 1))}
+    made = {"id": config.id, "config": config.as_dict(), "epochs": 2}
+    made["provenance"] = result["provenance"] | {"data": {"sha256": "0"} | noted}
+    row = read(table([result | made]), tmp_path).iloc[0].to_dict()
+    rebuilt = rebuild(row)
+    assert rebuilt.id == config.id
+    assert rebuilt.task_options == config.as_dict()["task_options"]
+
+
 def test_a_row_that_is_not_its_config_says_so(row):
     with pytest.raises(VsrnnError, match="make the table again"):
         rebuild(row | {"seed": 1})
@@ -162,6 +185,86 @@ def test_runs_that_diverge_alike_agree(row, curve, result):
     end |= {"score": None, "test": None}
     committed = row | end | {"score": float("nan"), "test_loss": float("nan")}
     assert compare(committed, curve, result | end)["verdict"] == IDENTICAL
+
+
+@pytest.fixture(scope="module")
+def hammered(one_thread):
+    """Two designs that played the hammer, a little."""
+    pytest.importorskip("gymnasium_robotics", reason="needs the extra adroit")
+    options = {"demonstrations": 4}
+    return [
+        run(Config("hammer", design, "smoke", task_options=options))
+        for design in ("10AH12", "10AH13")
+    ]
+
+
+def test_runs_at_the_hammer_are_identical_again(hammered, tmp_path, monkeypatch):
+    monkeypatch.setattr("vsrnn.results.FOLDERS", (tmp_path,))
+    monkeypatch.chdir(tmp_path)
+    for result in hammered:
+        Store("runs").put(result)
+    assert main(["table", "--out", "few.csv", "--curves", "few_curves.csv"]) == 0
+    report = verify_runs("few", jobs=1, progress=False)
+    assert report["verdict"].tolist() == [IDENTICAL] * 2
+
+
+@pytest.mark.parametrize(
+    "column, value, verdict",
+    [
+        ("score", 1.0, WITHIN),  # of two episodes, which say little
+        ("test_return", 5_000.0, WITHIN),
+        ("test_accuracy", 0.5, WITHIN),
+        ("data_sha256", "0", DIFFERENT),
+    ],
+)
+def test_a_doctored_run_at_the_hammer_is_found(
+    hammered, tmp_path, column, value, verdict
+):
+    row = read(table(hammered[:1]), tmp_path).iloc[0].to_dict()
+    curve = read(curve_table(hammered[:1]), tmp_path)
+    assert compare(row, curve, hammered[0])["verdict"] == IDENTICAL
+    found = compare(row | {column: value}, curve, hammered[0])
+    assert found["verdict"] == verdict
+
+
+def test_a_score_of_more_episodes_has_to_be_nearer(hammered, tmp_path):
+    row = read(table(hammered[:1]), tmp_path).iloc[0].to_dict()
+    curve = read(curve_table(hammered[:1]), tmp_path)
+    quick, paper = (row | {"scale": scale} for scale in ("quick", "paper"))
+    for committed, near, far in ((quick, 0.5, 1.0), (paper, 0.1, 0.25)):
+        verdicts = [
+            compare(committed | {"score": score}, curve, hammered[0])["verdict"]
+            for score in (near, far)
+        ]
+        assert verdicts == [WITHIN, DIFFERENT]
+
+
+@pytest.mark.parametrize("rewards, verdict", [(4.0, WITHIN), (40.0, DIFFERENT)])
+def test_a_return_may_differ_by_its_deviation_between_episodes(
+    row, curve, result, rewards, verdict
+):
+    """The kitchen plays 2 episodes at this scale: 4 sqrt(2 / 2) deviations."""
+    played = {"loss": row["test_loss"], "return": 20.0, "return_sd": 2.5}
+    here = result | {"score": 20.0, "test": played}
+    committed = row | {"task": "kitchen-mixed", "score": 20 + rewards}
+    committed |= {"test_return": 20 + rewards, "test_return_sd": 2.5}
+    assert compare(committed, curve, here)["verdict"] == verdict
+
+
+def test_a_policy_that_is_not_there_is_said_in_one_sentence(
+    hammered, tmp_path, monkeypatch, capsys
+):
+    config = Config("hammer", "10AH12", "smoke", task_options={"source": "mine.npz"})
+    data = hammered[0]["provenance"]["data"] | {"source": "mine.npz"}
+    data["demonstrations"] = 16
+    made = {"id": config.id, "config": config.as_dict()}
+    made["provenance"] = hammered[0]["provenance"] | {"data": data}
+    monkeypatch.setattr("vsrnn.results.FOLDERS", (tmp_path,))
+    (tmp_path / "few.csv").write_text(csv_text(table([hammered[0] | made])))
+    assert main(["verify", "few", "--jobs", "1"]) == 2
+    said = capsys.readouterr().err
+    assert "cannot read the policy mine.npz" in said
+    assert "VSRNN_POLICIES" in said and said.count("vsrnn:") == 1
 
 
 def test_the_draw_repeats_and_depends_on_the_seed():

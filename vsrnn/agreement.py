@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from vsrnn.geometry import BLOCKS
 from vsrnn.store import curve_table, table
+from vsrnn.tasks import task_class
 from vsrnn.training import Result
 
 if TYPE_CHECKING:
@@ -18,10 +19,10 @@ VERDICTS = (IDENTICAL, WITHIN, DIFFERENT)
 ROUNDING, CHAOS = 3e-4, 0.1
 """Tolerance of the first epoch's loss: share of it, and of what it fell meanwhile."""
 DEVIATIONS = 4.0
-"""Tolerance of test accuracy [standard deviations of the difference of two counts]."""
+"""Tolerance of the score [standard deviations of the difference of two counts]."""
 
 CURVE = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
-_ENDS = ("score", "test_loss", *CURVE)
+_ENDS = ("score", *CURVE)
 _MASKS = ("total_weights", "parameters", *(f"weights_{block}" for block in BLOCKS))
 
 
@@ -42,20 +43,30 @@ def compare(
         |a' - a| \le 4 \sqrt{2 a (1 - a) / n}
 
     with the mean training loss :math:`\ell` of the first epoch, the validation loss
-    :math:`v` at its end, and the test accuracy :math:`a` over :math:`n` sequences;
-    a prime marks what was trained here. Anything else is *different*.
+    :math:`v` at its end, and the score :math:`a`: the test accuracy over :math:`n`
+    sequences, or the share of :math:`n` played episodes that succeed; where the score
+    is a mean return, the variance between episodes is in the place of
+    :math:`a (1 - a)`. A prime marks what was trained here. Anything else is
+    *different*.
 
     Rounding has grown least in the first epoch, so its loss tells a wrong run from a
-    rounded one, as the weights of each block do; later, only accuracies compare, as
+    rounded one, as the weights of each block do; later, only scores compare, as
     those of two networks trained alike. The constants leave several times the room
     that was needed by runs of the scale `quick`, fast random designs among them,
     trained once with the newest and once with the oldest processor instructions (one
     thread or two gave the same bits). The figure `agreement` shows such pairs, and
     what another seed does: not every wrong run is found.
 
+    Where a task is played, the last digits of an action decide now and then whether
+    an episode succeeds. Of runs at the hammer of the scale `paper`, trained and played
+    again with the oldest instructions, most changed no episode or one, and one changed
+    by more than half of the tolerance. A score of the two episodes of the scale
+    `smoke` is never *different*.
+
     The sequences are made on each machine. One without AVX2 instructions, or another
     release of kornia, rounds some pixels otherwise: then the verdict is *different*,
-    and the reason "other data".
+    and the reason "other data". So it is where a policy's file is not the one that a
+    run imitated, or another release of MuJoCo moves the hand otherwise.
 
     Args:
         row: the run in its table.
@@ -74,7 +85,8 @@ def compare(
         "loss_shift": (loss_here - loss) / room,
         "score_shift": _score_shift(row, result) if whole else math.nan,
     }
-    same = _same_curve(curve, points) and (not whole or _same(row, here, _ENDS))
+    ends = [*_ENDS, *(key for key in here if key.startswith("test_") and key in row)]
+    same = _same_curve(curve, points) and (not whole or _same(row, here, ends))
     reason = _reason(row, here, shift, whole)
     return (
         {key: row[key] for key in ("id", "design", "scale", "seed")}
@@ -135,12 +147,19 @@ def _first(curve: pd.DataFrame, name: str) -> float:
 
 
 def _score_shift(row: Mapping[str, Any], result: Result) -> float:
-    """Accuracy here minus as committed, in tolerances."""
+    """Score here minus as committed, in tolerances."""
     if result["score"] is None or math.isnan(row["score"]):
         return math.nan
-    n = result["provenance"]["data"]["sizes"]["test"]
+    task, test = task_class(row["task"]), result["test"]
     mean = (row["score"] + result["score"]) / 2
-    deviation = math.sqrt(2 * max(mean * (1 - mean), 1 / n) / n)
+    variance = mean * (1 - mean)
+    if hasattr(task, "scales"):  # it is played
+        n = task.scales[row["scale"]].played
+    else:
+        n = result["provenance"]["data"]["sizes"]["test"]
+    if task.metric == "return":
+        variance = (row["test_return_sd"] ** 2 + test["return_sd"] ** 2) / 2
+    deviation = math.sqrt(2 * max(variance, 1 / n) / n)
     return float((result["score"] - row["score"]) / (DEVIATIONS * deviation))
 
 

@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from vsrnn.training import Result
 
 
-_EVALUATED = ("loss", "accuracy")
-_EPISODES = ("source", "demonstrations", "noise", "policy_sha256")
+_EPISODES = ("source", "demonstrations", "noise", "data_seed", "policy_sha256")
 
 
 class Store:
@@ -185,8 +184,7 @@ def _row(result: Result) -> dict[str, Any]:
         | {key: data.get(key) for key in ("digits", "split")}
         | {key: data[key] for key in _EPISODES if key in data}
         | {key: result[key] for key in ("epochs", "batch_size", "score")}
-        | {"test_loss": (result["test"] or {}).get("loss")}
-        | {f"test_{key}": value for key, value in _played(result).items()}
+        | _tested(result)
         | {key: last.get(key) for key in ("train_loss", "train_accuracy")}
         | {key: last.get(key) for key in ("val_loss", "val_accuracy")}
         | {key: result[key] for key in ("total_weights", "parameters")}
@@ -202,10 +200,11 @@ def _row(result: Result) -> dict[str, Any]:
     )
 
 
-def _played(result: Result) -> dict[str, Any]:
-    """What playing the task found, for tasks that are played."""
-    test = result["test"] or {}
-    return {key: value for key, value in test.items() if key not in _EVALUATED}
+def _tested(result: Result) -> dict[str, Any]:
+    """What the test found; without the accuracy where that is the score itself."""
+    test = result["test"] or {"loss": None}
+    itself = {"accuracy"} if test.keys() == {"loss", "accuracy"} else set()
+    return {f"test_{key}": value for key, value in test.items() if key not in itself}
 
 
 def _per_block(name: str, values: list[Any]) -> dict[str, Any]:

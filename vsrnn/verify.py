@@ -22,7 +22,7 @@ from vsrnn.sweep import sweep
 if TYPE_CHECKING:
     import pandas as pd
 
-_OPTIONS = ("digits", "split")
+_OPTIONS = ("digits", "split", "source", "demonstrations", "noise", "data_seed")
 
 
 def verify(
@@ -53,9 +53,10 @@ def verify(
 
     Returns:
         One row a run: table, id, design, scale, seed, verdict ("identical", "within
-        tolerance" or "different"), reason, score and score_here (test accuracy, 0..1),
-        loss and loss_here (mean training loss of the first epoch), the differences
-        loss_shift and score_shift [tolerances], and machine, torch and finished here.
+        tolerance" or "different"), reason, score and score_here (as :func:`vsrnn.run`
+        gives them), loss and loss_here (mean training loss of the first epoch), the
+        differences loss_shift and score_shift [tolerances], and machine, torch and
+        finished here.
 
     Raises:
         VsrnnError: the table, a design or an id is unknown, or a row does not hold
@@ -128,9 +129,9 @@ def today() -> int:
 def rebuild(row: Mapping[str, Any]) -> Config:
     """The config of a row of a table of runs; its id proves that it is the one.
 
-    A row tells the epochs, digits and split of a run, not whether they were asked for
-    or are the scale's and the task's own, which the id distinguishes: so the few ways
-    to write the config are tried.
+    A row tells the epochs and the options of a run (such as digits, source or noise),
+    not whether they were asked for or are the scale's and the task's own, which the id
+    distinguishes: so the few ways to write the config are tried.
 
     Args:
         row: columns as in `vsrnn.Store.collect`.
@@ -149,7 +150,7 @@ def rebuild(row: Mapping[str, Any]) -> Config:
     )
     first = (row["task"], design, row["scale"], int(row["seed"]), row["mask"])
     for epochs in (None, int(row["epochs"])):
-        for options in _subsets(row):
+        for options in _options(row):
             config = Config(*first, epochs, options)
             if config.id == row["id"]:
                 return config
@@ -191,7 +192,21 @@ def _six(row: Mapping[str, Any], name: str) -> tuple[float, ...]:
     return () if any(map(math.isnan, values)) else values
 
 
-def _subsets(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    given = [(key, row[key]) for key in _OPTIONS if isinstance(row.get(key), str)]
-    for number in range(len(given) + 1):
-        yield from map(dict, itertools.combinations(given, number))
+def _options(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The ways to give the task's options in a row, or to leave them out."""
+    ways = [[{}, *({key: value} for value in _ways(row.get(key)))] for key in _OPTIONS]
+    for way in itertools.product(*ways):
+        yield {key: value for option in way for key, value in option.items()}
+
+
+def _ways(value: Any) -> list[Any]:
+    """The ways to write a value, if there is one: 1 and 1.0 make different ids.
+
+    >>> _ways("own"), _ways(2.0), _ways(0.5), _ways(math.nan)
+    (['own'], [2, 2.0], [0.5], [])
+    """
+    if value is None or isinstance(value, str):
+        return [value] if value else []
+    if math.isnan(value):
+        return []
+    return [int(value), float(value)] if value == int(value) else [value]

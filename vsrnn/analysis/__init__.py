@@ -11,6 +11,12 @@ from vsrnn.analysis._bench import speed as speed
 from vsrnn.analysis._bench import speed_growth as speed_growth
 from vsrnn.analysis._bench import speed_memory as speed_memory
 from vsrnn.analysis._bench import speed_ratio as speed_ratio
+from vsrnn.analysis._contrast import CONTRAST as CONTRAST
+from vsrnn.analysis._contrast import contrast_layout as contrast_layout
+from vsrnn.analysis._contrast import contrast_ranks as contrast_ranks
+from vsrnn.analysis._contrast import contrast_runs as contrast_runs
+from vsrnn.analysis._contrast_study import contrast_forecast as contrast_forecast
+from vsrnn.analysis._contrast_study import contrast_proportion as contrast_proportion
 from vsrnn.analysis._explained import proportion_optimum as proportion_optimum
 from vsrnn.analysis._explained import rank_correlation as rank_correlation
 from vsrnn.analysis._explained import variance_explained as variance_explained
@@ -26,7 +32,14 @@ from vsrnn.analysis._found import found_geometry as found_geometry
 from vsrnn.analysis._found import found_task as found_task
 from vsrnn.analysis._found_bench import bench_machine as bench_machine
 from vsrnn.analysis._found_bench import found_speed as found_speed
+from vsrnn.analysis._found_contrast import found_contrast as found_contrast
 from vsrnn.analysis._found_forecast import found_forecast as found_forecast
+from vsrnn.analysis._found_hammer_results import (
+    found_hammer_weights as found_hammer_weights,
+)
+from vsrnn.analysis._found_hammer_results import hammer_complete as hammer_complete
+from vsrnn.analysis._found_hammer_task import found_hammer as found_hammer
+from vsrnn.analysis._found_hammer_task import hammer_origin as hammer_origin
 from vsrnn.analysis._found_study import (
     found_hidden_proportion as found_hidden_proportion,
 )
@@ -34,6 +47,22 @@ from vsrnn.analysis._geometry import dense_layout as dense_layout
 from vsrnn.analysis._geometry import design_layout as design_layout
 from vsrnn.analysis._geometry import proportion_surface as proportion_surface
 from vsrnn.analysis._geometry import weight_share as weight_share
+from vsrnn.analysis._hammer_results import HAMMER_10K as HAMMER_10K
+from vsrnn.analysis._hammer_results import HAMMER_FIVE as HAMMER_FIVE
+from vsrnn.analysis._hammer_results import hammer_curve as hammer_curve
+from vsrnn.analysis._hammer_results import hammer_curves as hammer_curves
+from vsrnn.analysis._hammer_results import (
+    hammer_demonstrations as hammer_demonstrations,
+)
+from vsrnn.analysis._hammer_results import hammer_ranking as hammer_ranking
+from vsrnn.analysis._hammer_results import hammer_runs as hammer_runs
+from vsrnn.analysis._hammer_results import hammer_size as hammer_size
+from vsrnn.analysis._hammer_results import hammer_success as hammer_success
+from vsrnn.analysis._hammer_task import hammer_episode as hammer_episode
+from vsrnn.analysis._hammer_task import hammer_film as hammer_film
+from vsrnn.analysis._hammer_task import hammer_frames as hammer_frames
+from vsrnn.analysis._hammer_task import hammer_noise as hammer_noise
+from vsrnn.analysis._hammer_task import playable as playable
 from vsrnn.analysis._labels import DESIGN_LABELS as DESIGN_LABELS
 from vsrnn.analysis._labels import TASK_LABELS as TASK_LABELS
 from vsrnn.analysis._runs import completeness as completeness

@@ -31,11 +31,7 @@ PUBLISHED = {"rad": 16, "hammer": 64}
 
 NOTHING = "Nothing is measured yet: `make bench` writes the table."
 _PLAIN = (("masked", WAYS["masked"]), ("peer", WAYS["peer"]))
-SPEED_LABELS = DESIGN_LABELS | {
-    "10AH00": "uniform .2",
-    "10AH12": "dense",
-    "mixed": "16 designs",
-}
+SPEED_LABELS = DESIGN_LABELS | {"mixed": "16 designs"}
 
 
 def bench_machine(bench: DataFrame) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from pandas import DataFrame
 
-from vsrnn.analysis._explained import BASES, NOTHING
+from vsrnn.analysis._explained import BASES, NOTHING, TRIMMED
 from vsrnn.analysis._found import _bullets, _rank_correlation
 from vsrnn.analysis._study import AREA, EPOCHS, PROPORTION
 from vsrnn.designs import get_design
@@ -71,20 +71,34 @@ def _piled(draws: DataFrame) -> str:
 
 def _alone(explained: DataFrame) -> Iterator[str]:
     for name, rows in explained.groupby("table", sort=False):
-        row = rows.set_index("base").loc[NOTHING]
+        each = rows.set_index("base")
+        row = each.loc[NOTHING]
         yield (
             f"{name}: hidden proportion alone explains {100 * row['with [R2]']:.0f} % "
             f"of the variance of scores out of fold, an R² {_gain(row)} above "
             "that of their mean: "
             "that it explains a significant part of performance "
-            f"{_verdict(row['low [R2]'], row['high [R2]'])}."
+            f"{_verdict(row['low [R2]'], row['high [R2]'])}{_trimmed(each)}."
         )
+
+
+def _trimmed(each: DataFrame) -> str:
+    """What is left of the claim without the few designs that score far from all."""
+    if TRIMMED not in each.index:
+        return ""
+    row, far = each.loc[TRIMMED], each.loc[NOTHING, "designs"]
+    return (
+        f"; without the {far - row['designs']} of {far} designs whose scores lie far "
+        f"from the others (outside Tukey's fences), it "
+        f"{_verdict(row['low [R2]'], row['high [R2]'])}, {_gain(row)}"
+    )
 
 
 def _beyond(explained: DataFrame) -> Iterator[str]:
     """What hidden proportion adds to other features: shown, and not shown."""
     for name, rows in explained.groupby("table", sort=False):
-        each = rows.set_index("base").loc[[base for base in BASES if base != NOTHING]]
+        alone = (NOTHING, TRIMMED)
+        each = rows.set_index("base").loc[[base for base in BASES if base not in alone]]
         sure = each["low [R2]"] > 0
         shown, not_shown = (
             _list([f"{base} {_gain(row)}" for base, row in part.iterrows()])

@@ -2,8 +2,10 @@
 
 from pandas import DataFrame
 
+from vsrnn.tasks import GUESS
+
 PROPORTION = "hidden proportion [fraction]"
-CHANCE = 10.0  # accuracy [%] of a guess among ten positions
+CHANCE = 100 * GUESS["rad"]  # accuracy [%] of a guess among ten positions
 
 TASK_LABELS = {
     "rad": "Random Anomaly",
@@ -13,12 +15,19 @@ TASK_LABELS = {
     "kitchen-blind": "Kitchen, blind",
     "kitchen-complete": "Kitchen, complete",
 }
+SCORE_LABELS = {"rad": "test accuracy", "hammer": "success rate"}
+EXPERT_LABELS = {"own": "own expert", "dapg_hammer_policy.npz": "DAPG policy"}
 DESIGN_LABELS = {
     "111111_": "dense",
     "000000_": "uniform .2",
     "balanced_0": "varied",
     "lstm_": "LSTM",
     "rnn_": "plain RNN",
+    "10AH12": "dense",
+    "10AH00": "uniform .2",
+    "10AH01": "dense hidden",
+    "10AH10": "dense input",
+    "10AH13": "LSTM",
 }
 
 

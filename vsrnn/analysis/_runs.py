@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pandas import DataFrame
@@ -12,7 +13,8 @@ from vsrnn.designs import RAD_100K
 if TYPE_CHECKING:
     from vsrnn.config import Config
 
-_MADE_BY = ("scale", "digits", "split", "data_sha256", "version", "commit")
+_DATA = ("digits", "split", "expert", "demonstrations", "noise", "policy_sha256")
+_MADE_BY = ("scale", *_DATA, "data_sha256", "version", "commit")
 _MADE_ON = ("torch", "python", "machine")
 
 
@@ -21,6 +23,7 @@ def configs(
     seeds: Iterable[int],
     scale: str = "quick",
     task: str = "rad",
+    learning_rate: float | None = None,
     **options: Any,
 ) -> list[Config]:
     """Every design with every seed, as configs for `vsrnn.sweep`.
@@ -30,6 +33,7 @@ def configs(
         seeds: seeds of each.
         scale: "smoke", "quick" or "paper".
         task: name of the task.
+        learning_rate: instead of the designs' own.
         options: of the task, for instance split="separate".
 
     >>> [config.seed for config in configs(["balanced_0"], range(3))]
@@ -38,10 +42,13 @@ def configs(
     from vsrnn.config import Config
     from vsrnn.designs import get_design
 
+    known = [get_design(task, name) for name in designs]
+    if learning_rate is not None:
+        known = [replace(design, learning_rate=learning_rate) for design in known]
     seeds = list(seeds)
     return [
-        Config(task, get_design(task, name), scale, seed, task_options=dict(options))
-        for name in designs
+        Config(task, design, scale, seed, task_options=dict(options))
+        for design in known
         for seed in seeds
     ]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from pandas import DataFrame
+from pandas import DataFrame, Series
 from scipy import stats
 
 from vsrnn.designs import RAD_100K, list_designs
@@ -18,6 +18,7 @@ FIVE = ("111111_", "000000_", "balanced_0", "lstm_", "rnn_")
 
 HERE, STORED = "trained here", "stored"
 _RUNS = ("task", "scale", "design", "seed", "id", "score", "hidden_proportion")
+_PLAYED = ("source", "demonstrations", "epochs", "test_return", "val_accuracy")
 _CURVES = ("task", "scale", "design", "seed", "id", "epoch", "val_accuracy")
 
 
@@ -30,20 +31,21 @@ def stored(name: str) -> DataFrame:
     try:
         return get_results(name)
     except VsrnnError:
-        columns = _CURVES if name.endswith("curves") else _RUNS
+        columns = _CURVES if name.endswith("curves") else (*_RUNS, *_PLAYED)
         return DataFrame(columns=list(columns))
 
 
-def together(live: DataFrame, committed: DataFrame) -> DataFrame:
+def together(live: DataFrame, *committed: DataFrame) -> DataFrame:
     """Runs of this session above committed ones, with where each is from in `source`.
 
     >>> both = together(DataFrame({"id": ["a"]}), DataFrame({"id": ["b"]}))
     >>> both["source"].tolist()
     ['trained here', 'stored']
     """
-    parts = [live.assign(source=HERE), committed.assign(source=STORED)]
+    parts = [live.assign(source=HERE)]
+    parts += [table.assign(source=STORED) for table in committed]
     full = [part.dropna(axis="columns", how="all") for part in parts if len(part)]
-    return pd.concat(full or parts[:1], ignore_index=True)
+    return pd.concat(full or parts, ignore_index=True)
 
 
 def intervals(
@@ -98,7 +100,7 @@ def final_accuracy(
     keys = ["source", "scale", "design", *by]
     groups = intervals(chosen, keys, "score")
     table = chosen[[*keys, "seed", "score"]].merge(groups, on=keys)
-    table = _ordered(table, designs, [*by, "seed"])
+    table = ordered(table, [*keys, "seed"], design=designs)
     return _percent(table, {"score": "test accuracy [%]"})
 
 
@@ -118,7 +120,10 @@ def shared_images(
 
 
 def learning_curve(
-    runs: DataFrame, curves: DataFrame, designs: Sequence[str] = FIVE
+    runs: DataFrame,
+    curves: DataFrame,
+    designs: Sequence[str] = FIVE,
+    by: Sequence[str] = (),
 ) -> DataFrame:
     """Validation accuracy by epoch: mean and interval over each design's seeds.
 
@@ -126,14 +131,17 @@ def learning_curve(
         runs: the runs meant, as `together` gives them.
         curves: one row a run and epoch; other runs' rows are left out.
         designs: names, in the order wanted.
+        by: more columns of the runs that separate groups.
     """
-    keys = runs.loc[runs["design"].isin(designs), ["id", "source"]].drop_duplicates()
-    curves = curves.drop(columns="source", errors="ignore")
-    chosen = curves.drop_duplicates(["id", "epoch"]).merge(keys, on="id")
-    chosen = chosen.assign(val_accuracy=100.0 * chosen["val_accuracy"].astype(float))
-    by = ["source", "scale", "design", "epoch"]
-    table = intervals(chosen, by, "val_accuracy")
-    return _percent(_ordered(table, designs, ["epoch"]))
+    chosen = runs.loc[runs["design"].isin(designs), ["id", "source", *by]]
+    curves = curves.drop(columns=["source", *by], errors="ignore")
+    points = curves.drop_duplicates(["id", "epoch"]).merge(
+        chosen.drop_duplicates(), on="id"
+    )
+    points = points.assign(val_accuracy=100.0 * points["val_accuracy"].astype(float))
+    keys = ["source", "scale", *by, "design", "epoch"]
+    table = intervals(points, keys, "val_accuracy")
+    return _percent(ordered(table, keys, design=designs))
 
 
 def design_ranking(runs: DataFrame, designs: Sequence[str] = RAD_100K) -> DataFrame:
@@ -170,15 +178,21 @@ def proportion_score(ranking: DataFrame) -> DataFrame:
     return ranking.dropna(subset=both).reset_index(drop=True)
 
 
-def _ordered(
-    table: DataFrame, designs: Sequence[str], then: Sequence[str]
-) -> DataFrame:
-    """Rows of this session first, then by scale, and designs in the order given."""
-    order = table["design"].map({name: rank for rank, name in enumerate(designs)})
-    keys = ["stored", "scale", "order", *then]
-    table = table.assign(order=order, stored=table["source"] == STORED)
-    table = table.sort_values(keys, ignore_index=True)
-    return table.drop(columns=["order", "stored"])
+def ordered(table: DataFrame, by: Sequence[str], **orders: Sequence[str]) -> DataFrame:
+    """Sort rows by columns, some of them in an order given; live runs come first.
+
+    >>> ordered(DataFrame({"a": ["x", "y"]}), ["a"], a=["y", "x"])["a"].tolist()
+    ['y', 'x']
+    """
+    known = {"source": (HERE, STORED), **orders}
+
+    def place(column: Series) -> Series:
+        order = known.get(str(column.name))
+        if order is None:
+            return column
+        return column.map({value: number for number, value in enumerate(order)})
+
+    return table.sort_values(list(by), key=place, ignore_index=True)
 
 
 def _percent(table: DataFrame, more: dict[str, str] | None = None) -> DataFrame:

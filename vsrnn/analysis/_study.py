@@ -27,15 +27,17 @@ _NAMES = {
 }
 
 
-def study_runs(names: Sequence[str]) -> DataFrame:
+def study_runs(names: Sequence[str], models: Sequence[str] = ("block",)) -> DataFrame:
     """Runs of block designs from those of some tables that are committed.
 
     Args:
         names: of tables, see `vsrnn.list_results`; those that do not exist are left
             out.
+        models: kinds of design that are kept: "block", "lstm", "rnn".
 
     Returns:
-        One row a run, with the name of its table in `table`.
+        One row a run, with the name of its table in `table`; a table of runs after
+        several numbers of demonstrations counts as one table for each.
 
     Raises:
         VsrnnError: none of the tables exists.
@@ -43,13 +45,15 @@ def study_runs(names: Sequence[str]) -> DataFrame:
     >>> sorted(study_runs(["rad_100k", "nothing"])["table"].unique())
     ['rad_100k']
     """
-    runs = _joined({name: stored(name) for name in names})
-    return runs[runs["model"] == "block"].reset_index(drop=True)
+    runs = _joined({name: _apart(name, stored(name)) for name in names})
+    return runs[runs["model"].isin(models)].reset_index(drop=True)
 
 
 def study_curves(names: Sequence[str]) -> DataFrame:
     """Learning curves of the same tables, one row a run and epoch."""
-    return _joined({name: stored(f"{name}_curves") for name in names})
+    return _joined(
+        {name: stored(f"{name}_curves").assign(table=name) for name in names}
+    )
 
 
 def proportion_study(runs: DataFrame) -> DataFrame:
@@ -162,10 +166,19 @@ def by_table(runs: DataFrame, least: int = 1) -> Iterator[tuple[str, DataFrame]]
     yield from large.items()
 
 
+def _apart(name: str, runs: DataFrame) -> DataFrame:
+    """Runs with the name of their table, told apart by their demonstrations."""
+    if "demonstrations" not in runs or runs["demonstrations"].nunique() < 2:
+        return runs.assign(table=name)
+    runs = runs.sort_values("demonstrations", kind="stable")
+    each = runs["demonstrations"].astype(int).astype(str)
+    return runs.assign(table=f"{name}, " + each + " demonstrations")
+
+
 def _joined(tables: dict[str, DataFrame]) -> DataFrame:
     full = [
-        table.assign(table=name).dropna(axis="columns", how="all")
-        for name, table in tables.items()
+        table.dropna(axis="columns", how="all")
+        for table in tables.values()
         if len(table)
     ]
     if not full:

@@ -6,6 +6,7 @@ import json
 import math
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from vsrnn.designs import Design
 
 DIGITS = "%.7g"  # of measured numbers in tables: as many as single precision holds
-CHOSEN = ("density_", "init_", "learning_rate")  # these decide a run: all their digits
+# these decide a run: all their digits
+CHOSEN = ("density_", "init_", "learning_rate", "noise")
 
 
 def add_training(parser: Any) -> None:
@@ -28,6 +30,12 @@ def add_training(parser: Any) -> None:
         help="entries drawn one by one as published, or an exact count",
     )
     parser.add_argument("--epochs", type=int, help="instead of the scale's number")
+    parser.add_argument(
+        "--learning-rate",
+        type=float,
+        metavar="RATE",
+        help="instead of the designs' own",
+    )
     parser.add_argument(
         "--option",
         action="append",
@@ -67,7 +75,9 @@ def configs_of(
     """A run of every design with every seed, trained as the arguments say."""
     from vsrnn.config import Config
 
-    options = task_options(arguments.option)
+    options, rate = task_options(arguments.option), arguments.learning_rate
+    if rate is not None:
+        designs = [replace(design, learning_rate=rate) for design in designs]
     return [
         Config(
             arguments.task,
@@ -99,15 +109,18 @@ def at_least_one(name: str, value: int | None) -> None:
 
 
 def check_training(arguments: Any) -> None:
-    """Refuse numbers of processes, designs or GiB of no use.
+    """Refuse numbers of processes, designs or GiB, and rates, of no use.
 
     Raises:
         VsrnnError: an option's value is too small.
     """
     at_least_one("--jobs", arguments.jobs)
     at_least_one("--per-pass", arguments.per_pass)
-    if not arguments.memory > 0:
-        raise VsrnnError(f"--memory must be above 0, not {arguments.memory:g}")
+    for name in ("memory", "learning_rate"):
+        value = getattr(arguments, name)
+        if value is not None and not 0 < value < math.inf:
+            option = name.replace("_", "-")
+            raise VsrnnError(f"--{option} must be a number above 0, not {value:g}")
 
 
 def task_options(pairs: Sequence[str]) -> dict[str, Any]:

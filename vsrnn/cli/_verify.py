@@ -58,7 +58,7 @@ def _verify(arguments: argparse.Namespace) -> int:
 def _human(report: Any) -> str:
     columns = {
         **{key: report[key] for key in ("id", "design", "scale", "seed")},
-        "test accuracy": report["score"].map(lambda v: number(v, ".3f")),
+        "score": report["score"].map(lambda v: number(v, ".3f")),
         "here": report["score_here"].map(lambda v: number(v, ".3f")),
         "off by": report["score_shift"].map(lambda v: number(v, "+.2f")),
         "first loss": report["loss"].map(lambda v: number(v, ".6f")),

@@ -8,6 +8,12 @@ from vsrnn.figures._bench import speed_ratio as speed_ratio
 from vsrnn.figures._catalog import CATALOG as CATALOG
 from vsrnn.figures._catalog import list_figures as list_figures
 from vsrnn.figures._catalog import redraw as redraw
+from vsrnn.figures._contrast import contrast_forecast as contrast_forecast
+from vsrnn.figures._contrast import contrast_layout as contrast_layout
+from vsrnn.figures._contrast import contrast_proportion as contrast_proportion
+from vsrnn.figures._contrast import contrast_ranks as contrast_ranks
+from vsrnn.figures._film import Film as Film
+from vsrnn.figures._film import film as film
 from vsrnn.figures._forecast import forecast_dependence as forecast_dependence
 from vsrnn.figures._forecast import forecast_importance as forecast_importance
 from vsrnn.figures._forecast import forecast_observed as forecast_observed
@@ -18,6 +24,16 @@ from vsrnn.figures._geometry import dense_layout as dense_layout
 from vsrnn.figures._geometry import design_layout as design_layout
 from vsrnn.figures._geometry import proportion_surface as proportion_surface
 from vsrnn.figures._geometry import weight_share as weight_share
+from vsrnn.figures._hammer_results import hammer_curve as hammer_curve
+from vsrnn.figures._hammer_results import (
+    hammer_demonstrations as hammer_demonstrations,
+)
+from vsrnn.figures._hammer_results import hammer_ranking as hammer_ranking
+from vsrnn.figures._hammer_results import hammer_size as hammer_size
+from vsrnn.figures._hammer_results import hammer_success as hammer_success
+from vsrnn.figures._hammer_task import hammer_episode as hammer_episode
+from vsrnn.figures._hammer_task import hammer_frames as hammer_frames
+from vsrnn.figures._hammer_task import hammer_noise as hammer_noise
 from vsrnn.figures._publish import FIGURES as FIGURES
 from vsrnn.figures._publish import Published as Published
 from vsrnn.figures._publish import publish as publish

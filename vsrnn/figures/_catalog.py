@@ -20,6 +20,7 @@ Made = tuple[DataFrame, dict[str, Any]]
 
 ALL_DESIGNS = "rad_100k"
 QUICK = "rad_quick"
+HAMMER, HAMMER_FEW = ("hammer_named", "hammer_named_dapg"), ("hammer_few",)
 
 
 def redraw(
@@ -70,11 +71,26 @@ def _counted(table: Callable[[], DataFrame]) -> Callable[[], Made]:
     return lambda: (table(), {})
 
 
+def _kept(name: str) -> Callable[[], Made]:
+    """A figure whose table is committed as it is."""
+    return lambda: (get_results(name), {"results": name})
+
+
 def _studied(name: str) -> Callable[[], Made]:
     """A figure of the runs of random designs; its table needs nothing but them."""
 
     def made() -> Made:
         runs = analysis.study_runs(analysis.STUDY)
+        return getattr(analysis, name)(runs), analysis.made_by(runs)
+
+    return made
+
+
+def _contrasted(name: str) -> Callable[[], Made]:
+    """A figure of the runs of two tasks; its table needs nothing but them."""
+
+    def made() -> Made:
+        runs = analysis.contrast_runs()
         return getattr(analysis, name)(runs), analysis.made_by(runs)
 
     return made
@@ -139,9 +155,22 @@ def _shared_images() -> Made:
     return analysis.shared_images(runs[both]), analysis.made_by(runs[both])
 
 
-def _transform_pairs() -> Made:
-    name = "rad_transform_pairs"
-    return get_results(name), {"results": name}
+def _hammered(name: str, names: Sequence[str] = HAMMER) -> Callable[[], Made]:
+    """A figure of runs of the named designs on Adroit Hammer."""
+
+    def made() -> Made:
+        get_results(names[0])
+        runs = analysis.hammer_runs(names)
+        return getattr(analysis, name)(runs), analysis.made_by(runs)
+
+    return made
+
+
+def _hammer_curve() -> Made:
+    get_results(HAMMER[0])
+    runs = analysis.hammer_runs(HAMMER)
+    table = analysis.hammer_curve(runs, analysis.hammer_curves(HAMMER))
+    return table, analysis.made_by(runs)
 
 
 def _agreement() -> DataFrame:
@@ -162,7 +191,7 @@ CATALOG: dict[str, Callable[[], Made]] = {
     "proportion_surface": _counted(analysis.proportion_surface),
     "sequences": _counted(_sequences),
     "transforms": _counted(analysis.transforms),
-    "transform_pairs": _transform_pairs,
+    "transform_pairs": _kept("rad_transform_pairs"),
     "shared_images": _shared_images,
     "learning_curve": _learning_curve,
     "final_accuracy": _final_accuracy,
@@ -181,6 +210,18 @@ CATALOG: dict[str, Callable[[], Made]] = {
     "forecast_importance": _studied("forecast_importance"),
     "forecast_dependence": _studied("forecast_dependence"),
     "forecast_runs": _studied("forecast_runs"),
+    "hammer_frames": _kept("hammer_frames"),
+    "hammer_episode": _kept("hammer_episode"),
+    "hammer_noise": _kept("hammer_noise"),
+    "hammer_success": _hammered("hammer_success"),
+    "hammer_curve": _hammer_curve,
+    "hammer_ranking": _hammered("hammer_ranking"),
+    "hammer_demonstrations": _hammered("hammer_demonstrations", HAMMER_FEW),
+    "hammer_size": _hammered("hammer_size"),
+    "contrast_ranks": _contrasted("contrast_ranks"),
+    "contrast_layout": _contrasted("contrast_layout"),
+    "contrast_proportion": _contrasted("contrast_proportion"),
+    "contrast_forecast": _contrasted("contrast_forecast"),
     "speed": _measured("speed"),
     "speed_ratio": _measured("speed_ratio"),
     "speed_memory": _measured("speed_memory"),

@@ -13,8 +13,11 @@ from vsrnn.errors import VsrnnError
 from vsrnn.figures import (
     _agreement,
     _bench,
+    _contrast,
     _forecast,
     _geometry,
+    _hammer_results,
+    _hammer_task,
     _scores,
     _study,
     _task,
@@ -32,6 +35,13 @@ _DRAWN_BY = (
     *(_forecast.forecast_scores, _forecast.forecast_transfer),
     *(_forecast.forecast_observed, _forecast.forecast_importance),
     *(_forecast.forecast_dependence, _forecast.forecast_runs),
+    *(_hammer_task.hammer_frames, _hammer_task.hammer_episode),
+    _hammer_task.hammer_noise,
+    *(_hammer_results.hammer_success, _hammer_results.hammer_curve),
+    *(_hammer_results.hammer_ranking, _hammer_results.hammer_demonstrations),
+    _hammer_results.hammer_size,
+    *(_contrast.contrast_ranks, _contrast.contrast_layout),
+    *(_contrast.contrast_proportion, _contrast.contrast_forecast),
     *(_bench.speed, _bench.speed_ratio, _bench.speed_memory, _bench.speed_growth),
 )
 FIGURES: dict[str, Callable[..., Figure]] = {draw.__name__: draw for draw in _DRAWN_BY}

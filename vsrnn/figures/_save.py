@@ -50,7 +50,6 @@ def save(
     Raises:
         VsrnnError: an ending is unknown, or the folder cannot be written.
     """
-    folder = Path(folder)
     record = _record(stem, data, provenance, fig.get_label())
     writers = {kind: _picture(fig, kind, stem) for kind in FORMATS}
     writers["csv"] = lambda path: data.to_csv(path, index=False, lineterminator="\n")
@@ -58,9 +57,20 @@ def save(
     for kind in kinds or ():
         if kind not in writers:
             raise VsrnnError(f"unknown format {kind!r}; choose {', '.join(writers)}")
-    paths = {kind: folder / f"{stem}.{kind}" for kind in kinds or writers}
+    return write_files(folder, stem, {kind: writers[kind] for kind in kinds or writers})
+
+
+def write_files(
+    folder: str | Path, stem: str, writers: Mapping[str, Callable[[Path], object]]
+) -> dict[str, Path]:
+    """Write a file for each ending, each whole or not at all; the paths by ending.
+
+    Raises:
+        VsrnnError: the folder cannot be written.
+    """
+    paths = {kind: Path(folder) / f"{stem}.{kind}" for kind in writers}
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        Path(folder).mkdir(parents=True, exist_ok=True)
         for kind, path in paths.items():
             _replace(path, writers[kind])
     except OSError as error:

@@ -17,6 +17,7 @@ from vsrnn.figures._style import (
     GRAY,
     chance_line,
     design_label,
+    draw_interval,
     drawing,
     label_ends,
     look,
@@ -93,26 +94,33 @@ def design_ranking(table: DataFrame, style: str = "web") -> Figure:
         table: as `vsrnn.analysis.design_ranking` gives it.
         style: "web" or "manuscript".
     """
-    shades, most = colormaps["cividis"], table[PROPORTION].max()
     with drawing(style, 0.12 + 0.035 * len(table)) as figure:
         ax, side = figure.subplots(1, 2, sharey=True, width_ratios=(5, 1))
+        colors = share_column(side, table[PROPORTION].to_numpy(float))
         for place, row in enumerate(table.to_dict("records")):
-            share = row[PROPORTION]
-            known = np.isfinite(share)
-            color = shades(share / most) if known else "white"
-            _ranked(ax, row, place, color)
-            text = f"{share:.3f}" if known else "none"
-            side.barh(place, share / most if known else 0, color=color, height=0.7)
-            side.text(1.75, place, text, ha="right", va="center", fontsize="small")
+            _ranked(ax, row, place, colors[place])
         ax.set(xlabel=ACCURACY, xlim=(0, _top(table)))
         ax.set_yticks(range(len(table)), [design_label(d) for d in table["design"]])
         ax.grid(axis="y", color="0.92", linewidth=0.8)
         _name_chance(ax, len(table))
         ax.set_title(_one_scale(table))
-        side.set(xlabel="hidden\nproportion", xlim=(0, 1.8), xticks=[])
-        side.tick_params(left=False)
-        side.spines[["left", "bottom"]].set_visible(False)
     return figure
+
+
+def share_column(side: Axes, shares: np.ndarray) -> list[Any]:
+    """Hidden proportions as bars with their numbers, a row a design; their colors."""
+    shades, most = colormaps["cividis"], np.nanmax(shares)
+    colors: list[Any] = []
+    for place, share in enumerate(shares):
+        known = np.isfinite(share)
+        colors.append(shades(share / most) if known else "white")
+        text = f"{share:.3f}" if known else "none"
+        side.barh(place, share / most if known else 0, color=colors[-1], height=0.7)
+        side.text(1.75, place, text, ha="right", va="center", fontsize="small")
+    side.set(xlabel="hidden\nproportion", xlim=(0, 1.8), xticks=[])
+    side.tick_params(left=False)
+    side.spines[["left", "bottom"]].set_visible(False)
+    return colors
 
 
 def proportion_score(table: DataFrame, style: str = "web") -> Figure:
@@ -202,30 +210,11 @@ def _curves(ax: Axes, rows: DataFrame) -> None:
 def _interval(
     ax: Axes, runs: DataFrame, place: float, fill: bool = True, **shape: Any
 ) -> None:
-    """Mean as a marker, interval as a bar, runs as small dots above it."""
     if runs.empty:
         _no_run(ax, place)
         return
-    color = str(shape["color"])
-    first = runs.iloc[0]
-    ends = _ends(first)
-    ax.plot(ends, [place, place], color=color, linewidth=2.5, alpha=0.45)
-    dots = runs[ACCURACY].to_numpy(float)
-    ax.plot(dots, np.full(len(dots), place - 0.25), ".", color=color, markersize=4)
-    inside = color if fill else "white"
-    ax.plot(
-        *(first["mean [%]"], place, shape["marker"]),
-        color=color,
-        markerfacecolor=inside,
-        markersize=7,
-    )
-    ax.annotate(
-        *(f"{first['mean [%]']:.1f}", (first["mean [%]"], place)),
-        xytext=(0, -13),
-        textcoords="offset points",
-        ha="center",
-        fontsize="small",
-    )
+    first, dots = runs.iloc[0], runs[ACCURACY].to_numpy(float)
+    draw_interval(ax, dots, first["mean [%]"], _ends(first), place, fill, **shape)
 
 
 def _no_run(ax: Axes, place: float) -> None:

@@ -128,7 +128,7 @@ def variance_explained(table: DataFrame, style: str = "web") -> Figure:
         table: as `vsrnn.analysis.variance_explained` gives it.
         style: "web" or "manuscript".
     """
-    bases = list(BASES)
+    bases = [base for base in BASES if base in set(table["base"])]
     low = -0.3
     with drawing(style, 0.62) as figure:
         for ax, rows in _columns(figure, table):

@@ -38,6 +38,13 @@ DESIGN_LOOKS = {
     "lstm_": ("#CC79A7", "D", ":"),
     "rnn_": ("#000000", "v", (0, (5, 1, 1, 1, 1, 1))),
 }
+DESIGN_LOOKS |= {
+    "10AH12": DESIGN_LOOKS["111111_"],
+    "10AH00": DESIGN_LOOKS["000000_"],
+    "10AH01": DESIGN_LOOKS["balanced_0"],
+    "10AH10": DESIGN_LOOKS["rnn_"],
+    "10AH13": DESIGN_LOOKS["lstm_"],
+}
 """Colour, marker and line style of the designs that have a name of their own."""
 
 
@@ -85,7 +92,7 @@ def design_label(name: str) -> str:
 
 def look(name: str, rank: int = 0) -> dict[str, Any]:
     """Colour, marker and line style of a design, by rank when it has none."""
-    cycle = list(DESIGN_LOOKS.values())
+    cycle = list(dict.fromkeys(DESIGN_LOOKS.values()))
     color, marker, line = DESIGN_LOOKS.get(name, cycle[rank % len(cycle)])
     return {"color": color, "marker": marker, "linestyle": line}
 
@@ -126,7 +133,9 @@ def label_ends(
 ) -> None:
     """Write each line's name right of the axes at the height where the line ends."""
     low, high = ax.get_ylim()
-    inches = ax.figure.get_size_inches()[1] * 0.6  # type: ignore[union-attr]
+    place = ax.get_subplotspec()
+    rows = place.get_gridspec().nrows if place else 1
+    inches = ax.figure.get_size_inches()[1] * 0.6 / rows  # type: ignore[union-attr]
     gap = (high - low) * matplotlib.rcParams["font.size"] / 72 / inches
     beside = blended_transform_factory(ax.transAxes, ax.transData)
     places = spread(heights, gap, floor=low)
@@ -138,6 +147,36 @@ def label_ends(
             va="center",
             fontsize="small",
         )
+
+
+def draw_interval(
+    ax: Axes,
+    dots: np.ndarray,
+    mean: float,
+    ends: np.ndarray,
+    place: float,
+    fill: bool = True,
+    how: str = ".1f",
+    **shape: Any,
+) -> None:
+    """Mean as a marker with its number, interval as a bar, runs as dots above it."""
+    color = str(shape["color"])
+    ax.plot(ends, [place, place], color=color, linewidth=2.5, alpha=0.45)
+    ax.plot(dots, np.full(len(dots), place - 0.25), ".", color=color, markersize=4)
+    inside = color if fill else "white"
+    ax.plot(
+        *(mean, place, shape["marker"]),
+        color=color,
+        markerfacecolor=inside,
+        markersize=7,
+    )
+    ax.annotate(
+        *(f"{mean:{how}}", (mean, place)),
+        xytext=(0, -13),
+        textcoords="offset points",
+        ha="center",
+        fontsize="small",
+    )
 
 
 def chance_line(ax: Axes, along: str = "x") -> None:

@@ -10,6 +10,7 @@ from vsrnn.forecast._features import FEATURES as FEATURES
 from vsrnn.forecast._features import SCORE as SCORE
 from vsrnn.forecast._features import examples as examples
 from vsrnn.forecast._features import features as features
+from vsrnn.forecast._features import scored as scored
 from vsrnn.forecast._intervals import check_intervals as check_intervals
 from vsrnn.forecast._intervals import predict_scores as predict_scores
 from vsrnn.forecast._measures import CLASSES as CLASSES

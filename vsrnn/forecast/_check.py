@@ -34,7 +34,8 @@ def splits(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Rows to fit and rows to test, for each fold of each repeat.
 
-    Every fold has its share of the designs in the top third of scores.
+    Every fold has its share of the designs in the top third of scores, unless ties
+    leave fewer than one for each fold.
 
     Args:
         known: as `examples` gives them.
@@ -53,12 +54,16 @@ def splits(
     folding = RepeatedStratifiedKFold(
         n_splits=folds, n_repeats=repeats, random_state=seed
     )
-    yield from folding.split(known, top_third(known[SCORE]))
+    above = top_third(known[SCORE])
+    shared = min(above.sum(), len(above) - above.sum()) >= folds
+    yield from folding.split(known, above & shared)
 
 
 def top_third(scores: DataFrame) -> np.ndarray:
-    """Which scores are above two thirds of all."""
-    return np.asarray(scores > np.quantile(scores, 2 / 3))
+    """Which scores are above two thirds of all; where none is, those that tie there."""
+    limit = np.quantile(scores, 2 / 3)
+    above = np.asarray(scores > limit)
+    return above if above.any() else np.asarray(scores >= limit)
 
 
 def evaluate(

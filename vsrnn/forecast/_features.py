@@ -10,7 +10,7 @@ from pandas import DataFrame
 
 from vsrnn.errors import VsrnnError
 from vsrnn.geometry import BLOCKS, Geometry
-from vsrnn.tasks import SIZES
+from vsrnn.tasks import GUESS, SIZES
 
 SCORE = "score [%]"
 PROPORTION = "hidden_proportion"
@@ -19,6 +19,7 @@ MEANS = tuple(f"init_mean_{block}" for block in BLOCKS)
 DEVIATIONS = tuple(f"init_std_{block}" for block in BLOCKS)
 HYPERPARAMETERS = ("hidden", "learning_rate", *DENSITIES, *MEANS, *DEVIATIONS)
 COUNTS = ("weights", *(f"weights_{block}" for block in BLOCKS))
+SHARES = tuple(f"share_{block}" for block in BLOCKS)
 
 FEATURES: dict[str, tuple[str, ...]] = {
     "proportion": (PROPORTION,),
@@ -26,9 +27,12 @@ FEATURES: dict[str, tuple[str, ...]] = {
     "with proportion": (*HYPERPARAMETERS, PROPORTION),
     "with counts": (*HYPERPARAMETERS, *COUNTS),
     "with both": (*HYPERPARAMETERS, PROPORTION, *COUNTS),
+    "across tasks": (*HYPERPARAMETERS[1:], PROPORTION, *SHARES),
 }
 """Sets of columns by name: the hidden proportion alone, all that a design sets,
-and that with the hidden proportion, with the weights of each block, with both."""
+that with the hidden proportion, with the weights of each block, with both; and what
+means the same at other input and output sizes: all but the hidden size, with the
+hidden proportion and each block's share of the weights."""
 
 
 def features(
@@ -67,7 +71,7 @@ def features(
     density = np.where(empty, 0.0, table[[*DENSITIES]].to_numpy()).tolist()
     sizes = table["hidden"].astype(int)
     expected = [_expected(*row) for row in zip(tasks, sizes, density, strict=True)]
-    names = [*COUNTS, PROPORTION]
+    names = [*COUNTS, PROPORTION, *SHARES]
     known = pd.concat([table, DataFrame(expected, table.index, names)], axis=1)
     if unknown := set(columns) - set(known):
         raise VsrnnError(
@@ -81,9 +85,8 @@ def examples(runs: DataFrame) -> DataFrame:
     """Designs with the mean score of their runs: what a forecast learns from.
 
     A design is one row however many seeds and names it has, so that no fold holds a
-    run of a design that another fold has. A diverged run counts as a guess, which is
-    what its network is worth. Baselines and designs that failed otherwise, such as
-    those that no hidden size fits, are left out.
+    run of a design that another fold has. Baselines are left out, and so are the runs
+    that `scored` leaves out.
 
     Args:
         runs: one row a run, as `vsrnn.get_results` gives them.
@@ -102,24 +105,32 @@ def examples(runs: DataFrame) -> DataFrame:
     """
     if runs[["task", "scale"]].drop_duplicates().shape[0] > 1:
         raise VsrnnError("a forecast is of one task and scale; select one first")
-    diverged = _diverged(runs)
-    kept = (runs["model"] == "block") & (runs["score"].notna() | diverged)
-    if not kept.any():
+    kept = scored(runs[runs["model"] == "block"]).assign(seeds=1)
+    if kept.empty:
         raise VsrnnError("a forecast needs runs of block designs; there are none")
-    runs, diverged = runs[kept], diverged[kept]
-    guess = 1 / SIZES[str(runs["task"].iloc[0])][1]
-    scored = runs.assign(diverged=diverged, seeds=1)
-    scored[SCORE] = 100.0 * runs["score"].where(~diverged, guess).astype(float)
-    known = features(scored, "with both")
+    known = features(kept, "with both")
     own = [name for name in ("design", "task", "scale", "table") if name in runs]
     return (
-        pd.concat([scored[[*own, SCORE, "seeds", "diverged"]], known], axis=1)
+        pd.concat([kept[[*own, SCORE, "seeds", "diverged"]], known], axis=1)
         .groupby(list(HYPERPARAMETERS), sort=False, as_index=False)
         .agg(
             dict.fromkeys([*own, *COUNTS, PROPORTION], "first")
             | {SCORE: "mean", "seeds": "sum", "diverged": "sum"}
         )
     )
+
+
+def scored(runs: DataFrame) -> DataFrame:
+    """Runs with their score [%] and whether they diverged.
+
+    A diverged run counts as a guess, which is what its network is worth: one in ten
+    on Random Anomaly Detection, no success on a task that is played. Runs that failed
+    otherwise, such as those of designs that no hidden size fits, are left out.
+    """
+    diverged = _diverged(runs)
+    guess = runs["task"].map(GUESS).fillna(0.0)
+    score = 100.0 * runs["score"].astype(float).mask(diverged, guess)
+    return runs.assign(**{SCORE: score, "diverged": diverged})[score.notna()]
 
 
 def _diverged(runs: DataFrame) -> DataFrame:
@@ -130,8 +141,9 @@ def _diverged(runs: DataFrame) -> DataFrame:
 
 
 def _expected(task: str, hidden: int, density: list[float]) -> list[float]:
-    """Expected weights in all and in each block, and the hidden proportion."""
+    """Expected weights in all and each block, hidden proportion, share of blocks."""
     inputs, outputs = SIZES[task]
     geometry = Geometry(inputs, hidden, outputs, density)
     counts = geometry.block_weights.values()
-    return [geometry.weights, *counts, geometry.hidden_proportion]
+    shares = [count / (geometry.weights or 1) for count in counts]
+    return [geometry.weights, *counts, geometry.hidden_proportion, *shares]

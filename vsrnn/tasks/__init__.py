@@ -16,10 +16,16 @@ SIZES: dict[str, tuple[int, int]] = {
 }
 """Inputs and outputs of every task of the paper, for the arithmetic of designs."""
 
+GUESS: dict[str, float] = {"rad": 0.1}
+"""Score of a guess, 0..1: one of ten positions; 0 for tasks that are played."""
+
 TASKS: dict[str, str] = {
     "rad": "vsrnn.tasks.rad:RandomAnomaly",
     "hammer": "vsrnn.tasks.hammer:Hammer",
     "door": "vsrnn.tasks.door:Door",
+    "kitchen-mixed": "vsrnn.tasks.kitchen:KitchenMixed",
+    "kitchen-blind": "vsrnn.tasks.kitchen:KitchenBlind",
+    "kitchen-complete": "vsrnn.tasks.kitchen:KitchenComplete",
 }
 """Where the class of each task that can be trained is found."""
 
@@ -35,7 +41,8 @@ def get_task(name: str, scale: str = "quick", **options: Any) -> Any:
         scale: "smoke" (seconds), "quick" (half a minute per design on two cores) or
             "paper" (as published).
         **options: the options of the task's class; see
-            `vsrnn.tasks.rad.RandomAnomaly` and `vsrnn.tasks.hammer.Hammer`.
+            `vsrnn.tasks.rad.RandomAnomaly`, `vsrnn.tasks.hammer.Hammer` and
+            `vsrnn.tasks.kitchen.KitchenMixed`.
 
     Returns:
         A task: `batch(split, rows)` gives inputs and targets, `loss` and `accuracy`

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import redirect_stderr
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -141,9 +141,9 @@ class _Episodes:
     """The states of the simulations of a batch of episodes."""
 
     def __init__(self, robot: Robot, seeds: Sequence[int]) -> None:
+        self._env = env = make_environment(robot.environment).unwrapped
         import mujoco
 
-        self._env = env = make_environment(robot.environment).unwrapped
         self._get, self._set = mujoco.mj_getState, mujoco.mj_setState
         self._kind = mujoco.mjtState.mjSTATE_INTEGRATION
         size = mujoco.mj_stateSize(env.model, self._kind)
@@ -169,24 +169,40 @@ class _Episodes:
 
 
 @cache
-def make_environment(name: str) -> Any:
-    """Return an environment of the hand, always the same one in a process.
+def make_environment(name: str, steps: int = STEPS, **options: Any) -> Any:
+    """Return an environment, always the same one in a process.
+
+    Args:
+        name: of the environment in gymnasium.
+        steps: how long an episode is.
+        **options: of the environment.
 
     Raises:
         VsrnnError: it is not installed.
     """
     versions()
-    # a notice about environments of the same package that are not used here
-    with redirect_stderr(io.StringIO()), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import gymnasium
-        import gymnasium_robotics
-
+    with quietly():
+        try:
+            import gymnasium
+            import gymnasium_robotics
+        except Exception as problem:  # MuJoCo loads the OpenGL that MUJOCO_GL names
+            raise VsrnnError(
+                f"the robot simulator cannot be loaded ({problem}); try it without the "
+                f"variable MUJOCO_GL, or {_INSTALL}"
+            ) from problem
         gymnasium.register_envs(gymnasium_robotics)
         try:
-            return gymnasium.make(name, max_episode_steps=STEPS)
+            return gymnasium.make(name, max_episode_steps=steps, **options)
         except gymnasium.error.UnregisteredEnv as problem:
             raise VsrnnError(f"there is no {name} here; {_INSTALL}") from problem
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Without the package's notice about environments that are not used here."""
+    with redirect_stderr(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def versions() -> dict[str, str]:
@@ -200,7 +216,7 @@ def versions() -> dict[str, str]:
         return {name: version(name) for name in packages}
     except PackageNotFoundError as problem:
         raise VsrnnError(
-            f"the Adroit tasks need the package {problem.name}; {_INSTALL}"
+            f"the robot tasks need the package {problem.name}; {_INSTALL}"
         ) from problem
 
 

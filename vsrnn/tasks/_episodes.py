@@ -7,7 +7,7 @@ import re
 import shutil
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -66,16 +66,11 @@ def download_episodes(name: str, folder: Path) -> None:
     Raises:
         VsrnnError: Minari has no such data set, or it cannot be reached.
     """
-    if not NAME.fullmatch(name):
-        raise VsrnnError(
-            f"{name!r} is neither 'own', nor a policy's file (.npz or .safetensors), "
-            "nor the name of a Minari data set such as D4RL/hammer/expert-v2"
-        )
     files = ("metadata.json", "main_data.hdf5")  # each is put there when it is whole
     if all((folder / name / "data" / file).exists() for file in files):
         return
     print(f"vsrnn: asking Minari for {name}", file=sys.stderr)
-    with _minari(folder) as minari, _reached(name):
+    with _minari(folder) as minari, _reached(name, folder):
         known = minari.list_remote_datasets(prefix=name)
         if name in known:
             size = known[name].get("dataset_size", "an unknown number of")
@@ -90,20 +85,48 @@ def download_episodes(name: str, folder: Path) -> None:
 def read_episodes(
     name: str, robot: Robot, count: int, folder: Path
 ) -> tuple[Array, Array]:
-    """Return the first episodes of a local Minari data set.
+    """Return the first episodes of a local Minari data set, all of the same length.
 
     Returns:
         Observations before each action, (count, time, inputs) float32, and actions,
         (count, time, outputs) float32.
 
     Raises:
-        VsrnnError: it is damaged, too small, or of another robot.
+        VsrnnError: as `load_episodes`, or it is of another robot.
+    """
+    episodes = load_episodes(name, count, folder)
+    shapes = {(np.shape(e.observations), np.shape(e.actions)) for e in episodes}
+    wanted = ((STEPS + 1, robot.inputs), (STEPS, robot.outputs))
+    for shape in shapes - {wanted}:
+        raise VsrnnError(
+            f"{name} has episodes of observations {shape[0]} and actions {shape[1]}; "
+            f"{robot.environment} needs {wanted[0]} and {wanted[1]}"
+        )
+    observations = np.stack([e.observations[:-1] for e in episodes], dtype=np.float32)
+    actions = np.stack([e.actions for e in episodes], dtype=np.float32)
+    check_finite(name, observations, actions)
+    return observations, actions
+
+
+def load_episodes(
+    name: str, count: int, folder: Path, order: Callable[[int], Any] = range
+) -> list[Any]:
+    """Return episodes of a local Minari data set, as Minari gives them.
+
+    Args:
+        name: of the data set.
+        count: of episodes.
+        folder: of the local Minari data sets.
+        order: all their numbers, of which the first are taken, for how many there are.
+
+    Raises:
+        VsrnnError: it is damaged or too small.
     """
     with _minari(folder) as minari:
         try:
             found = minari.load_dataset(name)
             total = int(found.total_episodes)
-            episodes = list(found.iterate_episodes(range(min(count, total))))
+            episodes = list(found.iterate_episodes(order(total)[:count]))
         except (OSError, KeyError, ValueError, AssertionError) as problem:
             raise VsrnnError(
                 f"the data set {folder / name} is damaged or not whole; delete "
@@ -114,15 +137,20 @@ def read_episodes(
             f"{name} has {total} episodes and this scale takes {count}; ask for fewer "
             "with the option demonstrations, or for a smaller scale"
         )
-    shapes = {(np.shape(e.observations), np.shape(e.actions)) for e in episodes}
-    wanted = ((STEPS + 1, robot.inputs), (STEPS, robot.outputs))
-    for shape in shapes - {wanted}:
+    return episodes
+
+
+def check_finite(name: str, *arrays: Array) -> None:
+    """Refuse a data set with numbers that are none, as diverged policies leave them.
+
+    Raises:
+        VsrnnError: a number is not finite.
+    """
+    if not all(np.isfinite(array).all() for array in arrays):
         raise VsrnnError(
-            f"{name} has episodes of observations {shape[0]} and actions {shape[1]}; "
-            f"{robot.environment} needs {wanted[0]} and {wanted[1]}"
+            f"{name} has observations or actions that are not finite; no model can "
+            "learn from them: name another data set"
         )
-    observations = np.stack([e.observations[:-1] for e in episodes], dtype=np.float32)
-    return observations, np.stack([e.actions for e in episodes], dtype=np.float32)
 
 
 def _make(
@@ -183,15 +211,16 @@ def _buffers(played: Played, first: int) -> list[Any]:
 
 
 @contextmanager
-def _reached(name: str) -> Iterator[None]:
-    """Say in one sentence that a data set cannot be downloaded."""
+def _reached(name: str, folder: Path) -> Iterator[None]:
+    """Say in one sentence, and not before, that a data set cannot be downloaded."""
+    os.environ.setdefault("HF_HUB_VERBOSITY", "error")  # no warning of each attempt
     try:
         yield
     except Exception as problem:  # of the HTTP library, and which that is varies
         reason = (str(problem) or type(problem).__name__).splitlines()[0]
         raise VsrnnError(
-            f"cannot download {name} ({reason}); look after the network, or use "
-            "source='own', which needs none"
+            f"cannot download {name} ({reason}); look after the network, or put a copy "
+            f"of the data set into {folder}"
         ) from problem
 
 

@@ -81,7 +81,8 @@ def load_policy(path: Path, robot: Robot) -> Policy:
     try:
         arrays = _read(path)
     except _UNREADABLE as bad:
-        reason = "there is no such file" if not path.exists() else str(bad)
+        absent = "there is no such file; name its folder in VSRNN_POLICIES"
+        reason = absent if not path.exists() else str(bad)
         raise VsrnnError(f"cannot read the policy {path}: {reason}") from bad
     shapes = {name: array.shape for name, array in arrays.items()}
     if shapes != _shapes(shapes, robot):

@@ -34,4 +34,8 @@ class Door(Hammer):
 
     name, robot, expert = "door", DOOR, None
     usual_source = "D4RL/door/expert-v2"
+    sources = (
+        "a policy's file (.npz or .safetensors), or the name of a Minari data set such "
+        "as D4RL/door/expert-v2"
+    )
     inputs, outputs = DOOR.inputs, DOOR.outputs

@@ -3,42 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from vsrnn.errors import VsrnnError
-from vsrnn.tasks._adroit import HAMMER, STEPS, Act, Array, play, versions
-from vsrnn.tasks._cache import cache_folder, cached
-from vsrnn.tasks._episodes import download_episodes, make_episodes, read_episodes
+from vsrnn.tasks._adroit import HAMMER, STEPS, Array, play, versions
+from vsrnn.tasks._episodes import make_episodes, read_episodes
+from vsrnn.tasks._imitation import Imitation, Scale, acting, factor, tensors, whole
 from vsrnn.tasks._policy import FILES, Policy, load_policy
 from vsrnn.tasks.experts import EXPERT
 
 VERSION = 1
 """Version of how data is made; a change of the data changes this number."""
-
-PLAYED = range(100)
-"""Seeds of the episodes that score a model; no data has them."""
-
-
-@dataclass(frozen=True)
-class Scale:
-    """Episodes of each split, epochs, sequences in a batch, and episodes played."""
-
-    train: int
-    val: int
-    test: int
-    epochs: int
-    batch_size: int
-    played: int
-
 
 SCALES = {
     "smoke": Scale(16, 8, 9, epochs=2, batch_size=8, played=2),
@@ -48,7 +28,7 @@ SCALES = {
 """The sizes to choose from; "paper" is as published."""
 
 
-class Hammer:
+class Hammer(Imitation):
     """Drive a nail into a board with a robot hand, by imitation of an expert.
 
     At each of 200 steps of 10 ms a model sees 46 numbers (joint angles, velocity of
@@ -86,10 +66,14 @@ class Hammer:
     """
 
     name, robot = "hammer", HAMMER
+    inputs, outputs, steps = HAMMER.inputs, HAMMER.outputs, STEPS
+    scales, generator = SCALES, VERSION
     expert: Path | None = EXPERT
     usual_source = "own"
-    inputs, outputs, steps = HAMMER.inputs, HAMMER.outputs, STEPS
-    batch_size, shuffle, metric = 64, True, "success"
+    sources = (
+        "'own', a policy's file (.npz or .safetensors), or the name of a Minari data "
+        "set such as D4RL/hammer/expert-v2"
+    )
 
     def __init__(
         self,
@@ -101,68 +85,12 @@ class Hammer:
         policy_dir: str | None = None,
         cache: str | os.PathLike[str] | None = None,
     ) -> None:
-        size = SCALES[scale]
-        given = size.train if demonstrations is None else demonstrations
-        train = _whole("demonstrations", given, 1)
-        self.scale = scale
-        self.epochs, self.batch_size = size.epochs, size.batch_size
-        self.played = PLAYED[: size.played]
-        self.sizes = {"train": train, "val": size.val, "test": size.test}
-        self.options: dict[str, Any] = {
-            "source": str(source or self.usual_source),
-            "demonstrations": train,
-            "noise": _factor("noise", noise),
-            "data_seed": _whole("data_seed", data_seed, 0),
+        self._policies = Path(policy_dir or os.environ.get("VSRNN_POLICIES") or "")
+        options = {
+            "noise": factor("noise", noise),
+            "data_seed": whole("data_seed", data_seed, 0),
         }
-        self.provenance: dict[str, Any] = {
-            "task": self.name,
-            "generator": VERSION,
-            "made_with": versions(),
-            "sizes": self.sizes,
-            **self.options,
-        }
-        own = os.environ.get("MINARI_DATASETS_PATH") or cache_folder(cache) / "minari"
-        build = self._source(policy_dir, Path(own))
-        identity = f"{self.name}-{scale}", self.provenance
-        self._data, self.checksum = cached(*identity, build, cache)
-        self._variance = float(self._data["train_actions"].var((0, 1)).mean())
-
-    def batch(self, split: str, rows: slice | Tensor) -> tuple[Tensor, Tensor]:
-        """Return observations and the expert's actions.
-
-        Args:
-            split: "train", "val" or "test".
-            rows: a slice, or a LongTensor of row numbers.
-
-        Returns:
-            Inputs, (batch, 200, 46), and targets, (batch, 200, 26), both float32.
-        """
-        inputs = self._data[f"{split}_observations"][rows]
-        # time first in memory, which is how recurrent networks read it
-        inputs = inputs.transpose(0, 1).clone(memory_format=torch.contiguous_format)
-        return inputs.transpose(0, 1), self._data[f"{split}_actions"][rows].clone()
-
-    def loss(self, output: Tensor, targets: Tensor) -> Tensor:
-        """Return the mean squared error over all steps and actions.
-
-        Args:
-            output: (batch, time, 26) actions; axes before these are kept, so outputs
-                of many models give the loss of each.
-            targets: (batch, time, 26), the expert's.
-        """
-        return (output - targets).square().mean((-3, -2, -1))
-
-    def accuracy(self, output: Tensor, targets: Tensor) -> Tensor:
-        """Return the share of the variance of the expert's actions that is explained.
-
-        It is 1 - loss / variance over the training episodes, so noise in the data
-        keeps it below 1, and a model worse than the mean action is below 0.
-
-        Args:
-            output: (batch, time, 26) actions; axes before these are kept.
-            targets: (batch, time, 26), the expert's.
-        """
-        return 1 - self.loss(output, targets).double() / self._variance
+        super().__init__(scale, source, demonstrations, cache, **options)
 
     @torch.no_grad()
     def score(self, model: nn.Module) -> dict[str, float]:
@@ -183,15 +111,15 @@ class Hammer:
         """
         return play(self.robot, acting(model), self.played).scores()
 
-    def _source(self, policy_dir: str | None, folder: Path) -> Callable[[], Any]:
+    def _source(self, folder: Path) -> Callable[[], dict[str, Tensor]]:
         """What makes the tensors; the policy, if there is one, joins the provenance."""
         source = self.options["source"]
         if source == "own":
             path = self.expert
         elif source.endswith(FILES):
-            path = Path(policy_dir or os.environ.get("VSRNN_POLICIES") or "") / source
+            path = self._policies / source
         else:
-            return lambda: self._downloaded(source, folder)
+            return super()._source(folder)
         if path is None:
             raise VsrnnError(f"the task {self.name} has no expert of its own")
         policy = load_policy(path.expanduser(), self.robot)
@@ -210,59 +138,7 @@ class Hammer:
             seeds = range(first, first + size)
             make_episodes(name, self.robot, policy, seeds, noise, folder)
             made[split] = read_episodes(name, self.robot, size, folder)
-        return _tensors(made)
+        return tensors(made)
 
-    def _downloaded(self, name: str, folder: Path) -> dict[str, Tensor]:
-        """Split a data set: validation, test, then training, which may be shorter."""
-        download_episodes(name, folder)
-        parts = read_episodes(name, self.robot, sum(self.sizes.values()), folder)
-        val, test = self.sizes["val"], self.sizes["val"] + self.sizes["test"]
-        rows = {
-            "train": slice(test, None),
-            "val": slice(val),
-            "test": slice(val, test),
-        }
-        return _tensors(
-            {split: (parts[0][rows], parts[1][rows]) for split, rows in rows.items()}
-        )
-
-
-def acting(model: nn.Module) -> Act:
-    """Return a model as a policy that remembers its state from step to step.
-
-    Args:
-        model: with ``step(x, state)`` as :class:`vsrnn.BlockRNN` has it.
-    """
-    state = None
-
-    def act(observations: Array) -> Array:
-        nonlocal state
-        seen = torch.from_numpy(observations.astype(np.float32))
-        actions, state = model.step(seen, state)  # type: ignore[operator]
-        return np.asarray(actions)
-
-    return act
-
-
-def _tensors(splits: dict[str, tuple[Array, Array]]) -> dict[str, Tensor]:
-    """Episodes by split as tensors by name."""
-    return {
-        f"{split}_{name}": torch.from_numpy(array)
-        for split, pair in splits.items()
-        for name, array in zip(("observations", "actions"), pair, strict=True)
-    }
-
-
-def _whole(name: str, value: Any, least: int) -> int:
-    """Return an option's value if it is an integer, not below the least."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise VsrnnError(f"{name} must be an integer >= {least}, not {value!r}")
-    return value
-
-
-def _factor(name: str, value: Any) -> float:
-    """Return an option's value if it is a finite number, 0 or above."""
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or value < 0:
-        raise VsrnnError(f"{name} must be a number >= 0, not {value!r}")
-    return float(value)
+    def _read(self, name: str, count: int, folder: Path) -> tuple[Array, Array]:
+        return read_episodes(name, self.robot, count, folder)

@@ -1,0 +1,181 @@
+"""Two tasks side by side: hidden proportion, and a forest asked about the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from pandas import DataFrame
+from scipy import stats
+
+from vsrnn.analysis._contrast import _rank_interval
+from vsrnn.analysis._explained import proportion_optimum
+from vsrnn.analysis._study import PROPORTION, by_table
+from vsrnn.forecast import (
+    LEAST,
+    SCORE,
+    compare,
+    examples,
+    forecaster,
+    splits,
+)
+from vsrnn.forecast._check import top_third
+from vsrnn.forecast._measures import AUC, RANK
+
+EVEN = "drawn evenly"
+DRAWN = {
+    **dict.fromkeys(("rad_even_100k", "hammer_even_10k"), EVEN),
+    **dict.fromkeys(("rad_normal_size_50k", "hammer_normal"), "drawn as published"),
+    **dict.fromkeys(("rad_100k", "hammer_named"), "named in the paper"),
+}
+"""How designs were chosen in the tables of the usual protocol of each task."""
+
+SAME, OTHER, BOTH = "the same task", "the other task", "both tasks"
+FOLDS = 5
+READ = ("proportion", "hyperparameters", "across tasks")
+
+
+def contrast_proportion(
+    runs: DataFrame, resamples: int = 100, seed: int = 0
+) -> DataFrame:
+    """Score against hidden proportion on both tasks, table by table.
+
+    Args:
+        runs: as `contrast_runs` gives them; tables not in `DRAWN` are left out.
+        resamples: of designs, for the intervals.
+        seed: of the resampling.
+
+    Returns:
+        One row a design: task, table, scale, drawn (how the table's designs were
+        chosen), design, hidden proportion [fraction], score [%], runs, diverged; for
+        tables of 15 designs or more the smooth fit (fit, low, high [%]) and best, best
+        low, best high [fraction], see `proportion_optimum`, and rank correlation, low,
+        high of proportion and score (95 %, over designs).
+    """
+    runs = _usual(runs)
+    fits = dict(iter(proportion_optimum(runs, 2.0, resamples, seed).groupby("table")))
+    tables = []
+    for name, known in by_table(runs):
+        known = known.sort_values("hidden_proportion", ignore_index=True)
+        x, y = known["hidden_proportion"].to_numpy(), known[SCORE].to_numpy()
+        columns = {PROPORTION: x, SCORE: y, "runs": known["seeds"]}
+        columns["diverged"] = known["diverged"]
+        first = known[["task", "table", "scale", "design"]]
+        first.insert(3, "drawn", DRAWN[name])
+        table = first.assign(**columns, **_fitted_at(x, fits.get(name)))
+        enough = len(known) >= LEAST
+        found = _rank_interval(x, y, 10 * resamples, seed) if enough else (np.nan,) * 3
+        table[["rank correlation", "low", "high"]] = found
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True).round(4)
+
+
+def contrast_forecast(runs: DataFrame, repeats: int = 1, seed: int = 0) -> DataFrame:
+    """How well a forest ranks the designs of a task from runs of it, or of the other.
+
+    Scores of the tasks are on different scales, so forests are fitted to ranks within
+    a task and judged by the order they put its designs in. From the same task and from
+    both, each design is forecast by a forest fitted without it.
+
+    Args:
+        runs: as `contrast_runs` gives them; tables not in `DRAWN` are left out.
+        repeats: how often the designs are split anew into five folds.
+        seed: of splits and forests.
+
+    Returns:
+        One row a task asked about, source of what the forest is fitted to (the same
+        task, the other task, both tasks), features and measure (rank correlation; ROC
+        AUC of the top third): task, scale, designs, source, features, measure, value,
+        low, high (95 %, over designs). Tasks of fewer than 15 designs are not asked
+        about.
+    """
+    known = {
+        str(task): _as_ranks(examples(part))
+        for task, part in _usual(runs).groupby("task", sort=False)
+    }
+    tables = []
+    for task, own in known.items():
+        others = [part for name, part in known.items() if name != task]
+        if len(own) < LEAST or not others:
+            continue
+        forecasts = list(_forecasts(own, pd.concat(others), repeats, seed))
+        for source, found in forecasts:
+            first = {"task": task, "scale": own["scale"].iloc[0], "designs": len(own)}
+            tables.append(_ordering(found).assign(**first, source=source))
+    columns = ["task", "scale", "designs", "source", "features", "measure"]
+    table = pd.concat(tables, ignore_index=True).round(4)
+    return table[[*columns, "value", "low", "high"]]
+
+
+def _usual(runs: DataFrame) -> DataFrame:
+    """The runs of block designs in the tables of the usual protocols."""
+    return runs[runs["table"].isin(list(DRAWN)) & (runs["model"] == "block")]
+
+
+def _fitted_at(x: np.ndarray, fit: DataFrame | None) -> dict[str, object]:
+    """The smooth fit of a table at some proportions, and where it is best."""
+    course = ("fit [%]", "low [%]", "high [%]")
+    ends = ("best [fraction]", "best low [fraction]", "best high [fraction]")
+    if fit is None:
+        return dict.fromkeys((*course, *ends), np.nan)
+    grid = fit[PROPORTION].to_numpy()
+    columns: dict[str, object] = {
+        name: np.interp(x, grid, fit[name].to_numpy()) for name in course
+    }
+    return columns | {name: fit[name].iloc[0] for name in ends}
+
+
+def _as_ranks(known: DataFrame) -> DataFrame:
+    """Designs with the rank of their score within the task, 0..100, for a score."""
+    ranks = stats.rankdata(known[SCORE].round(9)) - 0.5
+    return known.assign(**{SCORE: 100 * ranks / len(known)})
+
+
+def _forecasts(
+    own: DataFrame, other: DataFrame, repeats: int, seed: int
+) -> Iterator[tuple[str, DataFrame]]:
+    """Forecasts of a task's designs by source, as `vsrnn.forecast.evaluate` gives."""
+    folds = list(splits(own, FOLDS, repeats, seed))
+    nobody, everybody = np.arange(0), np.arange(len(own))
+    sources = (
+        (SAME, folds, other.iloc[:0]),
+        (OTHER, [(nobody, everybody)], other),
+        (BOTH, folds, other),
+    )
+    for source, parts, more in sources:
+        tables = [
+            _fold(own, fit, test, more, kind, seed).assign(repeat=number // FOLDS)
+            for kind in READ
+            for number, (fit, test) in enumerate(parts)
+        ]
+        yield source, pd.concat(tables, ignore_index=True)
+
+
+def _fold(
+    own: DataFrame,
+    fit: np.ndarray,
+    test: np.ndarray,
+    more: DataFrame,
+    kind: str,
+    seed: int,
+) -> DataFrame:
+    """Forecasts of some designs by a forest fitted to others, and to more."""
+    known = pd.concat([own.iloc[fit], more])
+    forest = forecaster(kind, seed=seed).fit(known, known[SCORE])
+    columns = {
+        **{"model": "forest", "features": kind, "row": test},
+        "observed": own[SCORE].to_numpy()[test],
+        "forecast": forest.predict(own.iloc[test]),
+        "base": known[SCORE].mean(),
+    }
+    return DataFrame(columns)
+
+
+def _ordering(forecasts: DataFrame) -> DataFrame:
+    """How well forecasts order designs, and tell the top third from the rest."""
+    seen = forecasts.drop_duplicates("row").set_index("row")["observed"]
+    above = dict(zip(seen.index, top_third(seen), strict=True))
+    classes = forecasts.assign(observed=forecasts["row"].map(above).astype(bool))
+    both = pd.concat([compare(forecasts), compare(classes)], ignore_index=True)
+    return both[both["measure"].isin([RANK, AUC])]

@@ -1,0 +1,138 @@
+"""A film with its files, shown in a notebook: made here, or the stored one."""
+
+from __future__ import annotations
+
+import html
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+from matplotlib.image import imsave
+
+from vsrnn.errors import VsrnnError
+from vsrnn.figures._save import LICENSE, write_files
+from vsrnn.results import FOLDERS
+
+RATE = 15
+"""Pictures a second."""
+
+ENDINGS = ("mp4", "png", "json")
+"""The film, its first picture, and what made it."""
+
+Writers = dict[str, Callable[[Path], object]]
+
+
+@dataclass(frozen=True)
+class Film:
+    """A film and its files; a notebook shows it.
+
+    Args:
+        paths: its files by ending: mp4, png (the first picture), json.
+        alt: what it shows, for those who cannot see it.
+        origin: whether it was made here, and if not, why.
+    """
+
+    paths: dict[str, Path]
+    alt: str
+    origin: str
+
+    def _repr_html_(self) -> str:
+        source, poster = (self.paths[ending].as_posix() for ending in ("mp4", "png"))
+        return (
+            f'<video src="{source}" poster="{poster}" '
+            f'aria-label="{html.escape(self.alt)}" '
+            'controls loop muted playsinline preload="metadata" '
+            'style="width: 480px; max-width: 100%; height: auto"></video>'
+            f"<p>{html.escape(self.origin)}</p>"
+        )
+
+
+def film(
+    stem: str,
+    shoot: Callable[[], np.ndarray],
+    folder: str | Path = "figures",
+    alt: str = "",
+    provenance: Mapping[str, object] | None = None,
+) -> Film:
+    """Make a film (MP4, H.264) with its first picture, or take the stored one.
+
+    Args:
+        stem: name of its files, and of the stored film.
+        shoot: gives its pictures, (pictures, height, width, 3) uint8, or raises
+            `vsrnn.VsrnnError` where it cannot.
+        folder: where the files go.
+        alt: what it shows, for those who cannot see it.
+        provenance: what made the pictures, kept in the JSON file.
+
+    Raises:
+        VsrnnError: it can neither be made nor is one stored, or the folder cannot be
+            written.
+    """
+    origin = "Filmed when this page was made."
+    try:
+        writers = _made(stem, shoot, provenance)
+    except VsrnnError as problem:
+        origin = f"The film is stored, not made here: {problem}."
+        writers = _stored(stem)
+        if not writers:
+            raise
+    return Film(write_files(folder, stem, writers), alt, origin)
+
+
+def _made(
+    stem: str,
+    shoot: Callable[[], np.ndarray],
+    provenance: Mapping[str, object] | None,
+) -> Writers:
+    try:
+        import av  # noqa: F401, asked for before the pictures, which take longer
+    except ImportError as problem:
+        raise VsrnnError(
+            "a film needs the package av; install it with: pip install 'vsrnn[adroit]'"
+        ) from problem
+    pictures = shoot()
+    record = {
+        "film": stem,
+        "license": LICENSE,
+        "pictures": len(pictures),
+        "pictures a second": RATE,
+        "packages": {name: metadata.version(name) for name in ("vsrnn", "av")},
+        "provenance": dict(provenance or {}),
+    }
+    credit = {"Title": stem, "Copyright": LICENSE}
+    return {
+        "mp4": lambda path: _encode(pictures, stem, path),
+        "png": lambda path: imsave(path, pictures[0], format="png", metadata=credit),
+        "json": lambda path: path.write_text(json.dumps(record, indent=2) + "\n"),
+    }
+
+
+def _stored(stem: str) -> Writers:
+    """Copy the committed files, if there are any."""
+    found = (folder / f"{stem}.{end}" for folder in FOLDERS for end in ENDINGS)
+    return {
+        path.suffix[1:]: partial(shutil.copyfile, path)
+        for path in found
+        if path.exists()
+    }
+
+
+def _encode(pictures: np.ndarray, stem: str, path: Path) -> None:
+    import av
+
+    # the index first, so that a browser can play before it has everything
+    options = {"movflags": "+faststart"}
+    with av.open(str(path), "w", format="mp4", options=options) as file:
+        file.metadata.update(title=stem, copyright=LICENSE)
+        stream = file.add_stream("libx264", rate=RATE, options={"crf": "24"})
+        stream.height, stream.width = pictures.shape[1:3]
+        stream.pix_fmt = "yuv420p"
+        for picture in pictures:
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode())

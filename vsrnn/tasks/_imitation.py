@@ -1,0 +1,203 @@
+"""What tasks share that are learned from episodes of an expert, and then played."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from vsrnn.errors import VsrnnError
+from vsrnn.tasks._adroit import Act, Array, versions
+from vsrnn.tasks._cache import cache_folder, cached
+from vsrnn.tasks._episodes import NAME, download_episodes
+
+PLAYED = range(100)
+"""Seeds of the episodes that score a model; no data has them."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Episodes of each split, epochs, sequences in a batch, and episodes played.
+
+    With no test episodes, those of validation are tested.
+    """
+
+    train: int
+    val: int
+    test: int
+    epochs: int
+    batch_size: int
+    played: int
+
+
+class Imitation:
+    """A task: give the actions that an expert gave for what it saw.
+
+    A task of its own says its sizes, its scales, how it reads a Minari data set
+    (``_read``) and how it is played (``score``).
+
+    Args:
+        scale: "smoke", "quick" or "paper".
+        source: what to imitate, the task's usual source if absent.
+        demonstrations: training episodes, if not those of the scale.
+        cache: folder that keeps the data.
+        **options: others of the task, which decide its data.
+    """
+
+    name: str
+    inputs: int
+    outputs: int
+    steps: int
+    scales: dict[str, Scale]
+    generator: int
+    usual_source: str
+    sources: str
+    batch_size, shuffle, metric = 64, True, "success"
+
+    def __init__(
+        self,
+        scale: str,
+        source: str | None,
+        demonstrations: int | None,
+        cache: str | os.PathLike[str] | None,
+        **options: Any,
+    ) -> None:
+        size = self.scales[scale]
+        given = size.train if demonstrations is None else demonstrations
+        train = whole("demonstrations", given, 1)
+        self.scale = scale
+        self.epochs, self.batch_size = size.epochs, size.batch_size
+        self.played = PLAYED[: size.played]
+        self.sizes = {"train": train, "val": size.val, "test": size.test or size.val}
+        self.options: dict[str, Any] = {
+            "source": str(source or self.usual_source),
+            "demonstrations": train,
+            **options,
+        }
+        self.provenance: dict[str, Any] = {
+            "task": self.name,
+            "generator": self.generator,
+            "made_with": versions(),
+            "sizes": self.sizes,
+            **self.options,
+        }
+        own = os.environ.get("MINARI_DATASETS_PATH") or cache_folder(cache) / "minari"
+        build = self._source(Path(own))
+        identity = f"{self.name}-{scale}", self.provenance
+        self._data, self.checksum = cached(*identity, build, cache)
+        actions = self._data["train_actions"].flatten(
+            0, 1
+        )  # (episodes * time, outputs)
+        self._variance = float(actions[~actions.isnan().any(1)].var(0).mean())
+
+    def batch(self, split: str, rows: slice | Tensor) -> tuple[Tensor, Tensor]:
+        """Return observations and the expert's actions.
+
+        Args:
+            split: "train", "val" or "test".
+            rows: a slice, or a LongTensor of row numbers.
+
+        Returns:
+            Inputs, (batch, time, inputs), and targets, (batch, time, outputs), both
+            float32.
+        """
+        inputs = self._data[f"{split}_observations"][rows]
+        # time first in memory, which is how recurrent networks read it
+        inputs = inputs.transpose(0, 1).clone(memory_format=torch.contiguous_format)
+        return inputs.transpose(0, 1), self._data[f"{split}_actions"][rows].clone()
+
+    def loss(self, output: Tensor, targets: Tensor) -> Tensor:
+        """Return the mean squared error over all steps and actions.
+
+        Args:
+            output: (batch, time, outputs) actions; axes before these are kept, so
+                outputs of many models give the loss of each.
+            targets: (batch, time, outputs), the expert's.
+        """
+        return (output - targets).square().mean((-3, -2, -1))
+
+    def accuracy(self, output: Tensor, targets: Tensor) -> Tensor:
+        """Return the share of the variance of the expert's actions that is explained.
+
+        It is 1 - loss / variance over the training episodes, so noise in the data
+        keeps it below 1, and a model worse than the mean action is below 0.
+
+        Args:
+            output: (batch, time, outputs) actions; axes before these are kept.
+            targets: (batch, time, outputs), the expert's.
+        """
+        return 1 - self.loss(output, targets).double() / self._variance
+
+    def score(self, model: nn.Module) -> dict[str, float]:
+        """Let a model play, always the same episodes, and say how it did."""
+        raise NotImplementedError
+
+    def _read(self, name: str, count: int, folder: Path) -> tuple[Array, Array]:
+        """So many observations and actions of a local Minari data set, float32."""
+        raise NotImplementedError
+
+    def _source(self, folder: Path) -> Callable[[], dict[str, Tensor]]:
+        """What makes the tensors, from a folder of Minari data sets."""
+        return lambda: self._downloaded(self.options["source"], folder)
+
+    def _downloaded(self, name: str, folder: Path) -> dict[str, Tensor]:
+        """Split a data set: validation, test, then training, which may be shorter."""
+        if not NAME.fullmatch(name):
+            raise VsrnnError(f"source must be {self.sources}, not {name!r}")
+        download_episodes(name, folder)
+        val, test = self.sizes["val"], self.scales[self.scale].test
+        seen, done = self._read(name, val + test + self.sizes["train"], folder)
+        rows = {
+            "train": slice(val + test, None),
+            "val": slice(val),
+            "test": slice(val, val + test) if test else np.arange(val),  # a copy
+        }
+        return tensors({split: (seen[row], done[row]) for split, row in rows.items()})
+
+
+def acting(model: nn.Module) -> Act:
+    """Return a model as a policy that remembers its state from step to step.
+
+    Args:
+        model: with ``step(x, state)`` as :class:`vsrnn.BlockRNN` has it.
+    """
+    state = None
+
+    def act(observations: Array) -> Array:
+        nonlocal state
+        seen = torch.from_numpy(observations.astype(np.float32))
+        actions, state = model.step(seen, state)  # type: ignore[operator]
+        return np.asarray(actions)
+
+    return act
+
+
+def tensors(splits: dict[str, tuple[Array, Array]]) -> dict[str, Tensor]:
+    """Episodes by split as tensors by name."""
+    return {
+        f"{split}_{name}": torch.from_numpy(array)
+        for split, pair in splits.items()
+        for name, array in zip(("observations", "actions"), pair, strict=True)
+    }
+
+
+def whole(name: str, value: Any, least: int) -> int:
+    """Return an option's value if it is an integer, not below the least."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise VsrnnError(f"{name} must be an integer >= {least}, not {value!r}")
+    return value
+
+
+def factor(name: str, value: Any) -> float:
+    """Return an option's value if it is a finite number, 0 or above."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not math.isfinite(value) or value < 0:
+        raise VsrnnError(f"{name} must be a number >= 0, not {value!r}")
+    return float(value)

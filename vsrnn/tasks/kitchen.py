@@ -1,0 +1,229 @@
+"""Franka Kitchen: imitate people who move a robot arm through a kitchen."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from copy import copy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from vsrnn.errors import VsrnnError
+from vsrnn.tasks._adroit import Array, make_environment, quietly
+from vsrnn.tasks._episodes import check_finite, load_episodes
+from vsrnn.tasks._imitation import Imitation, Scale, acting, whole
+
+ENVIRONMENT = "FrankaKitchen-v1"
+
+MIXED = {
+    "smoke": Scale(8, 5, 5, epochs=2, batch_size=4, played=2),
+    "quick": Scale(50, 10, 10, epochs=50, batch_size=10, played=10),
+    "paper": Scale(501, 60, 60, epochs=50, batch_size=64, played=100),
+}
+COMPLETE = {
+    "smoke": Scale(8, 4, 0, epochs=2, batch_size=4, played=2),
+    "quick": Scale(15, 4, 0, epochs=50, batch_size=64, played=10),
+    "paper": Scale(15, 4, 0, epochs=50, batch_size=64, played=100),
+}
+"""The sizes to choose from; "paper" is as published, for 621 and for 19 episodes."""
+
+
+class KitchenMixed(Imitation):
+    """Do four things in a kitchen with a robot arm, by imitation of people.
+
+    At each step (80 ms) a model sees 59 positions and velocities of the arm and of
+    the things, then where the bottom burner, the kettle, the light switch and the
+    microwave are (12 numbers) and where they should be (12 more), 83 in all. It gives
+    nine joint velocities. Episodes have different lengths: behind its end an episode
+    reads zeros and has no targets (NaN). Validation, test and training episodes are
+    drawn at random from the data set, as published.
+
+    There are no data in the package: they are downloaded from Minari, 621 episodes.
+
+    Args:
+        scale: "smoke", "quick" or "paper".
+        source: name of a Minari data set; if absent the published one, version 2.
+        demonstrations: training episodes, if not those of the scale; fewer are the
+            first of more.
+        data_seed: seed of the draw, 0 or above.
+        cache: folder that keeps the data. Data sets of Minari are in
+            MINARI_DATASETS_PATH where that is set.
+
+    Raises:
+        VsrnnError: an option has no such value, the data cannot be had or kept, they
+            are not of this task, or the packages of the simulation are not installed.
+
+    >>> KitchenMixed.inputs, KitchenMixed.outputs
+    (83, 9)
+
+    Source: protocol of arXiv 2509.15057 (Franka Kitchen).
+    """
+
+    name, metric = "kitchen-mixed", "return"
+    goals = ("bottom burner", "kettle", "light switch", "microwave")
+    kinds: tuple[str, ...] = ("achieved_goal", "desired_goal")
+    inputs, outputs, steps = 83, 9, 450
+    scales, generator = MIXED, 1
+    usual_source = "D4RL/kitchen/mixed-v2"
+    sources = "the name of a Minari data set such as D4RL/kitchen/mixed-v2"
+
+    def __init__(
+        self,
+        scale: str = "quick",
+        source: str | None = None,
+        demonstrations: int | None = None,
+        data_seed: int = 0,
+        cache: str | os.PathLike[str] | None = None,
+    ) -> None:
+        options = {"data_seed": whole("data_seed", data_seed, 0)}
+        super().__init__(scale, source, demonstrations, cache, **options)
+
+    def loss(self, output: Tensor, targets: Tensor) -> Tensor:
+        """Return the mean squared error over all actions of a batch that there are.
+
+        Longer episodes weigh more, as published. Loss and accuracy of a split are
+        means over its batches, weighted by episodes.
+
+        Args:
+            output: (batch, time, 9) actions; axes before these are kept.
+            targets: (batch, time, 9), the demonstrated ones, NaN behind the end.
+        """
+        there = ~targets.isnan()
+        error = torch.where(there, output - targets, 0)  # (..., batch, time, outputs)
+        return error.square().sum((-3, -2, -1)) / there.sum()
+
+    @torch.no_grad()
+    def score(self, model: nn.Module) -> dict[str, float]:
+        """Let a model play, always the same episodes, and say how it did.
+
+        The model keeps its state from step to step, see
+        :meth:`vsrnn.tasks.hammer.Hammer.score`. A step's reward is the number of
+        things that are where they should be. As where the data are from, an episode
+        never ends before its 450th step (complete: 280th), whatever is reached; so
+        it makes no difference that as published rewards were summed beyond the end of
+        an episode, and that here none are.
+
+        Args:
+            model: with ``step(x, state)`` from (batch, inputs) to (batch, 9).
+
+        Returns:
+            "return", the mean over episodes of the summed reward, which is the score,
+            and its deviation "return_sd"; "goals", mean number of things (0..4) that
+            were right at some step; "failed", the share of episodes with an action
+            that is not finite (it and all later ones are zeros then).
+        """
+        act = acting(model)
+        episodes, first = zip(*map(self._start, self.played), strict=True)
+        seen = np.stack(first)  # (episodes, inputs)
+        rewards = np.zeros((len(episodes), self.steps))
+        failed = np.zeros(len(episodes), bool)
+        for step in range(self.steps):
+            actions = act(seen)
+            failed |= ~np.isfinite(actions).all(1)
+            actions = np.where(failed[:, None], 0, actions)
+            for n, episode in enumerate(episodes):
+                now, rewards[n, step], *_ = episode.step(actions[n])
+                seen[n] = self._flat(now)
+        returns = rewards.sum(1)
+        reached = [len(episode.episode_task_completions) for episode in episodes]
+        return {
+            "return": float(returns.mean()),
+            "return_sd": float(returns.std()),
+            "goals": float(np.mean(reached)),
+            "failed": float(failed.mean()),
+        }
+
+    def _read(self, name: str, count: int, folder: Path) -> tuple[Array, Array]:
+        """Episodes drawn at random, as long as the longest of them."""
+        order = np.random.default_rng(self.options["data_seed"]).permutation
+        episodes = load_episodes(name, count, folder, order)
+        longest = max(len(episode.actions) for episode in episodes)
+        seen = np.zeros((count, longest, self.inputs), np.float32)
+        done = np.full((count, longest, self.outputs), np.nan, np.float32)
+        for n, episode in enumerate(episodes):
+            observations, actions = self._steps(name, episode)
+            seen[n, : len(actions)] = observations
+            done[n, : len(actions)] = actions
+        return seen, done
+
+    def _steps(self, name: str, episode: Any) -> tuple[Array, Array]:
+        """Observations before each action of an episode, and the actions.
+
+        Raises:
+            VsrnnError: they are not of this task.
+        """
+        shapes: tuple[Any, ...] = ()
+        actions = episode.actions
+        with suppress(KeyError, IndexError, ValueError):  # no such goals, or none
+            seen = self._flat(episode.observations)[:-1]
+            shapes = seen.shape, np.shape(actions)
+        if shapes != ((len(actions), self.inputs), (len(actions), self.outputs)):
+            raise VsrnnError(
+                f"{name} has no episodes of {ENVIRONMENT} with the goals "
+                f"{', '.join(self.goals)}, which {self.name} needs"
+            )
+        check_finite(name, seen, actions)
+        return seen, actions
+
+    def _flat(self, observations: dict[str, Any]) -> Array:
+        """What the environment gives, as a model sees it, (..., inputs)."""
+        goals = [observations[kind][goal] for kind in self.kinds for goal in self.goals]
+        return np.concatenate([observations["observation"], *goals], axis=-1)
+
+    def _start(self, seed: int) -> tuple[Any, Array]:
+        """An episode, which is an environment that shares its model, and its start."""
+        env = make_kitchen(self.goals, self.steps).unwrapped
+        seen, _ = env.reset(seed=seed)
+        episode, episode.robot_env = copy(env), copy(env.robot_env)
+        episode.data = episode.robot_env.data = copy(env.data)
+        episode.episode_task_completions = []
+        return episode, self._flat(seen)
+
+
+class KitchenBlind(KitchenMixed):
+    """Do the same, but a model does not see separately where the things are.
+
+    As :class:`vsrnn.tasks.kitchen.KitchenMixed`, with 71 numbers to see: without the
+    twelve for where the four things are, which the 59 positions and velocities hold,
+    too.
+    """
+
+    name, kinds, inputs = "kitchen-blind", ("desired_goal",), 71
+
+
+class KitchenComplete(KitchenMixed):
+    """Do four things, with the slide cabinet in the place of the burner.
+
+    As :class:`vsrnn.tasks.kitchen.KitchenMixed`, with 81 numbers to see (the cabinet
+    has one where the burner has two) and 280 steps in an episode that is played. The
+    data set has 19 episodes, and in all of them people do the four things: 15 train,
+    and the four of validation are those of the test, too, as published.
+    """
+
+    name, inputs, steps = "kitchen-complete", 81, 280
+    goals = ("kettle", "light switch", "microwave", "slide cabinet")
+    scales = COMPLETE
+    usual_source = "D4RL/kitchen/complete-v2"
+    sources = "the name of a Minari data set such as D4RL/kitchen/complete-v2"
+
+
+def make_kitchen(goals: tuple[str, ...], steps: int) -> Any:
+    """Return the kitchen of the data sets: rewards at every step, and no early end."""
+    with quietly():
+        from gymnasium_robotics.envs.franka_kitchen import franka_env
+    # its own, of gymnasium-robotics 1.4.2, recognises no type of joint with MuJoCo 4
+    franka_env.robot_get_obs = robot_joints
+    keep = {"remove_task_when_completed": False, "terminate_on_tasks_completed": False}
+    options = {"tasks_to_complete": goals} | keep
+    return make_environment(ENVIRONMENT, steps, **options)
+
+
+def robot_joints(model: Any, data: Any, names: list[str]) -> tuple[Array, Array]:
+    """Return positions and velocities of the joints of the robot among those named."""
+    joints = [model.joint(name) for name in names if name.startswith("robot")]
+    positions = data.qpos[[joint.qposadr[0] for joint in joints]]
+    return positions, data.qvel[[joint.dofadr[0] for joint in joints]]
