@@ -205,7 +205,8 @@ def test_a_forest_finds_what_the_tasks_share(made_contrast, tables, same):
 
 def test_sentences_follow_the_tables(tables):
     text = analysis.found_contrast(*tables.values())
-    assert "Both tasks have 14 arrangements with runs at paper scale" in text
+    assert "Both tasks have 14 arrangements with runs: " in text
+    assert "at paper scale" in text
     assert "on Hammer hx takes 16 % of the weights" in text
     assert text.count("that a forest fitted to the other task alone orders them holds")
     assert "for designs drawn evenly: the intervals of the best overlap" in text

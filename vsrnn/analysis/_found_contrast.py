@@ -58,13 +58,14 @@ def _there(ranks: DataFrame) -> str:
     for name, rows in ranks.groupby("table", sort=False):
         lost = int(rows["diverged"].sum())
         parts.append(
-            f"{name} {rows['runs'].sum()} runs of {len(rows)}, "
+            f"{name} {rows['runs'].sum()} runs of {len(rows)} at "
+            f"{rows['scale'].iloc[0]} scale, "
             f"{SCORE_LABELS[rows['task'].iloc[0]]} {rows[SCORE].min():.1f} to "
             f"{rows[SCORE].max():.1f} %{f', {lost} diverged' if lost else ''}"
         )
     return (
-        f"Both tasks have {ranks['arrangement'].nunique()} arrangements with runs at "
-        f"{ranks['scale'].iloc[0]} scale: {_list(parts)}."
+        f"Both tasks have {ranks['arrangement'].nunique()} arrangements with runs: "
+        f"{_list(parts)}."
     )
 
 
@@ -106,7 +107,9 @@ def _elsewhere(here: DataFrame, there: DataFrame, table: DataFrame) -> str:
 
 
 def _place(row: Series, rows: DataFrame) -> str:
-    text = f"rank {row['rank']:g} of {len(rows)}, {row[ABOVE]:+.1f}"
+    text = f"rank {row['rank']:g} of {len(rows)}"
+    if np.isfinite(row[ABOVE]):
+        text += f", {row[ABOVE]:+.1f}"
     if np.isfinite(row[ABOVE_LOW]):
         text += f" ({row[ABOVE_LOW]:+.1f} to {row[ABOVE_HIGH]:+.1f})"
     return text
@@ -152,7 +155,8 @@ def _apart(proportion: DataFrame) -> Iterator[str]:
     each = even.drop_duplicates("task")[ends].to_numpy()
     claim = "That the two tasks are best at different hidden proportions"
     if len(each) < 2:
-        yield f"{claim} is not decided: only one task has enough designs drawn evenly."
+        have = "only one task has" if len(each) else "neither task has"
+        yield f"{claim} is not decided: {have} enough designs drawn evenly."
         return
     apart = each[:, 0].max() > each[:, 1].min()
     yield (

@@ -61,8 +61,6 @@ def contrast_ranks(table: DataFrame, style: str = "web") -> Figure:
         handles = [Line2D([], [], **DENSE[word]) for word in found]
         words = [word if word == "LSTM" else f"dense: {word}" for word in found]
         figure.legend(handles, words, loc="outside lower center", ncols=5)
-        scale = table["scale"].iloc[0]
-        figure.suptitle(f"{scale} scale", x=0.01, ha="left", fontsize="medium")
     return figure
 
 
@@ -188,11 +186,11 @@ def _name(arrangement: str) -> str:
 
 
 def _table_title(rows: DataFrame) -> str:
-    """Task, table and rank correlation with the first column."""
+    """Task, table, scale and rank correlation with the first column."""
     first = rows.iloc[0]
     name, _, few = first["table"].partition(", ")
     lines = [TASK_LABELS[first["task"]], name.removeprefix(f"{first['task']}_")]
-    lines.append(few.replace("demonstrations", "episodes"))
+    lines += [f"{first['scale']} scale", few.replace("demonstrations", "episodes")]
     rho = first["rank correlation"]
     if np.isfinite(rho):
         lines += ["correlation", f"{rho:.2f} (95 %:"]
