@@ -11,7 +11,12 @@ from vsrnn.analysis._contrast import ABOVE, ABOVE_HIGH, ABOVE_LOW, BEST_ON, best
 from vsrnn.analysis._contrast_study import BOTH, EVEN, OTHER, SAME
 from vsrnn.analysis._found import _bullets
 from vsrnn.analysis._found_study import _verdict
-from vsrnn.analysis._labels import DESIGN_LABELS, PROPORTION, SCORE_LABELS, TASK_LABELS
+from vsrnn.analysis._labels import (
+    PROPORTION,
+    SCORE_LABELS,
+    TASK_LABELS,
+    arrangement_label,
+)
 from vsrnn.forecast import SCORE
 
 DENSE = "111111_"
@@ -103,7 +108,7 @@ def _elsewhere(here: DataFrame, there: DataFrame, table: DataFrame) -> str:
         return f"{name} is not decided ({len(best)} share the best score)"
     row = there.set_index("arrangement").loc[best[0]]
     verdict = _verdict(-row[ABOVE_HIGH], -row[ABOVE_LOW])
-    return f"{name} {verdict}, {_label(best[0])} is {_place(row, there)}"
+    return f"{name} {verdict}, {arrangement_label(best[0])} is {_place(row, there)}"
 
 
 def _place(row: Series, rows: DataFrame) -> str:
@@ -127,7 +132,7 @@ def _shares(layout: DataFrame) -> Iterator[str]:
             )
         best = pair[BEST_ON].iloc[0]
         on = "" if best == "neither" else f", of block designs {best_on(best)}"
-        yield f"{_label(str(name))}{on}: {'; '.join(parts)}."
+        yield f"{arrangement_label(str(name))}{on}: {'; '.join(parts)}."
 
 
 def _course(proportion: DataFrame) -> Iterator[str]:
@@ -186,10 +191,6 @@ def _forecast(forecast: DataFrame) -> Iterator[str]:
 
 def _list(parts: Iterable[str]) -> str:
     return "; ".join(parts)
-
-
-def _label(arrangement: str) -> str:
-    return DESIGN_LABELS.get(arrangement, arrangement.rstrip("_"))
 
 
 def _span(row: Series) -> str:

@@ -39,3 +39,12 @@ def seeds_label(table: DataFrame) -> str:
     low, high = counts.min(), counts.max()
     number = f"{low}" if low == high else f"{low} to {high}"
     return f"{number} seed{'s' if number != '1' else ''}"
+
+
+def arrangement_label(name: str) -> str:
+    """An arrangement in words, or its digits.
+
+    >>> arrangement_label("111111_"), arrangement_label("011001_")
+    ('dense', '011001')
+    """
+    return DESIGN_LABELS.get(name, name.rstrip("_"))

@@ -13,7 +13,12 @@ from pandas import DataFrame
 
 from vsrnn.analysis._contrast import BEST_ON, best_on
 from vsrnn.analysis._contrast_study import BOTH, OTHER, SAME
-from vsrnn.analysis._labels import DESIGN_LABELS, PROPORTION, SCORE_LABELS, TASK_LABELS
+from vsrnn.analysis._labels import (
+    PROPORTION,
+    SCORE_LABELS,
+    TASK_LABELS,
+    arrangement_label,
+)
 from vsrnn.figures._forecast import KINDS, _interval
 from vsrnn.figures._geometry import _block_legend, _matrix
 from vsrnn.figures._study import _named_rows, proportion_axis
@@ -171,18 +176,14 @@ def _score(ax: Axes, place: float, rank: float, text: str, color: str) -> None:
 def _name_ends(ax: Axes, first: DataFrame, last: DataFrame) -> None:
     """Names of arrangements beside the first and the last column."""
     places = [spread(rows["rank"].tolist(), 1.0) for rows in (first, last)]
-    ax.set_yticks(places[0], [_name(each) for each in first["arrangement"]])
+    ax.set_yticks(places[0], map(arrangement_label, first["arrangement"]))
     for label, word in zip(ax.get_yticklabels(), first["dense"], strict=True):
         label.set(color=DENSE[word]["color"], fontsize="small")
     end = ax.get_xticks()[-1] + 0.3
     for height, row in zip(places[1], last.to_dict("records"), strict=True):
         color = DENSE[row["dense"]]["color"]
         look: dict[str, Any] = {"color": color, "va": "center", "fontsize": "small"}
-        ax.text(end, height, _name(row["arrangement"]), **look)
-
-
-def _name(arrangement: str) -> str:
-    return DESIGN_LABELS.get(arrangement, arrangement.rstrip("_"))
+        ax.text(end, height, arrangement_label(row["arrangement"]), **look)
 
 
 def _table_title(rows: DataFrame) -> str:
@@ -222,7 +223,7 @@ def _layout_title(blocks: DataFrame) -> str:
         return text
     best = "" if first[BEST_ON] == "neither" else f", {best_on(first[BEST_ON])}"
     density = " ".join(f"{each:g}" for each in blocks["density [fraction]"])
-    return f"{_name(first['arrangement'])} ({density}){best}\n{text}"
+    return f"{arrangement_label(first['arrangement'])} ({density}){best}\n{text}"
 
 
 def _scale(ax: Axes, left: float, height: float, magnified: int) -> None:
