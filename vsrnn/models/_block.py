@@ -191,7 +191,7 @@ class BlockRNN(nn.Module):
                 f"expected a state of shapes ({len(x)}, {g.hidden}) and "
                 f"({len(x)}, {g.outputs}), got {tuple(h.shape)} and {tuple(y.shape)}"
             )
-        return torch.cat([h, y], dim=1).t()[None]
+        return torch.cat([h.t(), y.t()])[None]
 
     def _lay_out(self) -> None:
         """Note how the weights fill their matrices, where the products need it."""

@@ -98,7 +98,7 @@ def propagate(
         layout: the places of the weights.
     """
     on_cpu = x.device.type == "cpu"  # elsewhere a look at the values would wait
-    blank = on_cpu and x.shape[1] > 1 and not x.requires_grad and not x[:, -1].any()
+    blank = on_cpu and x.shape[1] > 1 and not x.requires_grad and _zero(x[:, -1])
     seen = (x[:, :-1] if blank else x).transpose(0, 1).reshape(-1, x.shape[2])
     weights = (weight_input, weight_state, bias)
     states: Tensor = _Pass.apply(seen, start, *weights, layout, x.shape[:2])
@@ -126,21 +126,21 @@ class _Pass(torch.autograd.Function):
         parts = layout.input.parts(x)
         drive = states.view(models * rows, -1)[:, batch : batch + len(x)]
         layout.input.add(drive, x, parts, weight_input)
-        matrix, transposed = layout.state.matrices(weight_state)
+        matrix = layout.state.matrix(weight_state)
         steps, hidden = layout.state.steps(states), states[:, : layout.hidden].unbind(2)
         for t in range(time):
             if t > 0 or start is not None:
                 layout.state.add(steps[t + 1], matrix, steps[t])
             hidden[t + 1].relu_()
         ctx.save_for_backward(x, states, weight_input)
-        ctx.layout, ctx.parts, ctx.transposed = layout, parts, transposed
+        ctx.layout, ctx.parts, ctx.matrix = layout, parts, matrix
         return states[:, :, 1:]
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, states, weight_input = ctx.saved_tensors
-        layout, transposed = ctx.layout, ctx.transposed
+        layout, transposed = ctx.layout, ctx.layout.state.transposed(ctx.matrix)
         models, rows, time, batch = grad.shape
         grad = grad.clone(memory_format=torch.contiguous_format)
         steps, hidden = layout.state.steps(grad), grad[:, : layout.hidden].unbind(2)
@@ -173,3 +173,9 @@ class _Pass(torch.autograd.Function):
 def _relu_backward(grad: Tensor, after: Tensor) -> None:
     """Zero the gradient where the unit was not active, in place."""
     torch.ops.aten.threshold_backward.grad_input(grad, after, 0, grad_input=grad)
+
+
+def _zero(values: Tensor) -> bool:
+    """Whether all are; several times as fast as ``values.any()``."""
+    low, high = values.aminmax()
+    return not (low or high)

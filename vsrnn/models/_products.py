@@ -138,17 +138,21 @@ class StateProduct:
             shape = (models * rows, models * rows)  # block diagonal
             self.sparse = Sparse(row, column, shape)
             self.order = torch.argsort(column, stable=True)
-            self.transposed = Sparse(column[self.order], row[self.order], shape)
+            self.turned = Sparse(column[self.order], row[self.order], shape)
         self.flat = models == 1 or self.sparse is not None  # else a batch of products
 
-    def matrices(self, weight: Tensor) -> tuple[Tensor, Tensor]:
-        """The matrix and its transpose, in the form that :meth:`add` takes."""
+    def matrix(self, weight: Tensor) -> Tensor:
+        """The matrix, in the form that :meth:`add` takes."""
+        if self.sparse is not None:
+            return self.sparse.matrix(weight)
+        matrix = _fill(weight, self.index, self.shape)
+        return matrix[0] if self.flat else matrix
+
+    def transposed(self, matrix: Tensor) -> Tensor:
+        """The transpose of such a matrix, likewise."""
         if self.sparse is None:
-            matrix = _fill(weight, self.index, self.shape)
-            matrix = matrix[0] if self.flat else matrix
-            return matrix, matrix.mT
-        values = weight.index_select(0, self.order)
-        return self.sparse.matrix(weight), self.transposed.matrix(values)
+            return matrix.mT
+        return self.turned.matrix(matrix.values().index_select(0, self.order))
 
     def steps(self, states: Tensor) -> tuple[Tensor, ...]:
         """The steps of ``(models, rows, time, batch)``, as :meth:`add` takes them."""
