@@ -11,7 +11,8 @@ from scipy import stats
 
 import vsrnn
 from vsrnn import analysis, figures
-from vsrnn.analysis._contrast import _rank_interval, _welch
+from vsrnn.analysis._contrast import _rank_interval
+from vsrnn.analysis._scores import welch
 from vsrnn.tasks import SIZES
 
 PROPORTION, SCORE = "hidden proportion [fraction]", "score [%]"
@@ -130,9 +131,9 @@ def test_an_arrangement_is_compared_with_the_mean_of_the_others(tables):
     rng = np.random.default_rng(0)
     one, two = rng.normal(3, 1, 4), rng.normal(0, 2, 12)
     found = stats.ttest_ind(one, two, equal_var=False).confidence_interval()
-    assert _welch(one, two)[1:] == pytest.approx(tuple(found))
-    assert np.isnan(_welch(one[:1], two)[1:]).all()
-    assert _welch(np.ones(3), np.zeros(5)) == (1, 1, 1)
+    assert welch(one, two)[1:] == pytest.approx(tuple(found))
+    assert np.isnan(welch(one[:1], two)[1:]).all()
+    assert welch(np.ones(3), np.zeros(5)) == (1, 1, 1)
 
 
 def test_rank_intervals_over_few_arrangements_cover():

@@ -12,6 +12,7 @@ from scipy import stats
 from vsrnn.analysis._explained import DENSITIES
 from vsrnn.analysis._geometry import _PLACE, _places
 from vsrnn.analysis._labels import TASK_LABELS
+from vsrnn.analysis._scores import welch
 from vsrnn.analysis._study import PROPORTION, study_runs
 from vsrnn.designs import get_design, list_designs
 from vsrnn.errors import VsrnnError
@@ -182,30 +183,13 @@ def _ranked(part: DataFrame) -> DataFrame:
     each[SCORE], each[RETURN] = groups[SCORE].mean(), groups[RETURN].mean()
     each["rank"] = stats.rankdata(-each[SCORE].round(9))
     lists = groups[SCORE].apply(np.asarray)
-    above = [
-        _welch(lists[name], each.loc[each.index != name, SCORE].to_numpy())
-        for name in each.index
-    ]
-    each[[ABOVE, ABOVE_LOW, ABOVE_HIGH]] = above
+    columns = [ABOVE, ABOVE_LOW, ABOVE_HIGH]
+    each[columns] = np.nan
+    if len(each) > 1:
+        others = (each[SCORE].drop(name) for name in each.index)
+        each[columns] = [*map(welch, lists, others)]
     table = each.reset_index().rename(columns={"hidden_proportion": PROPORTION})
     return table.sort_values("rank", kind="stable", ignore_index=True)
-
-
-def _welch(scores: np.ndarray, others: np.ndarray) -> tuple[float, float, float]:
-    """Difference of two means and its interval; none from one value alone."""
-    if len(others) == 0:
-        return (np.nan,) * 3
-    gap = float(scores.mean() - others.mean())
-    if min(len(scores), len(others)) < 2:
-        return gap, np.nan, np.nan
-    parts = np.array([x.var(ddof=1) / len(x) for x in (scores, others)])
-    if parts.sum() == 0:
-        return gap, gap, gap
-    freedom = parts.sum() ** 2 / (
-        parts[0] ** 2 / (len(scores) - 1) + parts[1] ** 2 / (len(others) - 1)
-    )
-    half = float(stats.t.ppf(0.975, freedom) * np.sqrt(parts.sum()))
-    return gap, gap - half, gap + half
 
 
 def _rank_interval(

@@ -16,6 +16,7 @@ from vsrnn.analysis._labels import (
     TASK_LABELS,
     seeds_label,
 )
+from vsrnn.analysis._scores import welch
 
 PUBLISHED_ORDER = (
     *(("balanced_0", "000000_"), ("000000_", "111111_")),
@@ -155,18 +156,12 @@ def _difference(pooled: list[float], separate: list[float]) -> str:
     )
     if min(len(pooled), len(separate)) < 2 or not (np.ptp(pooled) or np.ptp(separate)):
         return f"{text}; more seeds are needed to say whether that matters."
-    low, high = _welch(pooled, separate)
+    _, low, high = welch(pooled, separate)
     shown = "a" if low > 0 or high < 0 else "no"
     return (
         f"{text} (95 % interval of the difference {low:+.1f} to {high:+.1f}, "
         f"{len(pooled)} and {len(separate)} seeds): {shown} difference is shown."
     )
-
-
-def _welch(first: list[float], second: list[float]) -> tuple[float, float]:
-    """95 % interval of the difference of two means, variances not assumed equal."""
-    low, high = stats.ttest_ind(first, second, equal_var=False).confidence_interval()
-    return float(low), float(high)
 
 
 def _order(final: DataFrame) -> Iterator[str]:
@@ -186,7 +181,7 @@ def _above(high: str, low: str, first: list[float], second: list[float]) -> str:
     text = f"{DESIGN_LABELS[high]} above {DESIGN_LABELS[low]} by {points:+.1f} points"
     if min(len(first), len(second)) < 2 or not (np.ptp(first) or np.ptp(second)):
         return f"{text} (more seeds are needed)"
-    least, most = _welch(first, second)
+    _, least, most = welch(first, second)
     seen = "holds" if least > 0 else "is reversed" if most < 0 else "is not decided"
     return f"{text} (95 % interval {least:+.1f} to {most:+.1f}) {seen}"
 

@@ -20,6 +20,7 @@ from vsrnn.analysis._hammer_results import (
 )
 from vsrnn.analysis._labels import DESIGN_LABELS, EXPERT_LABELS, seeds_label
 from vsrnn.analysis._runs import completeness
+from vsrnn.analysis._scores import welch_of_means
 from vsrnn.designs import list_designs
 
 DENSE = "10AH12"
@@ -132,16 +133,11 @@ def _dense(ranking: DataFrame) -> Iterator[str]:
 
 
 def _difference(first: dict, second: dict) -> tuple[float, float, float]:
-    """Difference of two means with Welch's 95 % interval, from each one's own."""
-    points = first["mean"] - second["mean"]
-    freedom = np.array([row["seeds"] - 1 for row in (first, second)])
+    """Difference of two means with its 95 % interval, from each one's own."""
+    seeds = np.array([row["seeds"] for row in (first, second)])
     halves = np.array([row["high"] - row["mean"] for row in (first, second)])
-    squares = (halves / stats.t.ppf(0.975, freedom)) ** 2
-    if not squares.any():
-        return points, points, points
-    shared = squares.sum() ** 2 / (squares**2 / freedom).sum()
-    half = stats.t.ppf(0.975, shared) * np.sqrt(squares.sum())
-    return points, float(points - half), float(points + half)
+    squares = (halves / stats.t.ppf(0.975, seeds - 1)) ** 2
+    return welch_of_means([first["mean"], second["mean"]], squares, seeds)
 
 
 def _fewer(amounts: DataFrame) -> Iterator[str]:
