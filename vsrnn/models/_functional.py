@@ -100,41 +100,54 @@ def propagate(
     on_cpu = x.device.type == "cpu"  # elsewhere a look at the values would wait
     blank = on_cpu and x.shape[1] > 1 and not x.requires_grad and _zero(x[:, -1])
     seen = (x[:, :-1] if blank else x).transpose(0, 1).reshape(-1, x.shape[2])
-    weights = (weight_input, weight_state, bias)
-    states: Tensor = _Pass.apply(seen, start, *weights, layout, x.shape[:2])
+    size = (x.shape[0], x.shape[1])
+    given = (seen, start, weight_input, weight_state, bias, layout, size)
+    if not torch.is_grad_enabled():  # a tenth of a single step
+        return _forward(*given)[0]
+    states: Tensor = _Pass.apply(*given)
     return states
 
 
+def _forward(
+    x: Tensor,
+    start: Tensor | None,
+    weight_input: Tensor,
+    weight_state: Tensor,
+    bias: Tensor,
+    layout: Layout,
+    size: tuple[int, int],
+) -> tuple[Tensor, Tensor, list[Tensor], Tensor]:
+    """Input product and time loop.
+
+    Returns:
+        The states after each step; and what the way back needs: those before and after,
+        the inputs as the products on the weights alone read them, and the state matrix.
+    """
+    (batch, time), models, rows = size, layout.models, layout.rows
+    states = bias.new_empty(models, rows, 1 + time, batch)
+    states[:, :, 0] = 0 if start is None else start
+    states[:, :, 1:] = bias.view(models, rows, 1, 1)
+    parts = layout.input.parts(x)
+    drive = states.view(models * rows, -1)[:, batch : batch + len(x)]
+    layout.input.add(drive, x, parts, weight_input)
+    matrix = layout.state.matrix(weight_state)
+    steps, hidden = layout.state.steps(states), states[:, : layout.hidden].unbind(2)
+    for t in range(time):
+        if t > 0 or start is not None:
+            layout.state.add(steps[t + 1], matrix, steps[t])
+        hidden[t + 1].relu_()
+    return states[:, :, 1:], states, parts, matrix
+
+
 class _Pass(torch.autograd.Function):
-    """Input product and time loop, with back-propagation through time written out."""
+    """The same, with back-propagation through time written out."""
 
     @staticmethod
-    def forward(
-        ctx: Any,
-        x: Tensor,
-        start: Tensor | None,
-        weight_input: Tensor,
-        weight_state: Tensor,
-        bias: Tensor,
-        layout: Layout,
-        size: tuple[int, int],
-    ) -> Tensor:
-        (batch, time), models, rows = size, layout.models, layout.rows
-        states = bias.new_empty(models, rows, 1 + time, batch)
-        states[:, :, 0] = 0 if start is None else start
-        states[:, :, 1:] = bias.view(models, rows, 1, 1)
-        parts = layout.input.parts(x)
-        drive = states.view(models * rows, -1)[:, batch : batch + len(x)]
-        layout.input.add(drive, x, parts, weight_input)
-        matrix = layout.state.matrix(weight_state)
-        steps, hidden = layout.state.steps(states), states[:, : layout.hidden].unbind(2)
-        for t in range(time):
-            if t > 0 or start is not None:
-                layout.state.add(steps[t + 1], matrix, steps[t])
-            hidden[t + 1].relu_()
+    def forward(ctx: Any, x: Tensor, start: Tensor | None, *given: Any) -> Tensor:
+        after, states, ctx.parts, ctx.matrix = _forward(x, start, *given)
+        weight_input, *_, ctx.layout, _ = given
         ctx.save_for_backward(x, states, weight_input)
-        ctx.layout, ctx.parts, ctx.matrix = layout, parts, matrix
-        return states[:, :, 1:]
+        return after
 
     @staticmethod
     @once_differentiable
