@@ -46,7 +46,7 @@ def test_environment_file_lists_what_the_project_lists():
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())
     (pip,) = (d["pip"] for d in environment["dependencies"] if isinstance(d, dict))
     listed = [line for line in pip if not line.startswith("-")]
-    wanted = PROJECT["dependencies"] + EXTRAS["book"]
+    wanted = PROJECT["dependencies"] + EXTRAS["adroit"] + EXTRAS["book"]
     assert requirements(listed) == requirements(wanted)
 
 

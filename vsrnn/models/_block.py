@@ -121,10 +121,9 @@ class BlockRNN(nn.Module):
             return output[0], (h[0], y[0])
         hidden = self.geometry.hidden
         weights = (self.weight_input, self.weight_state, self.bias)
-        states = propagate(x, self._start(x, state), *weights, self.layout)[0]
-        last = states[:, -1].t()  # (batch, hidden + outputs)
-        output = states[hidden:].permute(2, 1, 0)  # (batch, time, outputs)
-        return output, (last[:, :hidden], last[:, hidden:])
+        output, last = propagate(x, self._start(x, state), *weights, self.layout)
+        h, y = last[0, :hidden].t(), last[0, hidden:].t()
+        return output[0].permute(2, 1, 0), (h, y)
 
     def step(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Advance one step: ``(batch, inputs)`` in, ``(batch, outputs)`` out."""

@@ -81,8 +81,8 @@ def propagate(
     weight_state: Tensor,
     bias: Tensor,
     layout: Layout,
-) -> Tensor:
-    """All states after each step, ``(models, rows, time, batch)``.
+) -> tuple[Tensor, Tensor]:
+    """The outputs of each step and the states after the last one.
 
     ``s_t = act(W_input x_t + W_state s_{t-1} + bias)``, ReLU on hidden rows.
 
@@ -96,16 +96,20 @@ def propagate(
         weight_state: of those that read the state.
         bias: ``(models * rows,)``.
         layout: the places of the weights.
+
+    Returns:
+        ``(models, outputs, time, batch)`` and ``(models, rows, batch)``.
     """
     on_cpu = x.device.type == "cpu"  # elsewhere a look at the values would wait
     blank = on_cpu and x.shape[1] > 1 and not x.requires_grad and _zero(x[:, -1])
     seen = (x[:, :-1] if blank else x).transpose(0, 1).reshape(-1, x.shape[2])
     size = (x.shape[0], x.shape[1])
     given = (seen, start, weight_input, weight_state, bias, layout, size)
-    if not torch.is_grad_enabled():  # a tenth of a single step
-        return _forward(*given)[0]
-    states: Tensor = _Pass.apply(*given)
-    return states
+    if torch.is_grad_enabled():
+        output, last = _Pass.apply(*given)
+        return output, last
+    states, *_ = _forward(*given)  # without wrapping: a tenth of a single step
+    return _told(states, layout)
 
 
 def _forward(
@@ -116,12 +120,12 @@ def _forward(
     bias: Tensor,
     layout: Layout,
     size: tuple[int, int],
-) -> tuple[Tensor, Tensor, list[Tensor], Tensor]:
+) -> tuple[Tensor, list[Tensor], Tensor]:
     """Input product and time loop.
 
     Returns:
-        The states after each step; and what the way back needs: those before and after,
-        the inputs as the products on the weights alone read them, and the state matrix.
+        The states before the first step and after each, the inputs as the products on
+        the weights alone read them, and the state matrix.
     """
     (batch, time), models, rows = size, layout.models, layout.rows
     states = bias.new_empty(models, rows, 1 + time, batch)
@@ -136,26 +140,35 @@ def _forward(
         if t > 0 or start is not None:
             layout.state.add(steps[t + 1], matrix, steps[t])
         hidden[t + 1].relu_()
-    return states[:, :, 1:], states, parts, matrix
+    return states, parts, matrix
+
+
+def _told(states: Tensor, layout: Layout) -> tuple[Tensor, Tensor]:
+    """What others see of the states: outputs, and all after the last step."""
+    return states[:, layout.hidden :, 1:], states[:, :, -1]
 
 
 class _Pass(torch.autograd.Function):
     """The same, with back-propagation through time written out."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, start: Tensor | None, *given: Any) -> Tensor:
-        after, states, ctx.parts, ctx.matrix = _forward(x, start, *given)
+    def forward(
+        ctx: Any, x: Tensor, start: Tensor | None, *given: Any
+    ) -> tuple[Tensor, Tensor]:
+        states, ctx.parts, ctx.matrix = _forward(x, start, *given)
         weight_input, *_, ctx.layout, _ = given
         ctx.save_for_backward(x, states, weight_input)
-        return after
+        return _told(states, ctx.layout)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, output: Tensor, last: Tensor) -> tuple[Tensor | None, ...]:
         x, states, weight_input = ctx.saved_tensors
         layout, transposed = ctx.layout, ctx.layout.state.transposed(ctx.matrix)
-        models, rows, time, batch = grad.shape
-        grad = grad.clone(memory_format=torch.contiguous_format)
+        models, rows, time, batch = *last.shape[:2], *output.shape[2:]
+        grad = last.new_zeros(models, rows, time, batch)
+        grad[:, layout.hidden :] = output
+        grad[:, :, -1] += last
         steps, hidden = layout.state.steps(grad), grad[:, : layout.hidden].unbind(2)
         after = states[:, : layout.hidden].unbind(2)
         for t in reversed(range(time)):

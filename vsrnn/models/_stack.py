@@ -57,8 +57,8 @@ class Stack(nn.Module):
         if len(bias) < layout.models * layout.rows:
             padded = bias.new_zeros(layout.models * layout.rows)
             bias = padded.scatter(0, self.rows, bias)
-        states = propagate(x, None, weight_input, weight_state, bias, layout)
-        return states[:, layout.hidden :].permute(0, 3, 2, 1)
+        output, _ = propagate(x, None, weight_input, weight_state, bias, layout)
+        return output.permute(0, 3, 2, 1)
 
     def _all(self, name: str) -> Tensor:
         """The models' parameters of a name, one behind the other."""
