@@ -1,6 +1,7 @@
 """Two tasks side by side: matched by densities, and a known truth is found."""
 
 import ast
+import re
 from pathlib import Path
 
 import nbformat
@@ -25,6 +26,7 @@ def tables_of(runs):
         "contrast_ranks": analysis.contrast_ranks(runs, 500),
         "contrast_layout": analysis.contrast_layout(runs),
         "contrast_proportion": analysis.contrast_proportion(runs, 20),
+        "contrast_correlation": analysis.contrast_correlation(runs, 50),
         "contrast_forecast": analysis.contrast_forecast(runs),
     }
 
@@ -186,6 +188,28 @@ def test_proportion_and_score_are_those_of_each_design(alike, tables):
     np.testing.assert_allclose(named[PROPORTION], known[named["design"]], atol=1e-4)
 
 
+def test_designs_that_are_alike_are_as_far_apart_as_the_test_puts_them(alike):
+    rng, apart = np.random.default_rng(0), alike.copy()
+    answers = apart["task"].map({"rad": 1_000, "hammer": 100})
+    apart["score"] = rng.binomial(answers, 0.3) / answers
+    table = analysis.contrast_proportion(apart, 9).drop_duplicates("table")
+    ratio = table["spread [points]"] / table["spread by chance [points]"]
+    assert ratio.between(0.6, 1.6).all()
+    assert (table.groupby("task")["spread by chance [points]"].max() < [3.5, 1.1]).all()
+
+
+def test_correlations_are_of_scores_table_by_table(alike, tables):
+    table = tables["contrast_correlation"]
+    assert set(table["table"]) == set(alike["table"])
+    alone = alike[(alike["table"] == "hammer_even_10k")].groupby("design")
+    means = alone[["learning_rate", "score"]].mean()
+    rho = stats.spearmanr(means["learning_rate"], means["score"]).statistic
+    row = table.set_index(["table", "feature"]).loc["hammer_even_10k", "learning_rate"]
+    assert row["rank correlation"] == pytest.approx(rho, abs=1e-3)
+    named = table[table["table"] == "hammer_named"]
+    assert "learning_rate" not in set(named["feature"])  # all have the same
+
+
 @pytest.mark.parametrize("same", [True, False])
 def test_a_forest_finds_what_the_tasks_share(made_contrast, tables, same):
     table = (
@@ -209,6 +233,8 @@ def test_sentences_follow_the_tables(tables):
     assert "Both tasks have 14 arrangements with runs: " in text
     assert "at paper scale" in text
     assert "on Hammer hx takes 16 % of the weights" in text
+    assert re.search(r"hammer_even_10k \(20 designs, .* %\) \d+\.\d \(\d\.\d\)", text)
+    assert "leaves out 0: rad_even_100k hidden proportion +1.00 (+" in text
     assert text.count("that a forest fitted to the other task alone orders them holds")
     assert "for designs drawn evenly: the intervals of the best overlap" in text
     without = tables["contrast_proportion"].query("table != 'hammer_even_10k'")

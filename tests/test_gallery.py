@@ -35,6 +35,7 @@ SLOW = (
     "forecast_importance",
     "forecast_runs",
     "contrast_proportion",
+    "contrast_correlation",
     "contrast_forecast",
 )
 """Figures whose tables take many fits; how they are fitted is tested elsewhere."""

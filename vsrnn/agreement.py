@@ -153,10 +153,7 @@ def _score_shift(row: Mapping[str, Any], result: Result) -> float:
     task, test = task_class(row["task"]), result["test"]
     mean = (row["score"] + result["score"]) / 2
     variance = mean * (1 - mean)
-    if hasattr(task, "scales"):  # it is played
-        n = task.scales[row["scale"]].played
-    else:
-        n = result["provenance"]["data"]["sizes"]["test"]
+    n = task.scales[row["scale"]].scored
     if task.metric == "return":
         variance = (row["test_return_sd"] ** 2 + test["return_sd"] ** 2) / 2
     deviation = math.sqrt(2 * max(variance, 1 / n) / n)

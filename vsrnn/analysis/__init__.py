@@ -15,6 +15,9 @@ from vsrnn.analysis._contrast import CONTRAST as CONTRAST
 from vsrnn.analysis._contrast import contrast_layout as contrast_layout
 from vsrnn.analysis._contrast import contrast_ranks as contrast_ranks
 from vsrnn.analysis._contrast import contrast_runs as contrast_runs
+from vsrnn.analysis._contrast_study import (
+    contrast_correlation as contrast_correlation,
+)
 from vsrnn.analysis._contrast_study import contrast_forecast as contrast_forecast
 from vsrnn.analysis._contrast_study import contrast_proportion as contrast_proportion
 from vsrnn.analysis._explained import proportion_optimum as proportion_optimum

@@ -10,7 +10,7 @@ from pandas import DataFrame
 from scipy import stats
 
 from vsrnn.analysis._contrast import _rank_interval
-from vsrnn.analysis._explained import proportion_optimum
+from vsrnn.analysis._explained import proportion_optimum, rank_correlation
 from vsrnn.analysis._study import PROPORTION, by_table
 from vsrnn.forecast import (
     LEAST,
@@ -22,6 +22,7 @@ from vsrnn.forecast import (
 )
 from vsrnn.forecast._check import top_third
 from vsrnn.forecast._measures import AUC, RANK
+from vsrnn.tasks import task_class
 
 EVEN = "drawn evenly"
 DRAWN = {
@@ -32,6 +33,7 @@ DRAWN = {
 """How designs were chosen in the tables of the usual protocol of each task."""
 
 SAME, OTHER, BOTH = "the same task", "the other task", "both tasks"
+SPREAD, BY_CHANCE = "spread [points]", "spread by chance [points]"
 FOLDS = 5
 READ = ("proportion", "hyperparameters", "across tasks")
 
@@ -48,7 +50,10 @@ def contrast_proportion(
 
     Returns:
         One row a design: task, table, scale, drawn (how the table's designs were
-        chosen), design, hidden proportion [fraction], score [%], runs, diverged; for
+        chosen), design, hidden proportion [fraction], score [%], runs, diverged; how
+        far the designs are apart and how far the test of so many answers alone would
+        put designs that are alike (spread, spread by chance [points], standard
+        deviations), the same in all rows of a table; for
         tables of 15 designs or more the smooth fit (fit, low, high [%]) and best, best
         low, best high [fraction], see `proportion_optimum`, and rank correlation, low,
         high of proportion and score (95 %, over designs).
@@ -61,6 +66,11 @@ def contrast_proportion(
         x, y = known["hidden_proportion"].to_numpy(), known[SCORE].to_numpy()
         columns = {PROPORTION: x, SCORE: y, "runs": known["seeds"]}
         columns["diverged"] = known["diverged"]
+        answers = (
+            task_class(known["task"].iloc[0]).scales[known["scale"].iloc[0]].scored
+        )
+        chance = (y * (100 - y) / (answers * known["seeds"])).mean() ** 0.5
+        columns |= {SPREAD: y.std(ddof=1) if len(y) > 1 else np.nan, BY_CHANCE: chance}
         first = known[["task", "table", "scale", "design"]]
         first.insert(3, "drawn", DRAWN[name])
         table = first.assign(**columns, **_fitted_at(x, fits.get(name)))
@@ -69,6 +79,22 @@ def contrast_proportion(
         table[["rank correlation", "low", "high"]] = found
         tables.append(table)
     return pd.concat(tables, ignore_index=True).round(4)
+
+
+def contrast_correlation(
+    runs: DataFrame, resamples: int = 1000, seed: int = 0
+) -> DataFrame:
+    """Rank correlation of what a design sets with its score, on both tasks.
+
+    Args:
+        runs: as `contrast_runs` gives them; tables not in `DRAWN` are left out.
+        resamples: of designs, for the intervals.
+        seed: of the resampling.
+
+    Returns:
+        As `rank_correlation` gives it, of scores alone.
+    """
+    return rank_correlation(_usual(runs), None, resamples, seed)
 
 
 def contrast_forecast(runs: DataFrame, repeats: int = 1, seed: int = 0) -> DataFrame:

@@ -240,6 +240,9 @@ def _correlations(
 def _bootstrapped(
     pair: np.ndarray, resamples: int, seed: int
 ) -> tuple[float, float, float]:
+    rho = float(spearman(*pair))
+    if abs(rho) > 1 - 1e-9:  # so is every resample's, which leaves nothing to correct
+        return rho, rho, rho
     found = stats.bootstrap(
         tuple(pair),
         spearman,
@@ -249,7 +252,7 @@ def _bootstrapped(
         random_state=np.random.default_rng(seed),
     )
     low, high = found.confidence_interval
-    return float(spearman(*pair)), float(low), float(high)
+    return rho, float(low), float(high)
 
 
 def _smooth(shares: np.ndarray, scores: np.ndarray, grid: np.ndarray) -> np.ndarray:

@@ -8,7 +8,15 @@ import numpy as np
 from pandas import DataFrame, Series
 
 from vsrnn.analysis._contrast import ABOVE, ABOVE_HIGH, ABOVE_LOW, BEST_ON, best_on
-from vsrnn.analysis._contrast_study import BOTH, EVEN, OTHER, SAME
+from vsrnn.analysis._contrast_study import (
+    BOTH,
+    BY_CHANCE,
+    EVEN,
+    OTHER,
+    SAME,
+    SPREAD,
+)
+from vsrnn.analysis._explained import feature_label
 from vsrnn.analysis._found import _bullets
 from vsrnn.analysis._found_study import _verdict
 from vsrnn.analysis._labels import (
@@ -25,7 +33,11 @@ _CORRELATION = ("rank correlation", "low", "high")
 
 
 def found_contrast(
-    ranks: DataFrame, layout: DataFrame, proportion: DataFrame, forecast: DataFrame
+    ranks: DataFrame,
+    layout: DataFrame,
+    proportion: DataFrame,
+    correlation: DataFrame,
+    forecast: DataFrame,
 ) -> str:
     """Sentences on the contrast of the tasks: which of the paper's claims hold.
 
@@ -36,6 +48,7 @@ def found_contrast(
         ranks: as `contrast_ranks` gives it.
         layout: as `contrast_layout` gives it.
         proportion: as `contrast_proportion` gives it.
+        correlation: as `contrast_correlation` gives it.
         forecast: as `contrast_forecast` gives it.
     """
     rad, hammer = (ranks[ranks["task"] == task] for task in ("rad", "hammer"))
@@ -54,6 +67,11 @@ def found_contrast(
         "Rank correlation of hidden proportion and score: "
         f"{_list(_course(proportion))}.",
         *_apart(proportion),
+        "How far designs are apart, and in parentheses how far the test alone would "
+        "put designs that are alike, standard deviations in points: "
+        f"{_list(_spread(proportion))}.",
+        "What of a design goes with its score, of rank correlations whose 95 % "
+        f"interval, each by itself, leaves out 0: {_list(_goes(correlation))}.",
         *_forecast(forecast),
     )
 
@@ -168,6 +186,27 @@ def _apart(proportion: DataFrame) -> Iterator[str]:
         f"{claim} {'holds' if apart else 'is not decided'} for designs drawn evenly: "
         f"the intervals of the best {'do not meet' if apart else 'overlap'}."
     )
+
+
+def _spread(proportion: DataFrame) -> Iterator[str]:
+    for name, rows in proportion.groupby("table", sort=False):
+        first = rows.iloc[0]
+        yield (
+            f"{name} ({len(rows)} designs, {rows[SCORE].min():.1f} to "
+            f"{rows[SCORE].max():.1f} %) {first[SPREAD]:.1f} ({first[BY_CHANCE]:.1f})"
+        )
+
+
+def _goes(correlation: DataFrame) -> Iterator[str]:
+    for name, rows in correlation.groupby("table", sort=False):
+        shown = rows[(rows["low"] > 0) | (rows["high"] < 0)]
+        strongest = shown.sort_values("rank correlation", key=abs, ascending=False)
+        parts = [
+            f"{feature_label(row['feature'])} {row['rank correlation']:+.2f} "
+            f"({row['low']:+.2f} to {row['high']:+.2f})"
+            for row in strongest.to_dict("records")
+        ]
+        yield f"{name} {', '.join(parts) or 'nothing'}"
 
 
 def _forecast(forecast: DataFrame) -> Iterator[str]:

@@ -21,7 +21,7 @@ from vsrnn.analysis._labels import (
 )
 from vsrnn.figures._forecast import KINDS, _interval
 from vsrnn.figures._geometry import _block_legend, _matrix
-from vsrnn.figures._study import _named_rows, proportion_axis
+from vsrnn.figures._study import _named_rows, proportion_axis, rank_correlation
 from vsrnn.figures._style import GRAY, chance_line, drawing, spread
 from vsrnn.forecast import SCORE
 
@@ -128,6 +128,16 @@ def contrast_proportion(table: DataFrame, style: str = "web") -> Figure:
             words.append("a run diverged")
         figure.legend(handles, words, loc="outside lower center", ncols=4)
     return figure
+
+
+def contrast_correlation(table: DataFrame, style: str = "web") -> Figure:
+    """Rank correlation of what designs set with their score, a column a table.
+
+    Args:
+        table: as `vsrnn.analysis.contrast_correlation` gives it.
+        style: "web" or "manuscript".
+    """
+    return rank_correlation(table, style)
 
 
 def contrast_forecast(table: DataFrame, style: str = "web") -> Figure:

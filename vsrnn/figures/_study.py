@@ -109,7 +109,8 @@ def rank_correlation(table: DataFrame, style: str = "web") -> Figure:
             ax.axvline(0, color=GRAY, linewidth=0.8)
             for row in rows.to_dict("records"):
                 rank = found.index(row["measure"])
-                place = features.index(row["feature"]) + 0.24 * (rank - 1)
+                shift = 0.24 * (rank - (len(found) - 1) / 2)
+                place = features.index(row["feature"]) + shift
                 _bar(ax, row["low"], row["high"], place, **_LOOKS[rank])
                 ax.plot(row["rank correlation"], place, **_LOOKS[rank])
             ax.set(xlim=(-1, 1), xticks=[-1, 0, 1])
@@ -117,7 +118,8 @@ def rank_correlation(table: DataFrame, style: str = "web") -> Figure:
             _named_rows(ax, [feature_label(name) for name in features])
         handles = [Line2D([], [], **look) for look in _LOOKS[: len(found)]]
         words = [_MEASURE_WORDS[name] for name in found]
-        figure.legend(handles, words, loc="outside lower center", ncols=3)
+        if len(found) > 1:
+            figure.legend(handles, words, loc="outside lower center", ncols=3)
     return figure
 
 

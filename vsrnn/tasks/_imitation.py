@@ -36,6 +36,11 @@ class Scale:
     batch_size: int
     played: int
 
+    @property
+    def scored(self) -> int:
+        """How many episodes the score is a share of."""
+        return self.played
+
 
 class Imitation:
     """A task: give the actions that an expert gave for what it saw.

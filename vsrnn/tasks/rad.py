@@ -45,6 +45,11 @@ class Scale:
     test: int
     epochs: int
 
+    @property
+    def scored(self) -> int:
+        """How many answers the score is a share of."""
+        return self.test
+
 
 SCALES = {
     "smoke": Scale(512, 128, 128, epochs=2),
@@ -90,7 +95,7 @@ class RandomAnomaly:
     name = "rad"
     inputs, outputs, steps = PIXELS, 10, FRAMES + 1
     batch_size, shuffle, metric = 16, False, "accuracy"
-    transforms = tuple(TRANSFORMS)
+    transforms, scales = tuple(TRANSFORMS), SCALES
 
     def __init__(
         self,
