@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 # An input row of lower density is multiplied on its weights alone: on one CPU thread
-# 218 x 2500 at density .1, .2, .3 takes 1.5, 2.7, 4.3 ms forward and back, against
-# 3.8 ms dense. Narrow inputs are faster dense.
+# 218 x 2500 at density .1, .2, .3 takes 1.7, 3.1, 4.9 ms forward and back, against
+# 4.2 ms dense. Narrow inputs are faster dense.
 SPARSE_BELOW = 0.25
 SPARSE_FROM = 100  # columns
 # From so many columns on bags are faster: 45 GFLOP/s on one thread against 22.
