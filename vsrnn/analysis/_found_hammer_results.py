@@ -65,7 +65,7 @@ def hammer_complete(runs: DataFrame, few: DataFrame, seeds: int = 3) -> str:
         parts.append(
             f"Stored at paper scale, {label}, designs of 10,000 weights: "
             f"{completeness(rows, HAMMER_10K, seeds)} Of larger designs "
-            f"{len(large)} runs of {large['design'].nunique()} are there."
+            f"{large['design'].nunique()} have a run, {len(large)} runs in all."
         )
     for number, rows in few.groupby("demonstrations"):
         count = completeness(rows, HAMMER_10K, seeds)

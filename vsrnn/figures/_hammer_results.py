@@ -274,5 +274,5 @@ def _others_legend(figure: Figure, names: DataFrame, known: Any) -> None:
     others = set(names) - set(known)
     if others:
         handle = Line2D([], [], color="0.75", linewidth=0.8)
-        words = [f"{len(others)} other arrangements"]
+        words = [f"other arrangements: {len(others)}"]
         figure.legend([handle], words, loc="outside lower center")
