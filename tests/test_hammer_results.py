@@ -180,7 +180,7 @@ def test_completeness_counts_by_table():
     text = analysis.hammer_complete(runs, made({"10AH12": 0.5}, 2, 25))
     lines = text.splitlines()
     assert "own expert" in lines[0] and "54 of 54 runs" in lines[0]
-    assert "3 of 54 runs" in lines[1] and "3 runs of 1 are there" in lines[1]
+    assert "3 of 54 runs" in lines[1] and "1 have a run, 3 runs in all" in lines[1]
     assert "with 25 demonstrations: 2 of 54" in lines[2]
 
 
