@@ -147,7 +147,7 @@ def test_diverged_and_failed_runs_are_stored_with_their_reason(folder, capsys):
     assert main(command) == 1
     said = capsys.readouterr().out
     assert "1 diverged:\n  wild (run seed 0), training loss not finite" in said
-    assert "1 failed:\n  unfit (run seed 0), hidden must be" in said
+    assert "1 failed:\n  unfit (run seed 0), no hidden size fits" in said
     table = Store("runs").collect().set_index("design")
     assert table["error"].notna().to_dict() == {
         "111111_": False,

@@ -78,12 +78,18 @@ class Design:
         """Geometry of a block design at a task's input and output sizes.
 
         Raises:
-            VsrnnError: the design is a baseline without blocks.
+            VsrnnError: the design is a baseline without blocks, or a random one that
+                no hidden size fits.
         """
         if self.model != "block":
             raise VsrnnError(
                 f"design {self.name} is a baseline ({self.model}) without blocks; "
                 "choose a block design for its geometry"
+            )
+        if self.hidden == 0:
+            raise VsrnnError(
+                f"no hidden size fits the budget of design {self.name}; give a larger "
+                "budget or other densities"
             )
         return Geometry(inputs, self.hidden, outputs, self.density)
 
