@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 
 from vsrnn.geometry import BLOCKS, Geometry
 from vsrnn.tasks import SIZES
@@ -21,6 +22,9 @@ from vsrnn.tasks import SIZES
 def pytest_configure(config: pytest.Config) -> None:
     folder = tempfile.mkdtemp(prefix="vsrnn-tests-")
     config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    untimed = [HealthCheck.too_slow]
+    settings.register_profile("untimed", deadline=None, suppress_health_check=untimed)
+    settings.load_profile("untimed")
     os.environ["VSRNN_CACHE"] = folder
     os.environ["MPLBACKEND"] = "agg"
     for name in ("VSRNN_MNIST", "VSRNN_POLICIES", "MINARI_DATASETS_PATH"):

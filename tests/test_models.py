@@ -148,7 +148,7 @@ def test_weights_outside_the_masks_stay_zero_and_those_inside_move():
         assert int((~outside).sum()) == counts[block]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.tuples(*[st.floats(0, 1)] * 6),
     st.integers(1, 20),
