@@ -244,7 +244,7 @@ def _scale(ax: Axes, left: float, height: float, magnified: int) -> None:
 
 def _proportion(ax: Axes, task: str, kind: str, rows: DataFrame) -> None:
     proportion_axis(ax)
-    ax.set_ylim(0, 100)
+    ax.set_ylim(-4, 104)  # so that no marker is cut
     ax.set_ylabel(f"{SCORE_LABELS[task]} [%]", fontsize="small")
     if task == "rad":
         chance_line(ax)
