@@ -66,11 +66,7 @@ def contrast_proportion(
         x, y = known["hidden_proportion"].to_numpy(), known[SCORE].to_numpy()
         columns = {PROPORTION: x, SCORE: y, "runs": known["seeds"]}
         columns["diverged"] = known["diverged"]
-        answers = (
-            task_class(known["task"].iloc[0]).scales[known["scale"].iloc[0]].scored
-        )
-        chance = (y * (100 - y) / (answers * known["seeds"])).mean() ** 0.5
-        columns |= {SPREAD: y.std(ddof=1) if len(y) > 1 else np.nan, BY_CHANCE: chance}
+        columns |= {SPREAD: known[SCORE].std(), BY_CHANCE: _by_chance(known)}
         first = known[["task", "table", "scale", "design"]]
         first.insert(3, "drawn", DRAWN[name])
         table = first.assign(**columns, **_fitted_at(x, fits.get(name)))
@@ -137,6 +133,13 @@ def contrast_forecast(runs: DataFrame, repeats: int = 1, seed: int = 0) -> DataF
 def _usual(runs: DataFrame) -> DataFrame:
     """The runs of block designs in the tables of the usual protocols."""
     return runs[runs["table"].isin(list(DRAWN)) & (runs["model"] == "block")]
+
+
+def _by_chance(known: DataFrame) -> float:
+    """Standard deviation [points] that the test alone gives the scores of a table."""
+    task, scale = known[["task", "scale"]].iloc[0]
+    answers = task_class(task).scales[scale].scored * known["seeds"]
+    return float((known[SCORE] * (100 - known[SCORE]) / answers).mean() ** 0.5)
 
 
 def _fitted_at(x: np.ndarray, fit: DataFrame | None) -> dict[str, object]:

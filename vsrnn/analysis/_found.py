@@ -148,7 +148,7 @@ def _sharing(shared: DataFrame) -> Iterator[str]:
 
 def _difference(pooled: list[float], separate: list[float]) -> str:
     """Pooled minus separate, with Welch's interval, and what that lets one say."""
-    points = np.mean(pooled) - np.mean(separate)
+    points, low, high = welch(pooled, separate)
     where = "above" if points >= 0 else "below"
     text = (
         f"with shared source images test accuracy is {abs(points):.1f} points {where} "
@@ -156,7 +156,6 @@ def _difference(pooled: list[float], separate: list[float]) -> str:
     )
     if min(len(pooled), len(separate)) < 2 or not (np.ptp(pooled) or np.ptp(separate)):
         return f"{text}; more seeds are needed to say whether that matters."
-    _, low, high = welch(pooled, separate)
     shown = "a" if low > 0 or high < 0 else "no"
     return (
         f"{text} (95 % interval of the difference {low:+.1f} to {high:+.1f}, "
@@ -177,11 +176,10 @@ def _order(final: DataFrame) -> Iterator[str]:
 
 def _above(high: str, low: str, first: list[float], second: list[float]) -> str:
     """Whether one design scores above another, as published."""
-    points = np.mean(first) - np.mean(second)
+    points, least, most = welch(first, second)
     text = f"{DESIGN_LABELS[high]} above {DESIGN_LABELS[low]} by {points:+.1f} points"
     if min(len(first), len(second)) < 2 or not (np.ptp(first) or np.ptp(second)):
         return f"{text} (more seeds are needed)"
-    _, least, most = welch(first, second)
     seen = "holds" if least > 0 else "is reversed" if most < 0 else "is not decided"
     return f"{text} (95 % interval {least:+.1f} to {most:+.1f}) {seen}"
 

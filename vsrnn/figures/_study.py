@@ -116,9 +116,9 @@ def rank_correlation(table: DataFrame, style: str = "web") -> Figure:
             ax.set(xlim=(-1, 1), xticks=[-1, 0, 1])
             ax.set_xlabel("rank correlation", fontsize="small")
             _named_rows(ax, [feature_label(name) for name in features])
-        handles = [Line2D([], [], **look) for look in _LOOKS[: len(found)]]
-        words = [_MEASURE_WORDS[name] for name in found]
         if len(found) > 1:
+            handles = [Line2D([], [], **look) for look in _LOOKS[: len(found)]]
+            words = [_MEASURE_WORDS[name] for name in found]
             figure.legend(handles, words, loc="outside lower center", ncols=3)
     return figure
 
