@@ -101,12 +101,14 @@ def test_ranks_share_ties_and_their_correlation_is_scipys(alike):
 def test_the_truth_decides_whether_the_order_turns_round(alike, tables, rank, verdict):
     table = analysis.contrast_ranks(scored_as(alike, rank), 200)
     text = analysis.found_contrast(table, *list(tables.values())[1:])
-    (line,) = (line for line in text.splitlines() if "good on one task" in line)
-    assert f"hammer_named {verdict}" in line
-    (dense,) = (line for line in text.splitlines() if "That dense does well" in line)
+    each = dict(line.split("\n  - ", 1) for line in text.split("\n- ") if "\n" in line)
+    claims = {head: found for head, found in each.items() if head.startswith("That")}
+    (order,) = (found for head, found in claims.items() if "good on one task" in head)
+    assert f"hammer_named {verdict}" in order
+    (dense,) = (found for head, found in claims.items() if "dense does well" in head)
     row = table.query("task == 'hammer' and arrangement == '111111_'").iloc[0]
     assert f"rank {row['rank']:g} of 14, {row['above [points]']:+.1f}" in dense
-    poor = [line for line in text.splitlines() if "That the best on" in line]
+    poor = [found for head, found in claims.items() if "That the best on" in head]
     assert len(poor) == 2
     if verdict != "is not decided":
         assert all(f"hammer_named {verdict}" in line for line in poor)
@@ -230,11 +232,11 @@ def test_a_forest_finds_what_the_tasks_share(made_contrast, tables, same):
 
 def test_sentences_follow_the_tables(tables):
     text = analysis.found_contrast(*tables.values())
-    assert "Both tasks have 14 arrangements with runs: " in text
+    assert "Both tasks have 14 arrangements with runs:\n" in text
     assert "at paper scale" in text
     assert "on Hammer hx takes 16 % of the weights" in text
     assert re.search(r"hammer_even_10k \(20 designs, .* %\) \d+\.\d \(\d\.\d\)", text)
-    assert "leaves out 0: rad_even_100k hidden proportion +1.00 (+" in text
+    assert "leaves out 0:\n  - rad_even_100k: hidden proportion +1.00 (+" in text
     assert text.count("that a forest fitted to the other task alone orders them holds")
     assert "for designs drawn evenly: the intervals of the best overlap" in text
     without = tables["contrast_proportion"].query("table != 'hammer_even_10k'")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from pandas import DataFrame
@@ -57,6 +57,11 @@ def found_equal_weights(
 
 def _bullets(*sentences: str) -> str:
     return "\n".join(f"- {sentence}" for sentence in sentences)
+
+
+def _nested(head: str, parts: Iterable[str]) -> str:
+    """A sentence that ends in a list, as one of `_bullets`."""
+    return "\n".join([f"{head}:", *(f"  - {part}" for part in parts)])
 
 
 def _dense(shares: DataFrame) -> str:
@@ -171,7 +176,7 @@ def _order(final: DataFrame) -> Iterator[str]:
         parts = [_above(*pair, scores[pair[0]], scores[pair[1]]) for pair in pairs]
         if parts:
             head = f"{str(scale).capitalize()} scale, {source}, the paper's order"
-            yield f"{head}: {'; '.join(parts)}."
+            yield _nested(head, parts)
 
 
 def _above(high: str, low: str, first: list[float], second: list[float]) -> str:
@@ -189,7 +194,7 @@ def _scores(final: DataFrame) -> Iterator[str]:
         each = rows.drop_duplicates("design")
         parts = [_score(row) for row in each.to_dict("records")]
         head = f"{str(scale).capitalize()} scale, {source}, {seeds_label(rows)}"
-        yield f"{head}: {', '.join(parts)}."
+        yield _nested(head, parts)
 
 
 def _speed(learning: DataFrame, passed: float = 40.0) -> Iterator[str]:
@@ -214,10 +219,16 @@ def _speed(learning: DataFrame, passed: float = 40.0) -> Iterator[str]:
 def _score(row: dict) -> str:
     label = DESIGN_LABELS.get(row["design"], row["design"])
     text = f"{label} {row['mean [%]']:.1f} %"
-    if math.isfinite(row["low [%]"]):
-        low, high = max(0, row["low [%]"]), min(100, row["high [%]"])
-        text += f" ({low:.1f} to {high:.1f})"
-    return text
+    return text + _span(row["low [%]"], row["high [%]"])
+
+
+def _span(low: float, high: float) -> str:
+    """An interval of a mean percentage in parentheses, if it has one."""
+    if not math.isfinite(low):
+        return ""
+    if low == high:
+        return " (in each run)"
+    return f" ({max(0, low):.1f} to {min(100, high):.1f})"
 
 
 def _ranks(ranking: DataFrame) -> Iterator[str]:

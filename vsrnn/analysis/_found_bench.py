@@ -18,6 +18,7 @@ from vsrnn.analysis._bench import (
     speed_growth,
     speed_ratio,
 )
+from vsrnn.analysis._found import _bullets, _nested
 from vsrnn.analysis._labels import DESIGN_LABELS, TASK_LABELS
 
 RUNS, SEQUENCES = 600, 750_000
@@ -62,9 +63,9 @@ def found_speed(bench: DataFrame) -> str:
         bench: as `measurements` gives it.
     """
     if bench.empty:
-        return f"- {NOTHING}"
+        return _bullets(NOTHING)
     rates, ratios = speed(bench), speed_ratio(bench)
-    sentences = [
+    return _bullets(
         *_designs(rates, ratios),
         *_batches(ratios),
         *_bounds(rates),
@@ -72,8 +73,7 @@ def found_speed(bench: DataFrame) -> str:
         *_memory(rates),
         *_growth(speed_growth(bench)),
         *_hours(rates),
-    ]
-    return "\n".join(f"- {sentence}" for sentence in sentences)
+    )
 
 
 def _designs(rates: DataFrame, ratios: DataFrame) -> Iterator[str]:
@@ -86,15 +86,12 @@ def _designs(rates: DataFrame, ratios: DataFrame) -> Iterator[str]:
         same = (rates["task"] == task) & (rates["batch"] == batch)
         own = rates[same & (rates["design"] == design)].set_index("way")
         parts = [f"{way} {_rate(own.loc[way])}" for way in dict.fromkeys(rows["way"])]
-        times = [
+        parts += [
             f"{_times(versus['ratio'])} times {name}"
             for name, versus in rows.groupby("baseline", sort=False)
         ]
         label = SPEED_LABELS.get(str(design), str(design))
-        yield (
-            f"{TASK_LABELS[str(task)]}, batches of {batch}, {label}: "
-            f"{', '.join(parts)}; that is {', '.join(times)}."
-        )
+        yield _nested(f"{TASK_LABELS[str(task)]}, batches of {batch}, {label}", parts)
 
 
 def _batches(ratios: DataFrame) -> Iterator[str]:
@@ -149,9 +146,10 @@ def _stepping(bench: DataFrame) -> Iterator[str]:
         ].itertuples(index=False)
     ]
     if parts:
-        yield (
+        yield _nested(
             f"One step of {rows['batch'].iloc[0]} {TASK_LABELS['hammer']} episodes at "
-            f"once, without the simulator: {', '.join(parts)}."
+            "once, without the simulator",
+            parts,
         )
 
 
@@ -163,7 +161,7 @@ def _memory(rates: DataFrame) -> Iterator[str]:
         if len(rows):
             parts.append(f"{label} {memory.min():.0f} to {memory.max():.0f} MiB")
     if parts:
-        yield f"Peak memory beyond data and libraries: {', '.join(parts)}."
+        yield _nested("Peak memory beyond data and libraries", parts)
 
 
 def _growth(growth: DataFrame) -> Iterator[str]:
@@ -176,7 +174,7 @@ def _growth(growth: DataFrame) -> Iterator[str]:
             name = "many models" if kind == "many" else WAYS[str(kind)]
             parts.append(f"{name} {factor:.3g} times")
         ends = " to ".join(f"{end:,.15g}" for end in rows["value"].agg(["min", "max"]))
-        yield f"Time for a sequence and model, {study} from {ends}: {', '.join(parts)}."
+        yield _nested(f"Time for a sequence and model, {study} from {ends}", parts)
 
 
 def _hours(rates: DataFrame) -> Iterator[str]:
@@ -189,9 +187,10 @@ def _hours(rates: DataFrame) -> Iterator[str]:
         for way, time in zip(rows["way"][wanted], hours[wanted], strict=True)
     ]
     if parts:
-        yield (
+        yield _nested(
             f"A study of {RUNS} runs of {SEQUENCES:,} sequences each, at these rates "
-            f"of {SPEED_LABELS['balanced_0']} in batches of 16: {', '.join(parts)}."
+            f"of {SPEED_LABELS['balanced_0']} in batches of 16",
+            parts,
         )
     if "peer" not in set(rates["kind"]):
         yield (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 from pandas import DataFrame, Series
@@ -17,7 +17,7 @@ from vsrnn.analysis._contrast_study import (
     SPREAD,
 )
 from vsrnn.analysis._explained import feature_label
-from vsrnn.analysis._found import _bullets
+from vsrnn.analysis._found import _bullets, _nested
 from vsrnn.analysis._found_study import _verdict
 from vsrnn.analysis._labels import (
     PROPORTION,
@@ -55,23 +55,36 @@ def found_contrast(
     tables = [rows for _, rows in hammer.groupby("table", sort=False)]
     return _bullets(
         _there(ranks),
-        "That what is good on one task is poor on the other, by rank correlation of "
-        f"the arrangements' scores: {_list(map(_order, tables))}.",
-        "That dense does well on Hammer, by points above the mean of the others: "
-        f"{_list(map(_dense, tables))}.",
-        "That the best on Random Anomaly is poor on Hammer, by the same measure: "
-        f"{_list(_elsewhere(rad, rows, rows) for rows in tables)}.",
-        "That the best on Hammer is poor on Random Anomaly, likewise: "
-        f"{_list(_elsewhere(rows, rad, rows) for rows in tables)}.",
+        _nested(
+            "That what is good on one task is poor on the other, by rank correlation "
+            "of the arrangements' scores",
+            map(_order, tables),
+        ),
+        _nested(
+            "That dense does well on Hammer, by points above the mean of the others",
+            map(_dense, tables),
+        ),
+        _nested(
+            "That the best on Random Anomaly is poor on Hammer, by the same measure",
+            [_elsewhere(rad, rows, rows) for rows in tables],
+        ),
+        _nested(
+            "That the best on Hammer is poor on Random Anomaly, likewise",
+            [_elsewhere(rows, rad, rows) for rows in tables],
+        ),
         *_shares(layout),
-        "Rank correlation of hidden proportion and score: "
-        f"{_list(_course(proportion))}.",
+        _nested("Rank correlation of hidden proportion and score", _course(proportion)),
         *_apart(proportion),
-        "How far designs are apart, and in parentheses how far the test alone would "
-        "put designs that are alike, standard deviations in points: "
-        f"{_list(_spread(proportion))}.",
-        "What of a design goes with its score, of rank correlations whose 95 % "
-        f"interval, each by itself, leaves out 0: {_list(_goes(correlation))}.",
+        _nested(
+            "How far designs are apart, and in parentheses how far the test alone "
+            "would put designs that are alike, standard deviations in points",
+            _spread(proportion),
+        ),
+        _nested(
+            "What of a design goes with its score, of rank correlations whose 95 % "
+            "interval, each by itself, leaves out 0",
+            _goes(correlation),
+        ),
         *_forecast(forecast),
     )
 
@@ -86,9 +99,9 @@ def _there(ranks: DataFrame) -> str:
             f"{SCORE_LABELS[rows['task'].iloc[0]]} {rows[SCORE].min():.1f} to "
             f"{rows[SCORE].max():.1f} %{f', {lost} diverged' if lost else ''}"
         )
-    return (
-        f"Both tasks have {ranks['arrangement'].nunique()} arrangements with runs: "
-        f"{_list(parts)}."
+    return _nested(
+        f"Both tasks have {ranks['arrangement'].nunique()} arrangements with runs",
+        parts,
     )
 
 
@@ -150,7 +163,7 @@ def _shares(layout: DataFrame) -> Iterator[str]:
             )
         best = pair[BEST_ON].iloc[0]
         on = "" if best == "neither" else f", of block designs {best_on(best)}"
-        yield f"{arrangement_label(str(name))}{on}: {'; '.join(parts)}."
+        yield _nested(f"{arrangement_label(str(name))}{on}", parts)
 
 
 def _course(proportion: DataFrame) -> Iterator[str]:
@@ -206,7 +219,7 @@ def _goes(correlation: DataFrame) -> Iterator[str]:
             f"({row['low']:+.2f} to {row['high']:+.2f})"
             for row in strongest.to_dict("records")
         ]
-        yield f"{name} {', '.join(parts) or 'nothing'}"
+        yield f"{name}: {'; '.join(parts) or 'nothing'}"
 
 
 def _forecast(forecast: DataFrame) -> Iterator[str]:
@@ -226,10 +239,6 @@ def _forecast(forecast: DataFrame) -> Iterator[str]:
             f"{_span(across)} of forecast and score; {_span(alone)} where it reads the "
             f"hidden proportion alone; {', '.join(parts)}."
         )
-
-
-def _list(parts: Iterable[str]) -> str:
-    return "; ".join(parts)
 
 
 def _span(row: Series) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 import numpy as np
 from pandas import DataFrame
 from scipy import stats
 
-from vsrnn.analysis._found import _bullets
+from vsrnn.analysis._found import _bullets, _nested, _span
 from vsrnn.analysis._hammer_results import (
     BUDGET,
     DEMONSTRATIONS,
@@ -33,7 +32,6 @@ def found_hammer_weights(
     ranking: DataFrame,
     amounts: DataFrame,
     size: DataFrame,
-    complete: str,
 ) -> str:
     """Sentences on what arrangements reach on Adroit Hammer, live and stored.
 
@@ -42,11 +40,14 @@ def found_hammer_weights(
         ranking: as `hammer_ranking` gives it.
         amounts: as `hammer_demonstrations` gives it.
         size: as `hammer_size` gives it.
-        complete: how many of the stored runs there are, from `hammer_complete`.
     """
-    found = (*_scores(success), *_best(ranking), *_dense(ranking))
-    more = (*_fewer(amounts), *_larger(size))
-    return "\n".join(filter(None, [_bullets(*found, *more), complete]))
+    return _bullets(
+        *_scores(success),
+        *_best(ranking),
+        *_dense(ranking),
+        *_fewer(amounts),
+        *_larger(size),
+    )
 
 
 def hammer_complete(runs: DataFrame, few: DataFrame, seeds: int = 3) -> str:
@@ -78,10 +79,10 @@ def _scores(success: DataFrame) -> Iterator[str]:
     chosen = success[success["measure"] == SUCCESS]
     for (source, scale, expert), rows in chosen.groupby(keys, sort=False):
         each = rows.drop_duplicates("design").to_dict("records")
-        parts = ", ".join(f"{_label(row['design'])} {_mean(row)}" for row in each)
-        yield (
+        yield _nested(
             f"{str(scale).capitalize()} scale, {source}, {EXPERT_LABELS[expert]}, "
-            f"{seeds_label(rows)}, success: {parts}."
+            f"{seeds_label(rows)}, success",
+            [f"{_label(row['design'])} {_mean(row)}" for row in each],
         )
 
 
@@ -153,9 +154,10 @@ def _fewer(amounts: DataFrame) -> Iterator[str]:
             )
             dense = f"; dense {mean[DENSE]:.1f} %" if DENSE in mean else ""
             texts.append(f"{text}{dense})")
-        yield (
+        yield _nested(
             f"With {number:,} demonstrations, {epochs} epochs, "
-            f"{part['design'].nunique()} designs: {', '.join(texts)}."
+            f"{part['design'].nunique()} designs",
+            texts,
         )
 
 
@@ -170,7 +172,7 @@ def _larger(size: DataFrame) -> Iterator[str]:
                 f"{weights:,} weights {part['mean'].min():.1f} to {best['mean']:.1f} % "
                 f"(the most: {best['arrangement']}, of {len(part)})"
             )
-        yield f"{_head(expert)}, success by size: {', '.join(parts)}."
+        yield _nested(f"{_head(expert)}, success by size", parts)
 
 
 def _points(gap: tuple[float, float, float]) -> str:
@@ -188,7 +190,4 @@ def _label(name: str) -> str:
 
 
 def _mean(row: dict | DataFrame) -> str:
-    text = f"{row['mean']:.1f} %"
-    if math.isfinite(row["low"]):
-        text += f" ({max(0, row['low']):.1f} to {min(100, row['high']):.1f})"
-    return text
+    return f"{row['mean']:.1f} %" + _span(row["low"], row["high"])
