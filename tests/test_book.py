@@ -181,13 +181,12 @@ def test_commands_of_the_book_are_understood(build):
             build.parse(arguments[1:])
 
 
-def test_code_of_the_book_is_python_with_names_that_exist():
+def test_code_of_the_book_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     for block in code_blocks("book/use", "python"):
-        if block.startswith("%"):
-            continue
-        compile(block, "use.md", "exec")
-        for owner, name in re.findall(r"\b(vsrnn|figures)\.(\w+)\(", block):
-            assert hasattr({"vsrnn": vsrnn, "figures": figures}[owner], name)
+        if not block.startswith("%"):
+            small = block.replace('"quick"', '"smoke"')
+            exec(compile(small, "use.md", "exec"), {})
 
 
 def test_entry_for_citing_is_the_one_of_the_bibliography():
