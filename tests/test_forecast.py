@@ -312,10 +312,10 @@ def test_sentences_say_whether_the_claim_holds(made_runs):
     text = analysis.found_forecast(scores, *first, cost, observed)
     row = scores.set_index(["model", "features", "measure"]).loc[(*WITH, "R2")]
     assert f"R² {row['value']:.2f} ({row['low']:.2f} to {row['high']:.2f})" in text
-    assert "that a forest predicts performance holds" in text
+    assert "That a random forest predicts performance holds" in text
     held = 100 * observed["held"].mean()
     assert f"Of the intervals that promise 90 %, {held:.0f} % hold" in text
     poor = cost.assign(mean=-0.1)
     text = analysis.found_forecast(none, *first, poor, observed)
-    assert "that a forest predicts performance is not decided" in text
+    assert "That a random forest predicts performance is not decided" in text
     assert "a useful forecast takes more" in text

@@ -208,11 +208,14 @@ def _speed(learning: DataFrame, passed: float = 40.0) -> Iterator[str]:
             soon.append(f"{label} {over.min()}" if len(over) else f"{label} never")
             if mean.max() > passed:
                 lost.append(f"{label} {mean.max() - mean.iloc[-1]:.1f} points")
-        yield (
-            f"{str(scale).capitalize()} scale, {source}: epochs until the mean "
-            f"validation accuracy passes {passed:.0f} %: {', '.join(soon)}; lost from "
-            f"the best epoch to the last, for those that pass: "
-            f"{', '.join(lost) or 'none passes'}."
+        yield _nested(
+            f"{str(scale).capitalize()} scale, {source}",
+            [
+                "epochs until the mean validation accuracy passes "
+                f"{passed:.0f} %: {', '.join(soon)}",
+                "lost from the best epoch to the last, for those that pass: "
+                f"{', '.join(lost) or 'none passes'}",
+            ],
         )
 
 

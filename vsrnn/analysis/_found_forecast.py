@@ -9,7 +9,7 @@ from scipy import stats
 
 from vsrnn.analysis._explained import feature_label
 from vsrnn.analysis._forecast import GAIN, KIND, enough_runs
-from vsrnn.analysis._found import _bullets
+from vsrnn.analysis._found import _bullets, _nested
 
 READS = {
     "proportion": "hidden proportion alone",
@@ -50,15 +50,19 @@ def found_forecast(
 def _forest(scores: DataFrame) -> str:
     rows = _measures(scores, "forest", KIND)
     holds = rows.loc["R2", "low"] > 0
-    return (
-        f"A random forest that reads {READS[KIND]} forecasts "
-        f"{scores['designs'].iloc[0]} designs out of fold, at "
-        f"{scores['scale'].iloc[0]} scale, with R² {_span(rows.loc['R2'])}, a mean "
-        f"absolute error of {_span(rows.loc['mean absolute error [points]'], '.1f')} "
-        f"points and rank correlation {_span(rows.loc['rank correlation'])}; the top "
-        f"third is told from the rest with ROC AUC {_span(rows.loc['ROC AUC'])} and an "
-        f"accuracy of {_span(rows.loc['accuracy [%]'], '.0f')} %: that a forest "
-        f"predicts performance {'holds' if holds else 'is not decided'}."
+    error = _span(rows.loc["mean absolute error [points]"], ".1f")
+    return _nested(
+        "That a random forest predicts performance "
+        f"{'holds' if holds else 'is not decided'}. One that reads {READS[KIND]} "
+        f"forecasts {scores['designs'].iloc[0]} designs out of fold, at "
+        f"{scores['scale'].iloc[0]} scale, with",
+        [
+            f"R² {_span(rows.loc['R2'])}",
+            f"a mean absolute error of {error} points",
+            f"rank correlation {_span(rows.loc['rank correlation'])}",
+            f"ROC AUC {_span(rows.loc['ROC AUC'])} for the top third",
+            f"an accuracy of {_span(rows.loc['accuracy [%]'], '.0f')} % there",
+        ],
     )
 
 
@@ -66,9 +70,8 @@ def _added(scores: DataFrame) -> str:
     """What the forest gains by more features than the hyperparameters."""
     rows = scores[(scores["model"] == "forest") & (scores["measure"] == GAIN)]
     parts = [f"{READS[row['features']]} {_span(row, '+.2f')}" for row in rows.iloc]
-    return (
-        f"R² of the forest above that from {READS['hyperparameters']}: "
-        f"{', '.join(parts)}."
+    return _nested(
+        f"R² of the forest above that from {READS['hyperparameters']}", parts
     )
 
 
@@ -80,14 +83,14 @@ def _baselines(scores: DataFrame) -> str:
         else f"the mean {_span(row)}"
         for row in rows.iloc
     ]
-    return f"R² of simpler or other models: {', '.join(parts)}."
+    return _nested("R² of simpler or other models", parts)
 
 
 def _elsewhere(transfer: DataFrame) -> Iterator[str]:
     chosen = transfer[(transfer["features"] == KIND) & (transfer["measure"] == "R2")]
     for name, rows in chosen.groupby("table", sort=False):
         parts = [f"the {row['source']} {_span(row)}" for row in rows.iloc]
-        yield f"{name}: R² of a forest fitted to {', to '.join(parts)}."
+        yield _nested(f"{name}: R² of a forest fitted to", parts)
 
 
 def _important(importance: DataFrame) -> str:
@@ -101,7 +104,7 @@ def _important(importance: DataFrame) -> str:
     parts = [
         f"{feature_label(row['feature'])} ({row['loss [R2]']:.2f})" for row in sure.iloc
     ]
-    return f"Features whose shuffling surely costs the forest R²: {', '.join(parts)}."
+    return _nested("Features whose shuffling surely costs the forest R²", parts)
 
 
 def _enough(cost: DataFrame) -> str:

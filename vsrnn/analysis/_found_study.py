@@ -8,7 +8,7 @@ import numpy as np
 from pandas import DataFrame
 
 from vsrnn.analysis._explained import BASES, NOTHING, TRIMMED
-from vsrnn.analysis._found import _bullets, _rank_correlation
+from vsrnn.analysis._found import _bullets, _nested, _rank_correlation
 from vsrnn.analysis._study import AREA, EPOCHS, PROPORTION
 from vsrnn.designs import get_design
 from vsrnn.forecast import SCORE
@@ -66,7 +66,7 @@ def _piled(draws: DataFrame) -> str:
         spent = rows["budget [weights]"].iloc[0]
         at = f" at {spent:,} weights" if spent else ""
         parts.append(f"{name}{at} {rows['below .3 [%]'].iloc[0]:.0f} %")
-    return f"Share of random designs with a hidden proportion below .3: {_list(parts)}."
+    return _nested("Share of random designs with a hidden proportion below .3", parts)
 
 
 def _alone(explained: DataFrame) -> Iterator[str]:
@@ -105,9 +105,9 @@ def _beyond(explained: DataFrame) -> Iterator[str]:
             or "nothing"
             for part in (each[sure], each[~sure])
         )
-        yield (
-            f"{name}: R² gained by adding hidden proportion to other features, shown "
-            f"beyond {shown}; not shown beyond {not_shown}."
+        yield _nested(
+            f"{name}: R² gained by adding hidden proportion to other features",
+            [f"shown beyond {shown}", f"not shown beyond {not_shown}"],
         )
 
 
@@ -142,7 +142,7 @@ def _faster(correlation: DataFrame) -> Iterator[str]:
             if measure in each.index
         ]
         if parts:
-            yield f"{name}: rank correlation with speed: {_list(parts)}."
+            yield _nested(f"{name}: rank correlation with speed", parts)
 
 
 def _best(optimum: DataFrame) -> Iterator[str]:
