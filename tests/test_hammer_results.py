@@ -170,6 +170,10 @@ def test_sentences_quote_every_table():
     text = found(pd.concat([runs[0], few]))
     assert "With 10 demonstrations, 4 epochs, 18 designs:\n  - success 0.0 to" in text
     assert "25,000 weights 91.0 to 91.0 % (the most:" in text
+    lost = SHARES | {"10AH01": 0.0, "10AH02": 0.0}
+    again = made(SHARES | {"10AH02": 0.0}, demonstrations=10)
+    both = found(pd.concat([made(lost), again]))
+    assert "fewer episodes:\n  - 1 of 3 with 10 demonstrations" in both
     nothing = found(analysis.hammer_runs(["nothing"]))
     assert nothing == ""
 

@@ -46,6 +46,7 @@ def found_hammer_weights(
         *_best(ranking),
         *_dense(ranking),
         *_fewer(amounts),
+        *_able(ranking, amounts),
         *_larger(size),
     )
 
@@ -158,6 +159,24 @@ def _fewer(amounts: DataFrame) -> Iterator[str]:
             f"With {number:,} demonstrations, {epochs} epochs, "
             f"{part['design'].nunique()} designs",
             texts,
+        )
+
+
+def _able(ranking: DataFrame, amounts: DataFrame) -> Iterator[str]:
+    """Whether designs that never succeed as published succeed with larger steps."""
+    low, most = EXTREMES["stay at"]
+    success = ranking[ranking["measure"] == SUCCESS]
+    never = success[(success["expert"] == "own") & (success["mean"] <= most)]["design"]
+    again = amounts[(amounts["measure"] == SUCCESS) & amounts["design"].isin(never)]
+    parts = [
+        f"{(rows['mean'] > most).sum()} of {len(rows)} with {number:,} demonstrations"
+        for number, rows in again.groupby(DEMONSTRATIONS)
+    ]
+    if parts:
+        yield _nested(
+            f"Designs that stay at {low:.0f} to {most:.0f} % as published and succeed "
+            "more often at the larger rate, in fewer steps and from fewer episodes",
+            parts,
         )
 
 
