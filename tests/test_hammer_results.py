@@ -170,12 +170,21 @@ def test_sentences_quote_every_table():
     text = found(pd.concat([runs[0], few]))
     assert "With 10 demonstrations, 4 epochs, 18 designs:\n  - success 0.0 to" in text
     assert "25,000 weights 91.0 to 91.0 % (the most:" in text
-    lost = SHARES | {"10AH01": 0.0, "10AH02": 0.0}
-    again = made(SHARES | {"10AH02": 0.0}, demonstrations=10)
-    both = found(pd.concat([made(lost), again]))
-    assert "fewer episodes:\n  - 1 of 3 with 10 demonstrations" in both
     nothing = found(analysis.hammer_runs(["nothing"]))
     assert nothing == ""
+
+
+def test_designs_that_never_succeed_may_do_so_at_the_larger_rate():
+    kept = tables(made(SHARES | {"10AH01": 0.0, "10AH02": 0.0}))
+    again = pd.concat([made(SHARES, demonstrations=n) for n in (10, 25)])
+    text = analysis.found_hammer_weights(
+        kept["hammer_success"],
+        kept["hammer_ranking"],
+        analysis.hammer_demonstrations(again),
+        kept["hammer_size"],
+    )
+    parts = [f"  - 2 of 3 with {n} demonstrations" for n in (10, 25)]
+    assert "\n".join(["in fewer steps and from fewer episodes:", *parts]) in text
 
 
 def test_completeness_counts_by_table():

@@ -21,10 +21,12 @@ def provenance(
         device: what trained, "cpu" or "cuda".
         models: how many were trained in one pass.
     """
-    packages = ("vsrnn", "torch", "numpy", "kornia")
+    import torch
+
+    packages = {name: _version(name) for name in ("vsrnn", "numpy", "kornia")}
+    build = {"torch": str(torch.__version__), "python": platform.python_version()}
     return {
-        "versions": {name: _version(name) for name in packages}
-        | {"python": platform.python_version()},
+        "versions": packages | build,
         "commit": _commit(),
         "data": task.provenance | {"sha256": task.checksum},
         "machine": _machine() if device == "cpu" else _accelerator(),
