@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FAILED = "failed: "
-# Four designs at once are 10 to 30 % faster than one by one, sixteen hardly more, and
-# whoever stops a sweep loses as many runs a worker.
+# Four, eight and sixteen designs at once are 1.6, 1.9 and 2 times as fast as one by one
+# for random ones of 50,000 weights on Random Anomaly, and 1.3, 1.2 and 1.3 times for
+# those of 10,000 on Hammer; whoever stops a sweep loses as many runs a worker.
 PER_PASS, MEMORY = 4, 8.0
 
 
