@@ -150,6 +150,10 @@ def _product(case: Case) -> Case:
 
 
 def _run_on(case: Case, threads: int, device: str) -> Case:
-    """Give processes that share the models one thread each, others all."""
-    threads = 1 if case.processes > 1 else threads
+    """Give all threads to a process that trains alone, and one to any other.
+
+    One is what `vsrnn.run` steps episodes with: the products of a step are small.
+    """
+    alone = case.processes == 1 and case.study != "stepping"
+    threads = threads if alone else 1
     return replace(case, threads=threads, device=device)

@@ -148,7 +148,7 @@ def _stepping(bench: DataFrame) -> Iterator[str]:
     if parts:
         yield _nested(
             f"One step of {rows['batch'].iloc[0]} {TASK_LABELS['hammer']} episodes at "
-            "once, without the simulator",
+            f"once, without the simulator, threads: {rows['threads'].iloc[0]}",
             parts,
         )
 

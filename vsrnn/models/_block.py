@@ -127,8 +127,8 @@ class BlockRNN(nn.Module):
 
     def step(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Advance one step: ``(batch, inputs)`` in, ``(batch, outputs)`` out."""
-        output, state = self.forward(x[:, None], state)
-        return output[:, 0], state
+        _, state = self.forward(x[:, None], state)
+        return state[1], state
 
     def matrices(self) -> dict[str, Tensor]:
         """The six blocks as dense matrices, by name, zeros outside the masks."""
