@@ -299,6 +299,14 @@ def test_products_on_the_weights_alone_equal_dense_ones(
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("density, apart", [((1, 0.1), False), ((0.1, 1), True)])
+def test_rows_are_multiplied_apart_only_where_many_are_thin(density, apart):
+    hx, yx = density
+    product = BlockRNN(Geometry(400, 60, 10, (hx, 1, 1, yx, 1, 1))).layout.input
+    assert (len(product.thin) > 0) == apart
+    assert len(product.thick) == len(product.index) - len(product.thin) > 0
+
+
 def test_budgets_of_the_baselines():
     lstm = ProjectedLSTM.for_budget(110_000, 2500, 10)
     rnn = PlainRNN.for_budget(100_000, 2500, 10)
