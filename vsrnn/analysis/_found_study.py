@@ -9,7 +9,7 @@ from pandas import DataFrame
 
 from vsrnn.analysis._explained import BASES, NOTHING, TRIMMED
 from vsrnn.analysis._found import _bullets, _nested, _rank_correlation
-from vsrnn.analysis._study import AREA, EPOCHS, PROPORTION
+from vsrnn.analysis._study import AREA, EPOCHS, HIDDEN, PROPORTION
 from vsrnn.designs import get_design
 from vsrnn.forecast import SCORE
 from vsrnn.tasks import SIZES
@@ -54,8 +54,9 @@ def _designs(study: DataFrame) -> Iterator[str]:
         yield (
             f"{name} holds {rows['runs'].sum()} runs of {len(rows)} designs at "
             f"{rows['scale'].iloc[0]} scale, with scores of {rows[SCORE].min():.1f} to "
-            f"{rows[SCORE].max():.1f} % and hidden proportions of "
-            f"{rows[PROPORTION].min():.3f} to {rows[PROPORTION].max():.3f}; "
+            f"{rows[SCORE].max():.1f} %, hidden proportions of "
+            f"{rows[PROPORTION].min():.3f} to {rows[PROPORTION].max():.3f} and "
+            f"{rows[HIDDEN].min():.0f} to {rows[HIDDEN].max():.0f} hidden units; "
             f"{lost} runs diverged{counted}."
         )
 

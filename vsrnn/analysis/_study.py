@@ -17,11 +17,12 @@ from vsrnn.tasks import SIZES
 STUDY = ("rad_even_100k", "rad_normal_size_50k", "rad_normal", "rad_100k")
 """Tables of the study, those drawn for it first."""
 
+HIDDEN = "hidden [units]"
 AREA = "mean validation accuracy [%]"
 EPOCHS = "epochs to threshold [epochs]"
 _NAMES = {
     "hidden_proportion": PROPORTION,
-    "hidden": "hidden [units]",
+    "hidden": HIDDEN,
     "weights": "weights [expected]",
     "seeds": "runs",
 }
