@@ -15,10 +15,10 @@ from pandas import DataFrame
 
 from vsrnn.analysis._explained import BASES, MEASURES, feature_label
 from vsrnn.analysis._labels import CHANCE
-from vsrnn.analysis._study import AREA, EPOCHS, PROPORTION
+from vsrnn.analysis._study import AREA, EPOCHS, HIDDEN, PROPORTION
 from vsrnn.figures._style import GRAY, chance_line, drawing
 
-SCORE, HIDDEN = "score [%]", "hidden [units]"
+SCORE = "score [%]"
 BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"
 ACCURACY = "test accuracy [%]"
 
