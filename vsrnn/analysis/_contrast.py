@@ -21,7 +21,7 @@ from vsrnn.geometry import Geometry
 from vsrnn.tasks import SIZES
 
 CONTRAST = {
-    "rad": ("rad_even_100k", "rad_normal_size_50k", "rad_100k"),
+    "rad": ("rad_even_100k", "rad_normal_size_50k", "rad_normal", "rad_100k"),
     "hammer": (
         *("hammer_even_10k", "hammer_normal", "hammer_named"),
         *("hammer_named_dapg", "hammer_few"),

@@ -27,7 +27,9 @@ from vsrnn.tasks import task_class
 EVEN = "drawn evenly"
 DRAWN = {
     **dict.fromkeys(("rad_even_100k", "hammer_even_10k"), EVEN),
-    **dict.fromkeys(("rad_normal_size_50k", "hammer_normal"), "drawn as published"),
+    **dict.fromkeys(
+        ("rad_normal_size_50k", "rad_normal", "hammer_normal"), "drawn as published"
+    ),
     **dict.fromkeys(("rad_100k", "hammer_named"), "named in the paper"),
 }
 """How designs were chosen in the tables of the usual protocol of each task."""
