@@ -181,6 +181,12 @@ def test_commands_of_the_book_are_understood(build):
             build.parse(arguments[1:])
 
 
+@pytest.mark.parametrize("page", [page for page in PAGES if page.startswith("book/")])
+def test_code_on_a_page_is_not_cut_by_its_width(page):
+    for block in code_blocks(page, "(?:bash|python)"):
+        assert max(map(len, block.splitlines())) <= 70
+
+
 def test_code_of_the_book_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for block in code_blocks("book/use", "python"):

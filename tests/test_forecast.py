@@ -225,6 +225,16 @@ def test_intervals_of_r2_cover_as_often_as_they_say():
     assert 0.88 <= held / 100 <= 0.99
 
 
+def test_no_interval_of_r2_is_above_one():
+    """One design far from the others, and far from its forecast."""
+    folds = pd.DataFrame({"row": range(20), "observed": np.arange(20.0), "base": 0.0})
+    folds.loc[19, "observed"] = 500.0
+    folds["forecast"] = folds["observed"].clip(upper=-400)
+    folds = folds.assign(model="given", features="all", repeat=0)
+    row = forecast.compare(folds).iloc[0]
+    assert row["value"] < row["high"] == 1
+
+
 def test_corrected_interval_is_wider_than_a_t_test():
     values = [0.4, 0.5, 0.55, 0.6]
     plain = stats.ttest_1samp(values, 0).confidence_interval(0.95)

@@ -215,8 +215,8 @@ def _goes(correlation: DataFrame) -> Iterator[str]:
         shown = rows[(rows["low"] > 0) | (rows["high"] < 0)]
         strongest = shown.sort_values("rank correlation", key=abs, ascending=False)
         parts = [
-            f"{feature_label(row['feature'])} {row['rank correlation']:+.2f} "
-            f"({row['low']:+.2f} to {row['high']:+.2f})"
+            f"{feature_label(row['feature'])} {row['rank correlation']:+z.2f} "
+            f"({row['low']:+z.2f} to {row['high']:+z.2f})"
             for row in strongest.to_dict("records")
         ]
         yield f"{name}: {'; '.join(parts) or 'nothing'}"

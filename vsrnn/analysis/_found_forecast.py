@@ -69,7 +69,7 @@ def _forest(scores: DataFrame) -> str:
 def _added(scores: DataFrame) -> str:
     """What the forest gains by more features than the hyperparameters."""
     rows = scores[(scores["model"] == "forest") & (scores["measure"] == GAIN)]
-    parts = [f"{READS[row['features']]} {_span(row, '+.2f')}" for row in rows.iloc]
+    parts = [f"{READS[row['features']]} {_span(row, '+z.2f')}" for row in rows.iloc]
     return _nested(
         f"R² of the forest above that from {READS['hyperparameters']}", parts
     )

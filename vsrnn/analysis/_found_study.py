@@ -181,11 +181,11 @@ def _around(rows: DataFrame) -> tuple[float, float]:
 
 def _gain(row: DataFrame) -> str:
     gained, low, high = row["gain [R2]"], row["low [R2]"], row["high [R2]"]
-    return f"{gained:+.2f} ({low:+.2f} to {high:+.2f})"
+    return f"{gained:+z.2f} ({low:+z.2f} to {high:+z.2f})"
 
 
 def _rho(row: DataFrame) -> str:
-    return f"{row['rank correlation']:.2f} ({row['low']:.2f} to {row['high']:.2f})"
+    return f"{row['rank correlation']:z.2f} ({row['low']:z.2f} to {row['high']:z.2f})"
 
 
 def _verdict(low: float, high: float) -> str:

@@ -122,7 +122,8 @@ def compare(forecasts: DataFrame, resamples: int = 500, seed: int = 0) -> DataFr
     Intervals are percentiles over resampled designs, the forecasts kept: the same
     designs for all models and repeats, so repeats do not make them narrower than the
     designs allow (Bayle et al., NeurIPS 2020, on such intervals in cross-validation).
-    Those of R2 are of its expansion to first order in the means it is a ratio of.
+    Those of R2 are of its expansion to first order in the means it is a ratio of, cut
+    at 1.
 
     Returns:
         One row a model and measure: model, features, measure, value, low, high. The
@@ -133,6 +134,8 @@ def compare(forecasts: DataFrame, resamples: int = 500, seed: int = 0) -> DataFr
     for (model, kind), part in forecasts.groupby(["model", "features"], sort=False):
         for name in CLASSES if part["observed"].dtype == bool else MEASURES:
             found = _resampled(name, part, resamples, seed)
+            if name == R2:
+                found = np.minimum(found, 1)
             rows.append((model, kind, name, *_interval(found)))
     names = ("model", "features", "measure", "value", "low", "high")
     return DataFrame(rows, columns=names)
