@@ -101,14 +101,14 @@ def _beyond(explained: DataFrame) -> Iterator[str]:
         alone = (NOTHING, TRIMMED)
         each = rows.set_index("base").loc[[base for base in BASES if base not in alone]]
         sure = each["low [R2]"] > 0
-        shown, not_shown = (
-            _list([f"{base} {_gain(row)}" for base, row in part.iterrows()])
-            or "nothing"
-            for part in (each[sure], each[~sure])
-        )
+        parts = [
+            f"{kind} beyond "
+            + _list([f"{base} {_gain(row)}" for base, row in part.iterrows()])
+            for kind, part in (("shown", each[sure]), ("not shown", each[~sure]))
+            if len(part)
+        ]
         yield _nested(
-            f"{name}: R² gained by adding hidden proportion to other features",
-            [f"shown beyond {shown}", f"not shown beyond {not_shown}"],
+            f"{name}: R² gained by adding hidden proportion to other features", parts
         )
 
 

@@ -283,11 +283,12 @@ def _panels(figure: Figure, table: DataFrame) -> Iterator[tuple[Axes, DataFrame]
     names = list(table["table"].unique())
     shape = (_rows(table), min(2, len(names)))
     axes = figure.subplots(*shape, sharex=True, sharey=True, squeeze=False).ravel()
-    for ax in axes[len(names) :]:
-        ax.remove()
-        axes[len(names) - 2].tick_params(labelbottom=True)
     for ax, name in zip(axes, names, strict=False):
         yield ax, table[table["table"] == name]
+    for ax in axes[len(names) :]:  # the panel above it is at the outside now
+        ax.remove()
+        axes[len(names) - 2].tick_params(labelbottom=True)
+        axes[len(names) - 2].set_xlabel(_SQRT, fontsize="small")
 
 
 def _columns(figure: Figure, table: DataFrame) -> Iterator[tuple[Axes, DataFrame]]:
