@@ -7,11 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 from pandas import DataFrame
 
-from vsrnn.analysis._explained import BASES, NOTHING, TRIMMED
+from vsrnn.analysis._explained import ALL, LEARNING, NOTHING, TRIMMED
 from vsrnn.analysis._found import _bullets, _nested, _rank_correlation
 from vsrnn.analysis._study import AREA, EPOCHS, HIDDEN, PROPORTION
 from vsrnn.designs import get_design
 from vsrnn.forecast import SCORE
+from vsrnn.geometry import BLOCKS
 from vsrnn.tasks import SIZES
 
 
@@ -98,15 +99,14 @@ def _trimmed(each: DataFrame) -> str:
 def _beyond(explained: DataFrame) -> Iterator[str]:
     """What hidden proportion adds to other features: shown, and not shown."""
     for name, rows in explained.groupby("table", sort=False):
-        alone = (NOTHING, TRIMMED)
-        each = rows.set_index("base").loc[[base for base in BASES if base not in alone]]
+        each = rows.set_index("base")
         sure = each["low [R2]"] > 0
         parts = [
-            f"{kind} beyond "
-            + _list([f"{base} {_gain(row)}" for base, row in part.iterrows()])
-            for kind, part in (("shown", each[sure]), ("not shown", each[~sure]))
-            if len(part)
+            f"{base} {_gain(each.loc[base])}, {'shown' if sure[base] else 'not shown'}"
+            for base in ("hidden size", "all densities", LEARNING, ALL)
         ]
+        added = [block for block in BLOCKS if sure[f"density of {block}"]]
+        parts.append(f"density of one block, shown for {', '.join(added) or 'none'}")
         yield _nested(
             f"{name}: R² gained by adding hidden proportion to other features", parts
         )
@@ -190,7 +190,3 @@ def _rho(row: DataFrame) -> str:
 
 def _verdict(low: float, high: float) -> str:
     return "holds" if low > 0 else "is reversed" if high < 0 else "is not decided"
-
-
-def _list(parts: list[str]) -> str:
-    return ", ".join(parts)
