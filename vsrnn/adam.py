@@ -6,14 +6,13 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.optim.adam import adam
 
 
 class Adam:
-    """The steps of ``torch.optim.Adam(fused=True)``, to the bit, by its own function.
+    """The steps of ``torch.optim.Adam(fused=True)``, to the bit, by its own kernel.
 
     The class of torch looks after much that never changes here; with 100,000 weights
-    that takes as long as the step itself.
+    that takes twice as long as the step itself. Models of one rate are one step.
 
     Args:
         models: whose parameters are trained.
@@ -21,9 +20,11 @@ class Adam:
     """
 
     def __init__(self, models: Sequence[nn.Module], rates: Sequence[float]) -> None:
-        self.groups = []
+        together: dict[float, list[Tensor]] = {rate: [] for rate in rates}
         for model, rate in zip(models, rates, strict=True):
-            weights: list[Tensor] = list(model.parameters())
+            together[rate] += model.parameters()
+        self.groups = []
+        for rate, weights in together.items():
             means, squares = ([torch.zeros_like(w) for w in weights] for _ in range(2))
             steps = [torch.zeros((), device=w.device) for w in weights]
             self.groups.append((rate, weights, means, squares, steps))
@@ -32,22 +33,21 @@ class Adam:
     def step(self) -> None:
         """Step against the gradients that the parameters have."""
         for rate, weights, means, squares, steps in self.groups:
-            grads = [w.grad for w in weights if w.grad is not None]
-            adam(
+            torch._foreach_add_(steps, 1)
+            torch._fused_adam_(
                 weights,
-                grads,
+                [w.grad for w in weights if w.grad is not None],
                 means,
                 squares,
                 [],
                 steps,
-                fused=True,
-                amsgrad=False,
-                maximize=False,
                 lr=rate,
                 beta1=0.9,
                 beta2=0.999,
                 weight_decay=0.0,
                 eps=1e-8,
+                amsgrad=False,
+                maximize=False,
             )
 
     def zero_grad(self) -> None:

@@ -28,6 +28,9 @@ from torch.autograd.function import once_differentiable
 
 from vsrnn.models._products import InputProduct, StateProduct
 
+_relu_backward = torch.ops.aten.threshold_backward.grad_input
+"""Writes the gradient, zero where the unit was not active."""
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -172,7 +175,7 @@ class _Pass(torch.autograd.Function):
         steps, hidden = layout.state.steps(grad), grad[:, : layout.hidden].unbind(2)
         after = states[:, : layout.hidden].unbind(2)
         for t in reversed(range(time)):
-            _relu_backward(hidden[t], after[t + 1])
+            _relu_backward(hidden[t], after[t + 1], 0, grad_input=hidden[t])
             if t > 0:
                 layout.state.add(steps[t - 1], transposed, steps[t])
         first = None
@@ -194,11 +197,6 @@ class _Pass(torch.autograd.Function):
             None,
             None,
         )
-
-
-def _relu_backward(grad: Tensor, after: Tensor) -> None:
-    """Zero the gradient where the unit was not active, in place."""
-    torch.ops.aten.threshold_backward.grad_input(grad, after, 0, grad_input=grad)
 
 
 def _zero(values: Tensor) -> bool:
