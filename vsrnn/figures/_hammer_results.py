@@ -146,7 +146,7 @@ def hammer_size(table: DataFrame, style: str = "web") -> Figure:
             for ax, measure in zip(column, MEASURES, strict=True):
                 rows = _of(table[table["expert"] == expert], measure)
                 _measure_axis(ax, table, measure, "y")
-                _log_axis(ax, rows[BUDGET], "weights" if ax is column[-1] else "")
+                _log_axis(ax, table[BUDGET], "weights" if ax is column[-1] else "")
                 _lines(ax, rows, "arrangement", BUDGET, list(_ARRANGED))
                 ax.label_outer()
             column[0].set_title(f"{EXPERT_LABELS[expert]}: {seeds_label(rows)}")
