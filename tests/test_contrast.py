@@ -246,6 +246,17 @@ def test_sentences_follow_the_tables(tables):
     assert "only one task has enough designs drawn evenly" in text
 
 
+def test_a_table_of_one_design_is_told_of_without_a_spread(alike):
+    one = alike[alike["table"] == "hammer_even_10k"].head(1)
+    runs = pd.concat([alike, one.assign(table="hammer_normal")], ignore_index=True)
+    found = tables_of(runs)
+    text = analysis.found_contrast(*found.values())
+    assert "hammer_normal (1 design drawn as published, " in text and "nan" not in text
+    figure = figures.contrast_proportion(found["contrast_proportion"])
+    titles = {ax.get_title(loc="left") for ax in figure.axes}
+    assert "Hammer, drawn as published: 1 design\ntoo few for a fit" in titles
+
+
 @pytest.fixture
 def partial(alike):
     """No random designs on Hammer, few named ones, none of them dense."""

@@ -24,6 +24,7 @@ from vsrnn.analysis._labels import (
     SCORE_LABELS,
     TASK_LABELS,
     arrangement_label,
+    designs_label,
 )
 from vsrnn.forecast import SCORE
 
@@ -170,7 +171,7 @@ def _course(proportion: DataFrame) -> Iterator[str]:
     for name, rows in proportion.groupby("table", sort=False):
         first, proportions = rows.iloc[0], rows[PROPORTION]
         start = (
-            f"{name} ({len(rows)} designs {first['drawn']}, proportions of "
+            f"{name} ({designs_label(len(rows))} {first['drawn']}, proportions of "
             f"{proportions.min():.2f} to {proportions.max():.2f})"
         )
         if not np.isfinite(first["rank correlation"]):
@@ -202,7 +203,8 @@ def _apart(proportion: DataFrame) -> Iterator[str]:
 
 
 def _spread(proportion: DataFrame) -> Iterator[str]:
-    for name, rows in proportion.groupby("table", sort=False):
+    several = proportion.dropna(subset=[SPREAD])
+    for name, rows in several.groupby("table", sort=False):
         first = rows.iloc[0]
         yield (
             f"{name} ({len(rows)} designs, {rows[SCORE].min():.1f} to "

@@ -41,6 +41,15 @@ def seeds_label(table: DataFrame) -> str:
     return f"{number} seed{'s' if number != '1' else ''}"
 
 
+def designs_label(number: int) -> str:
+    """So many designs, in words.
+
+    >>> designs_label(1), designs_label(2)
+    ('1 design', '2 designs')
+    """
+    return f"{number} design{'s' if number != 1 else ''}"
+
+
 def arrangement_label(name: str) -> str:
     """An arrangement in words, or its digits.
 

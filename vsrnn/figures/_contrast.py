@@ -18,6 +18,7 @@ from vsrnn.analysis._labels import (
     SCORE_LABELS,
     TASK_LABELS,
     arrangement_label,
+    designs_label,
 )
 from vsrnn.figures._forecast import KINDS, _interval
 from vsrnn.figures._geometry import _block_legend, _matrix
@@ -265,7 +266,7 @@ def _proportion(ax: Axes, task: str, kind: str, rows: DataFrame) -> None:
 
 
 def _proportion_title(first: DataFrame, designs: int) -> str:
-    head = f"{TASK_LABELS[first['task']]}, {first['drawn']}: {designs} designs"
+    head = f"{TASK_LABELS[first['task']]}, {first['drawn']}: {designs_label(designs)}"
     if not np.isfinite(first["rank correlation"]):
         return f"{head}\ntoo few for a fit"
     return (
