@@ -225,7 +225,10 @@ def _log_axis(ax: Axes, values: DataFrame, label: str) -> None:
 
 
 def _lines(ax: Axes, rows: DataFrame, by: str, x: str, named: list[str]) -> None:
-    """A line for each design: those with a name in colour, the others in grey."""
+    """A line for each design: those with a name in colour, the others in grey.
+
+    Intervals are bands, or bars beside each other where places are few.
+    """
     if rows.empty:
         ax.text(
             *(0.5, 0.5, "no runs yet"),
@@ -240,16 +243,15 @@ def _lines(ax: Axes, rows: DataFrame, by: str, x: str, named: list[str]) -> None
             ax.plot(line[x], mean, color="0.75", linewidth=0.8, zorder=1)
             continue
         shape = look(_ARRANGED.get(str(name), str(name)))
-        every = max(1, len(line) // 6)
-        ax.plot(line[x], mean, markevery=every, **shape)
-        ax.fill_between(
-            line[x],
-            line["low"],
-            line["high"],
-            color=shape["color"],
-            alpha=0.15,
-            linewidth=0,
-        )
+        every, look_of = max(1, len(line) // 6), {"color": shape["color"]}
+        between = (line["low"], line["high"])
+        if rows[x].nunique() > 6:
+            place = line[x]
+            ax.fill_between(place, *between, alpha=0.15, linewidth=0, **look_of)
+        else:
+            place = line[x] * 1.03 ** (len(ends) - 2)
+            ax.vlines(place, *between, linewidth=1, **look_of)
+        ax.plot(place, mean, markevery=every, **shape)
         label = DESIGN_LABELS[_ARRANGED.get(str(name), str(name))]
         ends.append((label, mean[-1], str(shape["color"])))
     if ends:
