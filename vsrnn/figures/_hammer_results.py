@@ -146,7 +146,7 @@ def hammer_size(table: DataFrame, style: str = "web") -> Figure:
             for ax, measure in zip(column, MEASURES, strict=True):
                 rows = _of(table[table["expert"] == expert], measure)
                 _measure_axis(ax, table, measure, "y")
-                _log_axis(ax, table[BUDGET], "weights" if ax is column[-1] else "")
+                _log_axis(ax, table[BUDGET], "weights [thousands]", 1000)
                 _lines(ax, rows, "arrangement", BUDGET, list(_ARRANGED))
                 ax.label_outer()
             column[0].set_title(f"{EXPERT_LABELS[expert]}: {seeds_label(rows)}")
@@ -217,10 +217,10 @@ def _measure_axis(ax: Axes, table: DataFrame, measure: str, along: str = "x") ->
 _THOUSANDS = FuncFormatter(lambda value, _: f"{value / 1000:g}")
 
 
-def _log_axis(ax: Axes, values: DataFrame, label: str) -> None:
+def _log_axis(ax: Axes, values: DataFrame, label: str, unit: int = 1) -> None:
     ticks = sorted(values.unique())
     ax.set(xscale="log", xlabel=label)
-    ax.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+    ax.set_xticks(ticks, [f"{tick / unit:g}" for tick in ticks])
     ax.xaxis.set_minor_locator(NullLocator())
 
 
