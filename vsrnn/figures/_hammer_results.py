@@ -243,17 +243,17 @@ def _lines(ax: Axes, rows: DataFrame, by: str, x: str, named: list[str]) -> None
             ax.plot(line[x], mean, color="0.75", linewidth=0.8, zorder=1)
             continue
         shape = look(_ARRANGED.get(str(name), str(name)))
-        every, look_of = max(1, len(line) // 6), {"color": shape["color"]}
+        every, color = max(1, len(line) // 6), shape["color"]
         between = (line["low"], line["high"])
         if rows[x].nunique() > 6:
             place = line[x]
-            ax.fill_between(place, *between, alpha=0.15, linewidth=0, **look_of)
+            ax.fill_between(place, *between, color=color, alpha=0.15, linewidth=0)
         else:
             place = line[x] * 1.03 ** (len(ends) - 2)
-            ax.vlines(place, *between, linewidth=1, **look_of)
+            ax.vlines(place, *between, color=color, linewidth=1)
         ax.plot(place, mean, markevery=every, **shape)
         label = DESIGN_LABELS[_ARRANGED.get(str(name), str(name))]
-        ends.append((label, mean[-1], str(shape["color"])))
+        ends.append((label, mean[-1], str(color)))
     if ends:
         label_ends(ax, *zip(*ends, strict=True))
 
