@@ -249,7 +249,7 @@ def _lines(ax: Axes, rows: DataFrame, by: str, x: str, named: list[str]) -> None
             place = line[x]
             ax.fill_between(place, *between, color=color, alpha=0.15, linewidth=0)
         else:
-            place = line[x] * 1.03 ** (len(ends) - 2)
+            place = line[x] * 1.03 ** (len(ends) - 2)  # five, the third in its place
             ax.vlines(place, *between, color=color, linewidth=1)
         ax.plot(place, mean, markevery=every, **shape)
         label = DESIGN_LABELS[_ARRANGED.get(str(name), str(name))]
