@@ -92,8 +92,12 @@ def test_diverged_runs_are_guesses_and_networks_never_made_are_left_out(made_run
 
 
 def test_runs_of_several_scales_or_of_no_block_design_are_refused(made_runs):
-    with pytest.raises(vsrnn.VsrnnError, match="one task and scale"):
+    with pytest.raises(vsrnn.VsrnnError, match="differ in scale: select"):
         forecast.examples(spoilt(made_runs(5), scale="quick"))
+    with pytest.raises(vsrnn.VsrnnError, match="differ in epochs, demonstrations"):
+        forecast.examples(vsrnn.get_results("hammer_few"))
+    with pytest.raises(vsrnn.VsrnnError, match="mean return"):
+        forecast.examples(made_runs(5).assign(task="kitchen-mixed"))
     with pytest.raises(vsrnn.VsrnnError, match="there are none"):
         forecast.examples(made_runs(5).assign(model="lstm"))
     with pytest.raises(vsrnn.VsrnnError, match="15 designs or more, not 14"):
@@ -130,6 +134,16 @@ def test_designs_that_nearly_all_tie_are_split_too(made_runs):
     runs["score"] = np.where(np.arange(16) < 3, 0.5, 0.0)
     tests = [test for _, test in forecast.splits(forecast.examples(runs))]
     assert sorted(np.concatenate(tests)) == list(range(16))
+
+
+@pytest.mark.parametrize("model", ["forest", "linear", "mean"])
+def test_one_success_among_failures_is_no_crash(made_runs, model):
+    runs = made_runs(30).assign(score=[0.5] + [0.0] * 29)
+    found = forecast.evaluate(runs, [(model, "proportion")], classify=True)
+    one = found["observed"]
+    assert one.sum() == 1 and (found.loc[one, "forecast"] == 0).all()
+    assert found["forecast"].between(0, 1).all()
+    assert len(analysis.forecast_runs(runs, steps=2, repeats=2)) == 4
 
 
 def test_measures_are_those_of_other_libraries():
@@ -263,6 +277,12 @@ def test_a_reader_forecasts_named_designs_from_a_committed_table():
     assert (found["low [%]"] <= found["forecast [%]"]).all()
     assert (found["forecast [%]"] <= found["high [%]"]).all()
     assert found.to_numpy().min() >= 0 and found.to_numpy().max() <= 100
+
+
+@pytest.mark.parametrize("level, words", [(0.99, "more than 30"), (90, "0 and 1")])
+def test_intervals_that_cannot_be_promised_are_refused(made_runs, level, words):
+    with pytest.raises(vsrnn.VsrnnError, match=words):
+        forecast.predict_scores(made_runs(30), blocks(), model="linear", level=level)
 
 
 def test_the_same_seed_gives_the_same_forecast(made_runs):

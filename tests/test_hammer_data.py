@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vsrnn import Geometry
+from vsrnn import Config, Geometry, Store
 from vsrnn.errors import VsrnnError
 from vsrnn.models import BlockRNN
+from vsrnn.sweep import Workers, fill
 
 pytest.importorskip("gymnasium_robotics", reason="needs the extra adroit")
 pytest.importorskip("minari", reason="needs the extra adroit")
@@ -63,6 +64,22 @@ def test_a_policy_file_is_a_source(cache, tmp_path):
     assert np.array_equal(task.batch("train", slice(0, 1))[1], direct.actions)
     assert task.provenance["policy_sha256"] == policy.checksum
     assert str(tmp_path) not in json.dumps(task.provenance)
+
+
+def test_a_result_of_another_policy_is_not_taken_for_this_one(tmp_path, monkeypatch):
+    monkeypatch.setenv("VSRNN_POLICIES", str(tmp_path))
+    np.savez(tmp_path / "mine.npz", **arrays())
+    config = Config("hammer", "10AH12", "smoke", task_options={"source": "mine.npz"})
+    known = Hammer.policy("mine.npz").checksum
+    store = Store(tmp_path / "runs")
+    result = {"id": config.id, "provenance": {"data": {"policy_sha256": known}}}
+    store.put(result)
+    assert fill([config], store, Workers()) == {config.id: "found"}
+    np.savez(tmp_path / "mine.npz", **(arrays() | {"b0": np.ones_like(arrays()["b0"])}))
+    with pytest.raises(VsrnnError, match="another policy than the file is now"):
+        fill([config], store, Workers())
+    (tmp_path / "mine.npz").unlink()
+    assert fill([config], store, Workers()) == {config.id: "found"}
 
 
 def test_both_kinds_of_file_hold_the_same_policy(tmp_path):

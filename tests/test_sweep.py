@@ -92,6 +92,15 @@ def test_names_and_tables_are_swept_with_several_seeds(folder, capsys):
     assert (folder / "runs" / "designs" / "mine.csv").exists()
 
 
+def test_another_rate_is_written_down_as_it_is_trained(folder):
+    command = ["sweep", "rad", "111111_", *SMOKE, "--learning-rate", "0.01"]
+    assert main([*command, "--jobs", "1"]) == 0
+    (design,) = read_designs("runs/designs/111111_.csv")
+    assert design.learning_rate == 0.01
+    (result,) = Store("runs").results()
+    assert result["config"]["design"]["learning_rate"] == 0.01
+
+
 def test_shards_part_the_runs(folder, monkeypatch, capsys):
     seen = []
 
@@ -118,6 +127,8 @@ def test_shards_part_the_runs(folder, monkeypatch, capsys):
         (["sweep", "rad", "111111_", "--number", "9"], "--run-seed"),
         (["sweep", "rad", "normal", "--number", "0"], "1 or more"),
         (["sweep", "chess", "normal"], "chess"),
+        (["sweep", "chess", "--design-table", "mine.csv"], "chess"),
+        (["sweep", "rad", "--design-table", "blank.csv"], "blank is missing"),
         ([*DRAW, "--shard", "0/3"], "--shard"),
         ([*DRAW, "--shard", "4/3"], "--shard"),
         ([*DRAW, "--shard", "half"], "--shard"),
@@ -131,6 +142,9 @@ def test_shards_part_the_runs(folder, monkeypatch, capsys):
 )
 def test_bad_input_gets_one_sentence_and_status_2(folder, capsys, arguments, words):
     (folder / "file").write_text("")
+    table = design_table("rad", [get_design("rad", "111111_")])
+    table.to_csv("mine.csv", index=False)
+    table.assign(name="blank", learning_rate=None).to_csv("blank.csv", index=False)
     assert main(arguments) == 2
     (error,) = capsys.readouterr().err.strip().splitlines()
     assert error.startswith("vsrnn: ") and words in error
@@ -180,14 +194,40 @@ def test_one_that_fails_does_not_take_its_group_along(folder, monkeypatch):
 
     def break_at_third(group, **how):
         if some[2] in group:
-            raise MemoryError("too large")
+            raise RuntimeError("too large")
         return train(group, **how)
 
     monkeypatch.setattr(engine, "run_many", break_at_third)
     table = sweep(some, Store("runs"), jobs=1, per_pass=4, progress=False)
     errors = table.set_index("design")["error"]
-    assert errors[some[2].design.name] == "failed: MemoryError: too large"
+    assert errors[some[2].design.name] == "failed: RuntimeError: too large"
     assert errors.isna().sum() == 3
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        MemoryError("no room"),
+        OSError(28, "no room"),
+        RuntimeError("DefaultCPUAllocator: no room"),
+    ],
+)
+def test_want_of_memory_is_no_result_of_a_design(folder, monkeypatch, problem):
+    some, train = configs(4), engine.run_many
+
+    def break_at_third(group, **how):
+        if some[2] in group:
+            raise problem
+        return train(group, **how)
+
+    monkeypatch.setattr(engine, "run_many", break_at_third)
+    with pytest.raises(VsrnnError, match=r"no room.*same command again"):
+        sweep(some, Store("runs"), jobs=1, per_pass=4, progress=False)
+    stored = {path.stem for path in results(folder)}
+    assert stored and some[2].id not in stored
+    monkeypatch.setattr(engine, "run_many", train)
+    table = sweep(some, Store("runs"), jobs=1, per_pass=4, progress=False)
+    assert table["error"].isna().all() and len(table) == 4
 
 
 def test_what_is_not_the_designs_fault_ends_the_sweep(folder, monkeypatch):

@@ -310,6 +310,7 @@ def test_the_first_epoch_alone_can_be_compared(committed):
         (["few_curves"], "not a table of runs"),
         (["few", "--design", "nobody"], "no run with design nobody"),
         (["few", "--number", "0"], "--number must be 1 or more"),
+        (["few", "--seed", "-1"], "seed must be"),
         (["few", "--epochs", "0"], "--epochs must be 1 or more"),
     ],
 )

@@ -40,14 +40,14 @@ def compare(
     .. math::
 
         |\ell' - \ell| \le 0.0003\, \ell + 0.1\, |\ell - v|, \qquad
-        |a' - a| \le 4 \sqrt{2 a (1 - a) / n}
+        |a' - a| \le 4 \sqrt{2 \max(\bar a (1 - \bar a), 1 / n) / n}
 
     with the mean training loss :math:`\ell` of the first epoch, the validation loss
     :math:`v` at its end, and the score :math:`a`: the test accuracy over :math:`n`
     sequences, or the share of :math:`n` played episodes that succeed; where the score
     is a mean return, the variance between episodes is in the place of
-    :math:`a (1 - a)`. A prime marks what was trained here. Anything else is
-    *different*.
+    :math:`\bar a (1 - \bar a)`. A prime marks what was trained here, a bar the mean
+    of both. Anything else is *different*.
 
     Rounding has grown least in the first epoch, so its loss tells a wrong run from a
     rounded one, as the weights of each block do; later, only scores compare, as

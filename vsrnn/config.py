@@ -9,6 +9,7 @@ from typing import Any
 
 from vsrnn.designs import Design, get_design
 from vsrnn.errors import VsrnnError
+from vsrnn.models import check_mask
 
 SCHEMA = 1
 PLACES = {
@@ -32,7 +33,7 @@ class Config:
         task_options: passed to the task, for instance ``{"split": "separate"}``.
 
     Raises:
-        VsrnnError: for an unknown design.
+        VsrnnError: for an unknown design or mask, or no epochs.
 
     Example:
         >>> Config("rad", "balanced_0", scale="quick").design.hidden
@@ -52,6 +53,7 @@ class Config:
             object.__setattr__(self, "design", get_design(self.task, self.design))
         if self.epochs is not None and self.epochs < 1:
             raise VsrnnError(f"epochs must be 1 or more, not {self.epochs}")
+        check_mask(self.mask)
 
     def as_dict(self) -> dict[str, Any]:
         """The config as plain JSON values, without the places where data is kept."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vsrnn.designs import Design
+from vsrnn.designs import Design, check_task
 from vsrnn.errors import VsrnnError
 from vsrnn.geometry import BLOCKS, Geometry
 from vsrnn.random_designs import FALLBACK_RATE
@@ -33,6 +34,9 @@ def design_table(task: str, designs: Sequence[Design]) -> pd.DataFrame:
         task: decides the input and output sizes.
         designs: named or random ones. Baselines have no densities (NaN).
 
+    Raises:
+        VsrnnError: for an unknown task.
+
     >>> from vsrnn import draw_designs
     >>> table = design_table("rad", draw_designs("rad", "normal", 3, seed=1))
     >>> table[["name", "hidden"]]
@@ -43,6 +47,7 @@ def design_table(task: str, designs: Sequence[Design]) -> pd.DataFrame:
     """
     import pandas as pd
 
+    check_task(task)
     return pd.DataFrame([_row(design, *SIZES[task]) for design in designs])
 
 
@@ -144,10 +149,14 @@ def _design(row: dict[str, Any]) -> Design:
         kind: tuple(float(row[f"{kind}_{name}"]) for name in BLOCKS) if block else ()
         for kind in PER_BLOCK
     }
+    rate = float(row["learning_rate"])
+    for value in (rate, *(value for six in values.values() for value in six)):
+        if not math.isfinite(value):
+            raise ValueError(f"a number of {row['name']} is missing or not finite")
     return Design(
         name=row["name"],
         hidden=int(row["hidden"]),
         model=row["model"],
-        learning_rate=float(row["learning_rate"]),
+        learning_rate=rate,
         **values,
     )

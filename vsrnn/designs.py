@@ -148,7 +148,7 @@ def list_designs(task: str | None = None) -> pandas.DataFrame:
     import pandas
 
     if task is not None:
-        _check_task(task)
+        check_task(task)
     rows = [row for row in _rows() if task in (None, row["task"])]
     return pandas.DataFrame([_record(row) for row in rows])
 
@@ -159,7 +159,12 @@ def _rows() -> tuple[dict[str, str], ...]:
     return tuple(csv.DictReader(text.splitlines()))
 
 
-def _check_task(task: str) -> None:
+def check_task(task: str) -> None:
+    """Refuse a task that is not one of the paper's.
+
+    Raises:
+        VsrnnError: it is unknown.
+    """
     if task not in SIZES:
         raise VsrnnError(f"no designs for task {task!r}; choose {', '.join(SIZES)}")
 
@@ -167,7 +172,7 @@ def _check_task(task: str) -> None:
 @cache
 def _names(task: str) -> dict[str, Design]:
     """Every name of the task's designs: own names win, then paths, then files."""
-    _check_task(task)
+    check_task(task)
     rows = [row for row in _rows() if row["task"] == task]
     names = {row["name"]: _design(row) for row in rows}
     files = [(path, row["name"]) for row in rows for path in _published(row)]

@@ -9,18 +9,21 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from vsrnn.config import SCHEMA, Config
 from vsrnn.errors import VsrnnError
 from vsrnn.grouping import passes
 from vsrnn.provenance import provenance
 from vsrnn.store import Store, table
-from vsrnn.tasks import get_task
+from vsrnn.tasks import get_task, task_class
 from vsrnn.training import Result, build_model, run_many
 
 if TYPE_CHECKING:
     import pandas as pd
 
 FAILED = "failed: "
+_MACHINE = (MemoryError, OSError, torch.OutOfMemoryError)
 # Four, eight and sixteen designs at once are 1.6, 1.9 and 2 times as fast as one by one
 # for random ones of 50,000 weights on Random Anomaly, and 1.3, 1.2 and 1.3 times for
 # those of 10,000 on Hammer; whoever stops a sweep loses as many runs a worker.
@@ -54,7 +57,8 @@ def sweep(
     Each worker process uses one thread, and stores every result as it comes: a sweep
     can be stopped at any moment, and goes on from there. Sweeps that run at once on
     one store share the work. A run that fails is stored with its reason in the column
-    ``error``, as one that diverges is; neither is run again.
+    ``error``, as one that diverges is; neither is run again. Want of memory or space
+    is no result of a design: it ends the sweep.
 
     Args:
         configs: what to run; equal ones run once.
@@ -74,8 +78,8 @@ def sweep(
 
     Raises:
         VsrnnError: for a bad config, a damaged result, a store that cannot be
-            written, a scheduler that does not answer, or workers that were killed;
-            runs that ended before stay in the store.
+            written, a scheduler that does not answer, workers that were killed or
+            lack memory; runs that ended before stay in the store.
     """
     unique = {config.id: config for config in configs}
     workers = Workers(jobs, per_pass, memory, device, scheduler)
@@ -96,7 +100,7 @@ def fill(
     from tqdm import tqdm
 
     unique = {config.id: config for config in configs}
-    origin = {id: "found" for id, c in unique.items() if store.get(c) is not None}
+    origin = {id: "found" for id, c in unique.items() if _found(c, store)}
     todo = [config for id, config in unique.items() if id not in origin]
     if not todo:
         return origin
@@ -122,12 +126,35 @@ def fill(
     return origin
 
 
+def _found(config: Config, store: Store) -> bool:
+    """Whether the store has the result of a config.
+
+    Raises:
+        VsrnnError: when it is of another policy, that was in a file of the same name.
+    """
+    result = store.get(config)
+    if result is None:
+        return False
+    known = result["provenance"]["data"].get("policy_sha256")
+    if known:
+        try:
+            policy = task_class(config.task).policy(**config.task_options)
+        except VsrnnError:  # the file is not here: nothing contradicts
+            return True
+        if policy.checksum != known:
+            raise VsrnnError(
+                f"{store.path(config)} is of another policy than the file is now; "
+                "name another --store, or the file otherwise"
+            )
+    return True
+
+
 def forget_failed(configs: Iterable[Config], store: Store) -> None:
     """Remove the results of failed runs, so that a sweep runs them again."""
     for config in configs:
         result = store.get(config)
         if result and (result["error"] or "").startswith(FAILED):
-            store.path(config).unlink()
+            store.path(config).unlink(missing_ok=True)
 
 
 def _prepare(configs: list[Config]) -> None:
@@ -211,16 +238,19 @@ def _work(
     return done
 
 
-def _attempt(configs: list[Config], device: str) -> list[Result]:
+def _attempt(configs: list[Config], device: str) -> Iterator[Result]:
     """Train a group; if that fails, each by itself, to record those that fail."""
-    if not configs:
-        return []
-    try:
-        return run_many(configs, device=device)
-    except Exception as problem:  # whatever it is, it belongs into the record
-        if len(configs) == 1:
-            return [_failure(configs[0], problem)]
-    return [result for config in configs for result in _attempt([config], device)]
+    results = []
+    if configs:
+        try:
+            results = run_many(configs, device=device)
+        except Exception as problem:  # whatever it is, it belongs into the record
+            if len(configs) == 1:
+                results = [_failure(configs[0], problem)]
+    yield from results
+    if not results:
+        for config in configs:
+            yield from _attempt([config], device)
 
 
 def _failure(config: Config, problem: Exception) -> Result:
@@ -229,8 +259,14 @@ def _failure(config: Config, problem: Exception) -> Result:
     Raises:
         VsrnnError: when it is not the design that is at fault.
     """
+    kind, text = f"{type(problem).__name__}: ", " ".join(str(problem).split())
+    if isinstance(problem, _MACHINE) or "DefaultCPUAllocator" in text:
+        raise VsrnnError(
+            f"{config.design.name} could not be trained on this machine "
+            f"({kind}{text}); finished runs are stored: free memory or space, or use "
+            "fewer --jobs, and give the same command again"
+        ) from problem
     task = get_task(config.task, config.scale, **config.task_options)
-    kind = f"{type(problem).__name__}: "
     if isinstance(problem, VsrnnError):
         kind = ""
         if _can_be_built(config, task):
@@ -250,7 +286,7 @@ def _failure(config: Config, problem: Exception) -> Result:
         "batch_size": task.batch_size,
         "seconds": {"data": 0.0, "train": 0.0, "total": 0.0},
         "provenance": provenance(task, threads=1),
-        "error": FAILED + kind + " ".join(str(problem).split()),
+        "error": FAILED + kind + text,
     }
 
 

@@ -101,7 +101,8 @@ def choose(
         ids: only these runs.
 
     Raises:
-        VsrnnError: the table lacks a design or id, or number is below 1.
+        VsrnnError: the table lacks a design or id, number is below 1, or the seed is
+            no seed.
     """
     named = {"design": list(designs), "id": list(ids)}
     for column, wanted in named.items():
@@ -118,6 +119,8 @@ def choose(
     if number < 1:
         raise VsrnnError(f"number must be 1 or more, not {number}")
     seed = today() if seed is None else seed
+    if not 0 <= seed < 2**32:
+        raise VsrnnError(f"seed must be a number from 0 to 2**32 - 1, not {seed}")
     return runs.sample(min(number, len(runs)), random_state=seed).sort_index()
 
 

@@ -27,7 +27,7 @@ from vsrnn.forecast import (
     spearman,
     splits,
 )
-from vsrnn.forecast._check import COMPARED, top_third
+from vsrnn.forecast._check import COMPARED, strata
 from vsrnn.forecast._measures import R2, RANK
 
 SHOWN = ("hidden_proportion", "hidden", "density_hx", "learning_rate")
@@ -186,7 +186,7 @@ def forecast_runs(
     folding = StratifiedShuffleSplit(repeats, test_size=0.25, random_state=seed)
     rows = []
     forest = forecaster(KIND, seed=seed)[-1]
-    for fit, test in folding.split(known, top_third(known[SCORE])):
+    for fit, test in folding.split(known, strata(known[SCORE], 2)):
         for size in _steps(len(fit), steps):
             forest.fit(values.iloc[fit[:size]], score[fit[:size]])
             forecast = forest.predict(values.iloc[test])

@@ -11,8 +11,10 @@ from vsrnn.cli._shared import (
     add_training,
     check_training,
     configs_of,
+    ended,
     names_of,
     number,
+    with_rate,
 )
 
 
@@ -38,14 +40,15 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
     run.add_argument("--json", action="store_true", help="print the results as JSON")
 
 
-def _run(arguments: argparse.Namespace) -> None:
+def _run(arguments: argparse.Namespace) -> int:
     from vsrnn.designs import get_design
     from vsrnn.store import Store
     from vsrnn.sweep import sweep
 
     check_training(arguments)
     names = names_of(arguments.designs)
-    designs = [get_design(arguments.task, name) for name in names]
+    named = [get_design(arguments.task, name) for name in names]
+    designs = with_rate(arguments, named)
     configs = configs_of(arguments, designs, arguments.seed)
     store = Store(arguments.store)
     stored = {c.id for c in configs if store.get(c) is not None}
@@ -64,6 +67,7 @@ def _run(arguments: argparse.Namespace) -> None:
         print(_human(results, stored))
         new = len({c.id for c in configs} - stored)
         print(f"\n{new} trained now, {len(stored)} found in the store {store.folder}")
+    return int(any(ended(result, "failed") for result in results))
 
 
 def _human(results: Sequence[dict[str, Any]], stored: set[str]) -> str:

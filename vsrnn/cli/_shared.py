@@ -15,6 +15,7 @@ from vsrnn.errors import VsrnnError
 if TYPE_CHECKING:
     from vsrnn.config import Config
     from vsrnn.designs import Design
+    from vsrnn.training import Result
 
 DIGITS = "%.7g"  # of measured numbers in tables: as many as single precision holds
 # these decide a run: all their digits
@@ -69,15 +70,21 @@ def names_of(given: Sequence[str]) -> list[str]:
     return [n for name in given for n in (RAD_100K if name == "100k" else [name])]
 
 
+def with_rate(arguments: Any, designs: Sequence[Design]) -> Sequence[Design]:
+    """The designs, at the rate that was asked for if one was."""
+    rate = arguments.learning_rate
+    if rate is None:
+        return designs
+    return [replace(design, learning_rate=rate) for design in designs]
+
+
 def configs_of(
     arguments: Any, designs: Sequence[Design], seeds: Sequence[int]
 ) -> list[Config]:
     """A run of every design with every seed, trained as the arguments say."""
     from vsrnn.config import Config
 
-    options, rate = task_options(arguments.option), arguments.learning_rate
-    if rate is not None:
-        designs = [replace(design, learning_rate=rate) for design in designs]
+    options = task_options(arguments.option)
     return [
         Config(
             arguments.task,
@@ -135,6 +142,11 @@ def task_options(pairs: Sequence[str]) -> dict[str, Any]:
         except ValueError:
             options[name] = value
     return options
+
+
+def ended(result: Result, how: str) -> bool:
+    """Whether a run ended so: it "diverged", or "failed"."""
+    return (result["error"] or "").startswith(how)
 
 
 def number(value: float | None, how: str) -> str:

@@ -11,8 +11,10 @@ from vsrnn.cli._shared import (
     add_training,
     check_training,
     configs_of,
+    ended,
     names_of,
     number,
+    with_rate,
 )
 from vsrnn.errors import VsrnnError
 
@@ -90,7 +92,8 @@ def _sweep(arguments: argparse.Namespace) -> int:
     check_training(arguments)
     if (arguments.engine == "dask") != bool(arguments.scheduler):
         raise VsrnnError("give --engine dask and --scheduler ADDRESS together")
-    name, designs = _designs(arguments)
+    name, chosen = _designs(arguments)
+    designs = with_rate(arguments, chosen)
     part, parts = _shard(arguments.shard or "1/1")
     configs = configs_of(arguments, designs, arguments.run_seed)[part - 1 :: parts]
     store = Store(arguments.store)
@@ -108,7 +111,7 @@ def _sweep(arguments: argparse.Namespace) -> int:
     origin = fill(configs, store, workers)
     results = [result for c in configs if (result := store.get(c))]
     print(_summary(list(origin.values()), results, store, path))
-    return int(any(_is(result, "failed") for result in results))
+    return int(any(ended(result, "failed") for result in results))
 
 
 def _designs(arguments: argparse.Namespace) -> tuple[str, list[Design]]:
@@ -168,15 +171,11 @@ def _summary(
 
 def _ended(results: Sequence[Result], how: str) -> list[str]:
     """How many runs ended so, and the first few with their reasons."""
-    some = [result for result in results if _is(result, how)]
+    some = [result for result in results if ended(result, how)]
     lines = [f"{len(some)} {how}{':' if some else ''}"]
     for result in some[:SHOWN]:
         lines.append(f"  {_name(result)}, {result['error'].removeprefix(f'{how}: ')}")
     return [*lines, "  ..."] if len(some) > SHOWN else lines
-
-
-def _is(result: Result, how: str) -> bool:
-    return (result["error"] or "").startswith(how)
 
 
 def _name(result: Result) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from pandas import DataFrame
 from scipy import stats
+from sklearn.dummy import DummyClassifier
 from sklearn.model_selection import RepeatedStratifiedKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from threadpoolctl import threadpool_limits
@@ -54,9 +55,14 @@ def splits(
     folding = RepeatedStratifiedKFold(
         n_splits=folds, n_repeats=repeats, random_state=seed
     )
-    above = top_third(known[SCORE])
+    yield from folding.split(known, strata(known[SCORE], folds))
+
+
+def strata(scores: pd.Series, folds: int) -> np.ndarray:
+    """Which scores are in the top third; none where a side lacks one for each fold."""
+    above = top_third(scores)
     shared = min(above.sum(), len(above) - above.sum()) >= folds
-    yield from folding.split(known, above & shared)
+    return np.asarray(above & shared)
 
 
 def top_third(scores: DataFrame) -> np.ndarray:
@@ -102,8 +108,10 @@ def evaluate(
     for model, kind in models:
         read, *rest = forecaster(kind, model, classify=classify, seed=seed)
         name = kind if isinstance(kind, str) else " ".join(kind)
-        values, pipeline = read.transform(known), make_pipeline(*rest)
+        values, fitted = read.transform(known), make_pipeline(*rest)
         for fold, (fit, test) in enumerate(parts):
+            same = classify and len(np.unique(observed[fit])) == 1
+            pipeline = DummyClassifier() if same else fitted
             with threadpool_limits(1):  # threads cost more than such fits
                 pipeline.fit(values.iloc[fit], observed[fit])
             columns = {
@@ -197,7 +205,8 @@ def corrected_interval(
 
 def _predict(pipeline: Pipeline, values: DataFrame, classify: bool) -> np.ndarray:
     if classify:
-        return np.asarray(pipeline.predict_proba(values)[:, 1])
+        chances = pipeline.predict_proba(values)
+        return np.asarray(chances @ pipeline.classes_.astype(float))
     return np.asarray(pipeline.predict(values))
 
 

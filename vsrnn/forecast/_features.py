@@ -10,7 +10,7 @@ from pandas import DataFrame
 
 from vsrnn.errors import VsrnnError
 from vsrnn.geometry import BLOCKS, Geometry
-from vsrnn.tasks import GUESS, SIZES
+from vsrnn.tasks import GUESS, SIZES, task_class
 
 SCORE = "score [%]"
 PROPORTION = "hidden_proportion"
@@ -20,6 +20,13 @@ DEVIATIONS = tuple(f"init_std_{block}" for block in BLOCKS)
 HYPERPARAMETERS = ("hidden", "learning_rate", *DENSITIES, *MEANS, *DEVIATIONS)
 COUNTS = ("weights", *(f"weights_{block}" for block in BLOCKS))
 SHARES = tuple(f"share_{block}" for block in BLOCKS)
+
+PROTOCOL = (
+    *("task", "scale", "epochs", "mask", "digits", "split", "source"),
+    *("demonstrations", "noise", "data_seed", "policy_sha256"),
+)
+"""What designs have to share to be compared: the columns that tell how a run is made
+from its design and seed."""
 
 FEATURES: dict[str, tuple[str, ...]] = {
     "proportion": (PROPORTION,),
@@ -96,15 +103,26 @@ def examples(runs: DataFrame) -> DataFrame:
         columns of `FEATURES`, score [%], seeds (runs averaged) and diverged (of these).
 
     Raises:
-        VsrnnError: the runs are of several tasks or scales, or no block design's.
+        VsrnnError: the runs are of several tasks or scales, or were trained or their
+            data made in several ways, are scored by returns, or of no block design.
 
     >>> from vsrnn import get_results
     >>> table = examples(get_results("rad_100k")).set_index("design")
     >>> int(table.loc["000000_", "hidden"])
     176
     """
-    if runs[["task", "scale"]].drop_duplicates().shape[0] > 1:
-        raise VsrnnError("a forecast is of one task and scale; select one first")
+    differ = [name for name in PROTOCOL if name in runs and runs[name].nunique() > 1]
+    if differ:
+        raise VsrnnError(
+            "a forecast is of one task and one way to train; these runs differ in "
+            f"{', '.join(differ)}: select one first"
+        )
+    returned = [name for name in runs["task"].unique() if _returns(name)]
+    if returned:
+        raise VsrnnError(
+            f"a forecast is of accuracy or success; the score of {returned[0]} is a "
+            "mean return"
+        )
     kept = scored(runs[runs["model"] == "block"]).assign(seeds=1)
     if kept.empty:
         raise VsrnnError("a forecast needs runs of block designs; there are none")
@@ -131,6 +149,10 @@ def scored(runs: DataFrame) -> DataFrame:
     guess = runs["task"].map(GUESS).fillna(0.0)
     score = 100.0 * runs["score"].astype(float).mask(diverged, guess)
     return runs.assign(**{SCORE: score, "diverged": diverged})[score.notna()]
+
+
+def _returns(task: str) -> bool:
+    return bool(task_class(task).metric == "return")
 
 
 def _diverged(runs: DataFrame) -> DataFrame:

@@ -9,11 +9,13 @@ from pandas import DataFrame
 from sklearn.model_selection import KFold, cross_val_predict
 from sklearn.pipeline import Pipeline
 
+from vsrnn.errors import VsrnnError
 from vsrnn.forecast._check import splits
 from vsrnn.forecast._features import SCORE, examples
 from vsrnn.forecast._models import forecaster
 
 FORECAST = "forecast [%]"
+FOLDS = 5
 
 
 def predict_scores(
@@ -44,7 +46,8 @@ def predict_scores(
         One row a design, with the index of `designs`: forecast [%], low [%], high [%].
 
     Raises:
-        VsrnnError: a design has no blocks, or the runs do not fit together.
+        VsrnnError: a design has no blocks, the runs do not fit together, or there are
+            too few designs for intervals of this level.
 
     Vovk, Annals of Mathematics and Artificial Intelligence 74 (2015) 9-28.
 
@@ -54,7 +57,9 @@ def predict_scores(
     >>> list(table.columns)
     ['forecast [%]', 'low [%]', 'high [%]']
     """
-    return _forecast(forecaster(kind, model, seed=seed), examples(runs), designs, level)
+    return _forecast(
+        forecaster(kind, model, seed=seed), examples(runs), designs, level, seed
+    )
 
 
 def check_intervals(
@@ -79,20 +84,26 @@ def check_intervals(
     own = [name for name in ("table", "design") if name in known]
     table = known[[*own, SCORE]].copy()
     for fit, test in splits(known, folds, 1, seed):
-        found = _forecast(pipeline, known.iloc[fit], known.iloc[test], level)
+        found = _forecast(pipeline, known.iloc[fit], known.iloc[test], level, seed)
         table.loc[found.index, list(found)] = found
     table["held"] = table[SCORE].between(table["low [%]"], table["high [%]"])
     return table
 
 
 def _forecast(
-    pipeline: Pipeline, known: DataFrame, designs: DataFrame, level: float
+    pipeline: Pipeline, known: DataFrame, designs: DataFrame, level: float, seed: int
 ) -> DataFrame:
     """Fit to known designs and forecast others; intervals from errors out of fold."""
+    if not 0 < level < 1:
+        raise VsrnnError(f"level is a share between 0 and 1, not {level:g}")
     score = known[SCORE].to_numpy()
-    folding = KFold(5, shuffle=True, random_state=0)
+    rank = math.ceil((len(score) + 1) * level)
+    if len(score) < max(FOLDS, rank):
+        raise VsrnnError(
+            f"intervals at level {level:g} need more than {len(score)} trained designs"
+        )
+    folding = KFold(FOLDS, shuffle=True, random_state=seed)
     errors = np.abs(score - cross_val_predict(pipeline, known, score, cv=folding))
-    rank = min(len(errors), math.ceil((len(errors) + 1) * level))
     width = np.sort(errors)[rank - 1]
     middle = pipeline.fit(known, score).predict(designs)
     columns = {

@@ -54,14 +54,6 @@ class ProjectedLSTM(nn.Module):
         with _seeded(seed):
             self.lstm = nn.LSTM(inputs, hidden, proj_size=outputs, batch_first=True)
 
-    @classmethod
-    def for_budget(
-        cls, parameters: float, inputs: int, outputs: int, *, seed: int = 0
-    ) -> ProjectedLSTM:
-        """The LSTM with the number of cells closest to a budget of parameters."""
-        cells = round(parameters / (4 * (inputs + outputs) + 8 + outputs))
-        return cls(inputs, cells, outputs, seed=seed)
-
     def forward(
         self, x: Tensor, state: LSTMState | None = None
     ) -> tuple[Tensor, LSTMState]:

@@ -17,6 +17,16 @@ MASKS = ("bernoulli", "exact")
 State = tuple[Tensor, Tensor]
 
 
+def check_mask(mask: str) -> None:
+    """Refuse a way to draw masks that there is not.
+
+    Raises:
+        VsrnnError: the mask is unknown.
+    """
+    if mask not in MASKS:
+        raise VsrnnError(f"mask must be one of {', '.join(MASKS)}, not {mask!r}")
+
+
 class BlockRNN(nn.Module):
     r"""A recurrent network whose six blocks each have their own density.
 
@@ -79,8 +89,7 @@ class BlockRNN(nn.Module):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        if mask not in MASKS:
-            raise VsrnnError(f"mask must be one of {', '.join(MASKS)}, not {mask!r}")
+        check_mask(mask)
         self.geometry = geometry
         self.mask = mask
         generator = torch.Generator().manual_seed(seed)

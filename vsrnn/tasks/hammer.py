@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -85,12 +86,36 @@ class Hammer(Imitation):
         policy_dir: str | None = None,
         cache: str | os.PathLike[str] | None = None,
     ) -> None:
-        self._policies = Path(policy_dir or os.environ.get("VSRNN_POLICIES") or "")
+        self._policy_dir = policy_dir
         options = {
             "noise": factor("noise", noise),
             "data_seed": whole("data_seed", data_seed, 0),
         }
         super().__init__(scale, source, demonstrations, cache, **options)
+
+    @classmethod
+    def policy(
+        cls, source: str | None = None, policy_dir: str | None = None, **_: Any
+    ) -> Policy | None:
+        """Return the policy that a source names, or None for a data set.
+
+        Args:
+            source: as for the task, whose other options change nothing.
+            policy_dir: folder of the policy's file, else VSRNN_POLICIES.
+
+        Raises:
+            VsrnnError: the policy's file cannot be read or holds something else.
+        """
+        source = str(source or cls.usual_source)
+        if source == "own":
+            path = cls.expert
+        elif source.endswith(FILES):
+            path = Path(policy_dir or os.environ.get("VSRNN_POLICIES") or "") / source
+        else:
+            return None
+        if path is None:
+            raise VsrnnError(f"the task {cls.name} has no expert of its own")
+        return load_policy(path.expanduser(), cls.robot)
 
     @torch.no_grad()
     def score(self, model: nn.Module) -> dict[str, float]:
@@ -113,16 +138,9 @@ class Hammer(Imitation):
 
     def _source(self, folder: Path) -> Callable[[], dict[str, Tensor]]:
         """What makes the tensors; the policy, if there is one, joins the provenance."""
-        source = self.options["source"]
-        if source == "own":
-            path = self.expert
-        elif source.endswith(FILES):
-            path = self._policies / source
-        else:
+        policy = self.policy(self.options["source"], self._policy_dir)
+        if policy is None:
             return super()._source(folder)
-        if path is None:
-            raise VsrnnError(f"the task {self.name} has no expert of its own")
-        policy = load_policy(path.expanduser(), self.robot)
         self.provenance["policy_sha256"] = policy.checksum
         return lambda: self._played(policy, folder)
 
