@@ -17,6 +17,7 @@ from vsrnn.analysis._labels import (
     seeds_label,
 )
 from vsrnn.analysis._scores import welch
+from vsrnn.tasks import SIZES
 
 PUBLISHED_ORDER = (
     *(("balanced_0", "000000_"), ("000000_", "111111_")),
@@ -65,17 +66,21 @@ def _nested(head: str, parts: Iterable[str]) -> str:
 
 
 def _dense(shares: DataFrame) -> str:
-    """Where hh overtakes hx, and where hx peaks, in dense networks."""
+    """From where hh holds more than hx, and the most that hx takes."""
     parts = []
     for task, rows in shares.groupby("task", sort=False):
         table = rows.pivot(
             index="hidden [units]", columns="block", values="weight share [%]"
         )
         peak = table["hx"].max()
-        over = table.index[table["hh"] > table["hx"]]
-        at = f"from H = {over.min():,}" if len(over) else "at no size shown"
-        parts.append(f"{TASK_LABELS[str(task)]} {at} (hx takes up to {peak:.0f} %)")
-    return f"In a dense network hh holds more weights than hx on {'; '.join(parts)}."
+        parts.append(
+            f"H = {SIZES[str(task)][0] + 1:,} on {TASK_LABELS[str(task)]} (hx takes up "
+            f"to {peak:.0f} %)"
+        )
+    return (
+        "In a dense network hh holds more weights than hx where H is above X: from "
+        f"{'; '.join(parts)}."
+    )
 
 
 def _named(layout: DataFrame) -> str:
@@ -182,7 +187,7 @@ def _order(final: DataFrame) -> Iterator[str]:
 def _above(high: str, low: str, first: list[float], second: list[float]) -> str:
     """Whether one design scores above another, as published."""
     points, least, most = welch(first, second)
-    text = f"{DESIGN_LABELS[high]} above {DESIGN_LABELS[low]} by {points:+.1f} points"
+    text = f"{DESIGN_LABELS[high]} above {DESIGN_LABELS[low]}, {points:+.1f} points"
     if min(len(first), len(second)) < 2 or not (np.ptp(first) or np.ptp(second)):
         return f"{text} (more seeds are needed)"
     seen = "holds" if least > 0 else "is reversed" if most < 0 else "is not decided"
@@ -243,7 +248,10 @@ def _ranks(ranking: DataFrame) -> Iterator[str]:
             f"The best of the {len(scored)} stored designs is {best['design']} with "
             f"{best['mean [%]']:.1f} % (hidden proportion {best[PROPORTION]:.3f})."
         )
-    both = scored.dropna(subset=[PROPORTION])
+    both = scored[scored["design"] != "rnn_"].dropna(subset=[PROPORTION])
     if len(both) > 2:
         rho = _rank_correlation(both[PROPORTION], both["mean [%]"])
-        yield f"Over these, rank correlation of hidden proportion and score: {rho}."
+        yield (
+            "Over the block designs, rank correlation of hidden proportion and score: "
+            f"{rho}."
+        )

@@ -112,7 +112,7 @@ def _rate(row: Series) -> str:
 
 
 def _times(ratios: Series) -> str:
-    return " and ".join(f"{ratio:.3g}" for ratio in ratios)
+    return " and ".join(format(r, ",.0f" if r >= 100 else ".3g") for r in ratios)
 
 
 def _bounds(rates: DataFrame) -> Iterator[str]:
@@ -172,9 +172,13 @@ def _growth(growth: DataFrame) -> Iterator[str]:
             line = line.sort_values("value")
             factor = line[TIME].iloc[-1] / line[TIME].iloc[0]
             name = "many models" if kind == "many" else WAYS[str(kind)]
-            parts.append(f"{name} {factor:.3g} times")
-        ends = " to ".join(f"{end:,.15g}" for end in rows["value"].agg(["min", "max"]))
-        yield _nested(f"Time for a sequence and model, {study} from {ends}", parts)
+            ends = " to ".join(_number(line["value"].iloc[end]) for end in (0, -1))
+            parts.append(f"{name}, {ends}: {factor:.3g} times")
+        yield _nested(f"Time for a sequence and model, by {study}", parts)
+
+
+def _number(value: float) -> str:
+    return format(value, ",.0f" if value >= 1 else "g")
 
 
 def _hours(rates: DataFrame) -> Iterator[str]:

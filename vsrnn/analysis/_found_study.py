@@ -100,15 +100,18 @@ def _beyond(explained: DataFrame) -> Iterator[str]:
     """What hidden proportion adds to other features: shown, and not shown."""
     for name, rows in explained.groupby("table", sort=False):
         each = rows.set_index("base")
-        sure = each["low [R2]"] > 0
+        sure = (each["low [R2]"] > 0) & (each["with [R2]"] > 0)
         parts = [
-            f"{base} {_gain(each.loc[base])}, {'shown' if sure[base] else 'not shown'}"
+            f"{base} {_gain(each.loc[base])} to {each.loc[base, 'with [R2]']:z.2f}, "
+            f"{'shown' if sure[base] else 'not shown'}"
             for base in ("hidden size", "all densities", LEARNING, ALL)
         ]
         added = [block for block in BLOCKS if sure[f"density of {block}"]]
         parts.append(f"density of one block, shown for {', '.join(added) or 'none'}")
         yield _nested(
-            f"{name}: R² gained by adding hidden proportion to other features", parts
+            f"{name}: R² gained by adding hidden proportion to other features, to what "
+            "it is then (below 0 even both are worse than the mean)",
+            parts,
         )
 
 

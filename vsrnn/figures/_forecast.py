@@ -163,10 +163,11 @@ def forecast_runs(table: DataFrame, style: str = "web") -> Figure:
         style: "web" or "manuscript".
     """
     looks = {"R2": (BLUE, "o", "-"), "rank correlation": (ORANGE, "s", "--")}
-    enough = enough_runs(table)
+    enough, most = enough_runs(table), table["trained [designs]"].max()
     with drawing(style, 0.5) as figure:
         ax = figure.subplots()
-        ax.axvline(enough, color=GRAY, linewidth=0.8, linestyle=(0, (2, 2)))
+        if enough < most:
+            ax.axvline(enough, color=GRAY, linewidth=0.8, linestyle=(0, (2, 2)))
         for name, (color, marker, line) in looks.items():
             rows = table[table["measure"] == name]
             x = rows["trained [designs]"]
@@ -180,8 +181,9 @@ def forecast_runs(table: DataFrame, style: str = "web") -> Figure:
         ax.xaxis.set_minor_locator(NullLocator())
         sizes = sorted(table["trained [designs]"].unique())
         ax.set_xticks(sizes, [str(size) for size in sizes])
-        near = f"R² within .05 of the last from {enough} trained on"
-        ax.set_title(f"{_about(table)}, a quarter held out: {near}", fontsize="small")
+        near = f": R² within .05 of the last from {enough} trained on"
+        title = f"{_about(table)}, a quarter held out{near if enough < most else ''}"
+        ax.set_title(title, fontsize="small")
         ax.legend(loc="lower right")
     return figure
 
@@ -251,6 +253,9 @@ def _point(color: str) -> dict[str, Any]:
 def _interval(
     ax: Axes, row: dict, place: float, within: tuple[float, float], **look: Any
 ) -> None:
+    """A point and its interval; an arrowhead where the point is left of the axis."""
     ends = np.clip([row["low"], row["high"]], *within)
     ax.plot(ends, [place, place], color=look["color"], linewidth=1.2)
+    if row["value"] < within[0]:
+        look |= {"marker": "<"}
     ax.plot(np.clip(row["value"], *within), place, **look)
