@@ -1,11 +1,15 @@
 """The command line, as a person types it."""
 
+import importlib
 import json
+import os
+import subprocess
 
 import pandas as pd
 import pytest
 
 from vsrnn.cli import main
+from vsrnn.cli._shared import task_options
 
 RUN = ["run", "rad", "111111_", "--scale", "smoke", "--epochs", "1", "--jobs", "1"]
 
@@ -28,6 +32,46 @@ def test_run_then_again_then_table(folder, capsys):
     capsys.readouterr()
     assert main(["table"]) == 0
     assert capsys.readouterr().out == (folder / "t.csv").read_text()
+
+
+def test_a_table_goes_through_links_and_pipes(folder):
+    assert main(RUN) == 0
+    (folder / "link.csv").symlink_to("target.csv")
+    assert main(["table", "--out", "link.csv"]) == 0
+    assert (folder / "link.csv").is_symlink()
+    whole = (folder / "target.csv").read_text()
+    assert whole.count("111111_") == 1
+    os.mkfifo("pipe")
+    reader = subprocess.Popen(["cat", "pipe"], stdout=subprocess.PIPE, text=True)
+    assert main(["table", "--out", "pipe"]) == 0
+    assert reader.communicate()[0] == whole
+
+
+def test_places_are_text_even_where_they_look_like_numbers(folder):
+    assert task_options(["cache=2024", "data_seed=3"]) == {
+        "cache": "2024",
+        "data_seed": 3,
+    }
+
+
+def test_what_the_system_refuses_is_one_sentence(folder, capsys, monkeypatch):
+    def full(arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("vsrnn.cli._designs._designs", full)
+    assert main(["designs"]) == 2
+    assert "No space left" in capsys.readouterr().err
+
+
+def test_only_commands_with_a_store_promise_to_go_on(folder, capsys, monkeypatch):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    for name in ("verify", "sweep"):
+        monkeypatch.setattr(importlib.import_module(f"vsrnn.{name}"), name, stop)
+    for command, kept in ((RUN, True), (["verify"], False)):
+        assert main(command) == 130
+        assert ("goes on from there" in capsys.readouterr().err) == kept
 
 
 def test_json_is_all_that_is_printed(folder, capsys):
@@ -70,6 +114,14 @@ def test_designs_are_listed(capsys):
         ([*RUN, "--memory", "0"], "--memory"),
         ([*RUN, "--learning-rate", "nan"], "--learning-rate"),
         ([*RUN, "--store", "file/runs"], "--store"),
+        ([*RUN, "--option", "scale=paper"], "no option"),
+        ([*RUN, "--seed", str(2**64)], "seed must be"),
+        ([*RUN, "--seed", "-1"], "seed must be"),
+        (["table", "--out", "."], "it is a folder"),
+        (["table", "--out", "nowhere/t.csv"], "there is no nowhere"),
+        (["table", "--curves", "runs/abc.json"], "cannot write"),
+        (["verify", "--out", "."], "it is a folder"),
+        (["verify", "--out", "one.json"], "ends in .csv"),
         (["designs", "--task", "chess"], "chess"),
         (["table", "--store", "nowhere"], "no store"),
         (["table", "--store", "."], "holds no results"),

@@ -8,11 +8,12 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 import vsrnn
-from vsrnn import Config, Store, VsrnnError, run, sweep
+from vsrnn import Config, Design, Store, VsrnnError, run, sweep
 
 CONFIGS = [Config("rad", "111111_", scale="smoke", seed=s, epochs=1) for s in range(4)]
 
@@ -95,6 +96,29 @@ def test_two_sweeps_at_once_share_a_store(store):
         process.join()
     assert [process.exitcode for process in both] == [0, 0]
     assert len(store.collect()) == 2
+
+
+def test_what_is_no_result_gets_a_sentence(store):
+    store.folder.mkdir()
+    (store.folder / "abc.json").write_text('{"id": "abc"}')
+    with pytest.raises(VsrnnError, match=r"abc\.json is damaged"):
+        store.collect()
+    (store.folder / "abc.json").unlink()
+    (store.folder / "abc.json").mkdir()
+    with pytest.raises(VsrnnError, match=r"abc\.json is damaged"):
+        store.collect()
+
+
+def test_numbers_of_numpy_are_numbers(tmp_path):
+    design = Design("mine", np.int64(20), (np.float32(0.5),) * 6)
+    same = Design("mine", 20, (0.5,) * 6)
+    options = {"data_seed": np.int64(1), "cache": tmp_path}
+    config = Config("rad", design, "smoke", np.int64(2), task_options=options)
+    assert config == Config("rad", same, "smoke", 2, task_options=options)
+    plain = Config("rad", same, "smoke", 2, task_options={"data_seed": 1})
+    assert config.id == plain.id
+    with pytest.raises(VsrnnError, match="holds numbers and text"):
+        Config("rad", same, task_options={"split": object()})
 
 
 def test_a_damaged_result_gets_a_sentence(store):

@@ -92,6 +92,15 @@ def test_names_and_tables_are_swept_with_several_seeds(folder, capsys):
     assert (folder / "runs" / "designs" / "mine.csv").exists()
 
 
+def test_long_lists_of_names_have_tables_of_their_own(folder, monkeypatch):
+    monkeypatch.setattr(engine, "fill", lambda *_: {})
+    names = [f"balanced_{number}" for number in range(9)]
+    for last in ("111111_", "000000_"):
+        assert main(["sweep", "rad", *names, last, *SMOKE]) == 0
+    tables = [read_designs(path) for path in (folder / "runs/designs").iterdir()]
+    assert sorted(table[-1].name for table in tables) == ["000000_", "111111_"]
+
+
 def test_another_rate_is_written_down_as_it_is_trained(folder):
     command = ["sweep", "rad", "111111_", *SMOKE, "--learning-rate", "0.01"]
     assert main([*command, "--jobs", "1"]) == 0
@@ -128,7 +137,10 @@ def test_shards_part_the_runs(folder, monkeypatch, capsys):
         (["sweep", "rad", "normal", "--number", "0"], "1 or more"),
         (["sweep", "chess", "normal"], "chess"),
         (["sweep", "chess", "--design-table", "mine.csv"], "chess"),
-        (["sweep", "rad", "--design-table", "blank.csv"], "blank is missing"),
+        (
+            ["sweep", "rad", "--design-table", "blank.csv"],
+            "blank needs a learning rate above 0",
+        ),
         ([*DRAW, "--shard", "0/3"], "--shard"),
         ([*DRAW, "--shard", "4/3"], "--shard"),
         ([*DRAW, "--shard", "half"], "--shard"),

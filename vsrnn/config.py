@@ -33,7 +33,8 @@ class Config:
         task_options: passed to the task, for instance ``{"split": "separate"}``.
 
     Raises:
-        VsrnnError: for an unknown design or mask, or no epochs.
+        VsrnnError: for an unknown design or mask, no epochs, a negative seed, or
+            options that are not plain values.
 
     Example:
         >>> Config("rad", "balanced_0", scale="quick").design.hidden
@@ -54,12 +55,21 @@ class Config:
         if self.epochs is not None and self.epochs < 1:
             raise VsrnnError(f"epochs must be 1 or more, not {self.epochs}")
         check_mask(self.mask)
+        if not hasattr(self.seed, "__index__") or not 0 <= self.seed < 2**63:
+            raise VsrnnError(
+                f"seed must be a whole number from 0 to 2**63 - 1, not {self.seed!r}"
+            )
+        for name in ("name", "scale"):
+            if name in self.task_options:
+                raise VsrnnError(f"{name!r} is no option of a task")
+        self.as_dict()  # raises where something has no place in a result
 
     def as_dict(self) -> dict[str, Any]:
         """The config as plain JSON values, without the places where data is kept."""
-        plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))
-        for place in PLACES & plain["task_options"].keys():
-            del plain["task_options"][place]
+        own = asdict(self)
+        for place in PLACES & own["task_options"].keys():
+            del own["task_options"][place]
+        plain: dict[str, Any] = json.loads(json.dumps(own, default=_plain))
         return plain
 
     @property
@@ -69,3 +79,10 @@ class Config:
         identity["design"].pop("name")
         text = json.dumps(identity, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _plain(value: Any) -> Any:
+    """A number of numpy as one of Python."""
+    if not hasattr(value, "item"):
+        raise VsrnnError(f"a config holds numbers and text, not {value!r}")
+    return value.item()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -149,14 +148,10 @@ def _design(row: dict[str, Any]) -> Design:
         kind: tuple(float(row[f"{kind}_{name}"]) for name in BLOCKS) if block else ()
         for kind in PER_BLOCK
     }
-    rate = float(row["learning_rate"])
-    for value in (rate, *(value for six in values.values() for value in six)):
-        if not math.isfinite(value):
-            raise ValueError(f"a number of {row['name']} is missing or not finite")
     return Design(
         name=row["name"],
-        hidden=int(row["hidden"]),
+        hidden=row["hidden"],
         model=row["model"],
-        learning_rate=rate,
+        learning_rate=float(row["learning_rate"]),
         **values,
     )

@@ -56,6 +56,11 @@ class Design:
         init_std: standard deviation of the same.
         learning_rate: step size of Adam.
 
+    Raises:
+        VsrnnError: no name, a hidden size that is no whole number, a density outside
+            0..1, a negative deviation, a rate that is not above 0, or one of these
+            missing.
+
     >>> Design("mine", 208, (0.1, 1, 1, 0.1, 0.1, 0.1)).geometry(2500, 10).hidden
     208
     """
@@ -73,6 +78,21 @@ class Design:
         for name in ("density", "init_mean", "init_std"):
             values = tuple(float(value) for value in getattr(self, name))
             object.__setattr__(self, name, values)
+        hidden, rate, infinite = float(self.hidden), float(self.learning_rate), math.inf
+        checks = {
+            "a name": isinstance(self.name, str) and self.name,
+            "0 hidden units or more": 0 <= hidden < infinite,
+            "a whole number of hidden units": hidden % 1 == 0,
+            "each density in 0..1": all(0 <= value <= 1 for value in self.density),
+            "a number as each initial mean": all(map(math.isfinite, self.init_mean)),
+            "deviations of 0 or more": all(0 <= v < infinite for v in self.init_std),
+            "a learning rate above 0": 0 < rate < infinite,
+        }
+        for wanted, good in checks.items():
+            if not good:
+                raise VsrnnError(f"the design {self.name} needs {wanted}")
+        object.__setattr__(self, "hidden", int(hidden))
+        object.__setattr__(self, "learning_rate", rate)
 
     def geometry(self, inputs: int, outputs: int) -> Geometry:
         """Geometry of a block design at a task's input and output sizes.

@@ -47,7 +47,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from vsrnn.designs import Design
+from vsrnn.designs import Design, check_task
 from vsrnn.errors import VsrnnError
 from vsrnn.geometry import Geometry
 from vsrnn.tasks import SIZES
@@ -116,8 +116,7 @@ def draw_designs(
 def _check(
     task: str, distribution: str, number: int, seed: int, budget: float | None
 ) -> None:
-    if task not in SIZES:
-        raise VsrnnError(f"no designs for task {task!r}; choose {', '.join(SIZES)}")
+    check_task(task)
     if distribution not in DISTRIBUTIONS:
         raise VsrnnError(
             f"unknown distribution {distribution!r}; choose {', '.join(DISTRIBUTIONS)}"

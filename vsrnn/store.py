@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from vsrnn.training import Result
 
 
+_PARTS = {"config", "score", "curve", "seconds", "provenance", "error"}
 _EPISODES = ("source", "demonstrations", "noise", "data_seed", "policy_sha256")
 
 
@@ -215,9 +216,9 @@ def _per_block(name: str, values: list[Any]) -> dict[str, Any]:
 def _read(path: Path) -> Result:
     try:
         result: Result = json.loads(path.read_text(encoding="utf-8"))
-        if result["id"] != path.stem:
+        if result["id"] != path.stem or not result.keys() >= _PARTS:
             raise KeyError("id")
-    except (ValueError, KeyError, TypeError) as problem:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
         raise VsrnnError(
             f"the result file {path} is damaged; delete it and run its config again"
         ) from problem
@@ -225,7 +226,14 @@ def _read(path: Path) -> Result:
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Write beside the target, then move: readers see the old file or the new one."""
+    """Write beside the target, then move: readers see the old file or the new one.
+
+    A link stays one, and what is no file (a pipe, a device) is written to as it is.
+    """
+    if path.exists() and not path.is_file():
+        path.write_text(text, encoding="utf-8")
+        return
+    path = path.resolve()
     temporary = path.with_suffix(f".{uuid4().hex[:8]}.part")
     try:
         temporary.write_text(text, encoding="utf-8")

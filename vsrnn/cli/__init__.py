@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import metadata
 
 from vsrnn.cli import _designs, _figure, _run, _sweep, _table, _verify
@@ -32,22 +33,34 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = _parser().parse_args(argv)
     try:
-        return arguments.command(arguments) or 0
+        status = arguments.command(arguments) or 0
+        sys.stdout.flush()
+        return status
     except VsrnnError as problem:
         if arguments.debug:
             raise
         print(f"vsrnn: {problem}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(
-            "vsrnn: stopped; finished runs are stored, "
-            "and the same command goes on from there",
-            file=sys.stderr,
-        )
+        kept = "; finished runs are stored, and the same command goes on from there"
+        print(f"vsrnn: stopped{kept if 'store' in arguments else ''}", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 0
+    except OSError as problem:
+        if arguments.debug:
+            raise
+        _drop_output()
+        where = f" {problem.filename}" if problem.filename else ""
+        print(f"vsrnn: cannot go on:{where} ({problem.strerror})", file=sys.stderr)
+        return 2
+
+
+def _drop_output() -> None:
+    """Leave nothing that the end of the program would try to write."""
+    with suppress(OSError, ValueError):  # where the output is no file, as in tests
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -132,13 +132,15 @@ def check_training(arguments: Any) -> None:
 
 def task_options(pairs: Sequence[str]) -> dict[str, Any]:
     """NAME=VALUE pairs; values that are JSON (numbers, true) are read as such."""
+    from vsrnn.config import PLACES
+
     options: dict[str, Any] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not (name and equals):
             raise VsrnnError(f"--option takes NAME=VALUE, not {pair!r}")
         try:
-            options[name] = json.loads(value)
+            options[name] = value if name in PLACES else json.loads(value)
         except ValueError:
             options[name] = value
     return options
@@ -165,6 +167,22 @@ def csv_text(table: Any) -> str:
         index=False, float_format=DIGITS, lineterminator="\n"
     )
     return text
+
+
+def check_out(path: str | None) -> None:
+    """Refuse a file that cannot be written, before there is anything to lose.
+
+    Raises:
+        VsrnnError: it is a folder, its folder is not there, or it is a stored run.
+    """
+    if path is None:
+        return
+    file = Path(path)
+    if file.is_dir() or not file.parent.is_dir():
+        what = "it is a folder" if file.is_dir() else f"there is no {file.parent}"
+        raise VsrnnError(f"cannot write {path}: {what}; name another file")
+    if file.suffix == ".json":
+        raise VsrnnError(f"{path} would hold CSV; name a file that ends in .csv")
 
 
 def write(table: Any, path: str) -> None:

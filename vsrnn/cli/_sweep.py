@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,7 @@ exit status: 0 when every run is stored and none failed (one that diverged is a 
 not a failure); 1 when some failed; 2 for a problem that one sentence explains; 130 when
 stopped from the keyboard.
 """
+LONGEST = 80  # letters of a file name of designs
 SHOWN = 5  # of the runs that diverged or failed, in the summary
 
 
@@ -138,7 +140,15 @@ def _designs(arguments: argparse.Namespace) -> tuple[str, list[Design]]:
     if file:
         return Path(file).stem, read_designs(file)
     named = dict.fromkeys(get_design(task, name) for name in names_of(given))
-    return "+".join(given).replace("/", "-")[:80], list(named)
+    return _file_name("+".join(given).replace("/", "-")), list(named)
+
+
+def _file_name(names: str) -> str:
+    """Names in a file's name; too many of them end in their hash."""
+    if len(names) <= LONGEST:
+        return names
+    end = hashlib.sha256(names.encode()).hexdigest()[:8]
+    return f"{names[: LONGEST - 9]}-{end}"
 
 
 def _shard(text: str) -> tuple[int, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from vsrnn.cli._shared import add_store, csv_text, write
+from vsrnn.cli._shared import add_store, check_out, csv_text, write
 from vsrnn.errors import VsrnnError
 
 
@@ -23,6 +23,8 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
 def _table(arguments: argparse.Namespace) -> None:
     from vsrnn.store import Store
 
+    check_out(arguments.out)
+    check_out(arguments.curves)
     store = Store(arguments.store)
     table = store.collect()
     if table.empty:

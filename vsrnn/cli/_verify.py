@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from vsrnn.cli._shared import at_least_one, number, write
+from vsrnn.cli._shared import at_least_one, check_out, number, write
 
 
 def add(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -37,6 +37,7 @@ def _verify(arguments: argparse.Namespace) -> int:
 
     for name in ("number", "epochs", "jobs"):
         at_least_one(f"--{name}", getattr(arguments, name))
+    check_out(arguments.out)
     seed = today() if arguments.seed is None else arguments.seed
     report = verify(
         arguments.table,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import stats
 
+from vsrnn.errors import VsrnnError
+
 R2, ERROR, RANK = "R2", "mean absolute error [points]", "rank correlation"
 AUC, RIGHT = "ROC AUC", "accuracy [%]"
 MEASURES, CLASSES = (R2, ERROR, RANK), (AUC, RIGHT)
@@ -28,6 +30,9 @@ def measure(
         forecast: scores [%] or probabilities of true, (..., designs).
         base: mean observed in the designs fitted to, (..., designs).
 
+    Raises:
+        VsrnnError: the measure is unknown.
+
     >>> seen, forecast = np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.0, 2.0])
     >>> float(measure("R2", seen, forecast, np.zeros(3)))
     0.5
@@ -42,6 +47,9 @@ def measure(
     rise = np.round(forecast - base, 9)
     if name == RANK:
         return spearman(observed, rise)
+    if name != AUC:
+        known = ", ".join((*MEASURES, *CLASSES))
+        raise VsrnnError(f"unknown measure {name!r}; choose one of: {known}")
     above, count = observed.sum(axis=-1), observed.shape[-1]
     ranks = np.sum(stats.rankdata(rise, axis=-1) * observed, axis=-1)
     won = ranks - above * (above + 1) / 2
