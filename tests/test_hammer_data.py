@@ -72,8 +72,9 @@ def test_a_result_of_another_policy_is_not_taken_for_this_one(tmp_path, monkeypa
     config = Config("hammer", "10AH12", "smoke", task_options={"source": "mine.npz"})
     known = Hammer.policy("mine.npz").checksum
     store = Store(tmp_path / "runs")
-    result = {"id": config.id, "provenance": {"data": {"policy_sha256": known}}}
-    store.put(result)
+    parts = dict.fromkeys(("config", "score", "curve", "seconds", "error"))
+    provenance = {"data": {"policy_sha256": known}}
+    store.put(parts | {"id": config.id, "provenance": provenance})
     assert fill([config], store, Workers()) == {config.id: "found"}
     np.savez(tmp_path / "mine.npz", **(arrays() | {"b0": np.ones_like(arrays()["b0"])}))
     with pytest.raises(VsrnnError, match="another policy than the file is now"):

@@ -218,7 +218,9 @@ def _read(path: Path) -> Result:
         result: Result = json.loads(path.read_text(encoding="utf-8"))
         if result["id"] != path.stem or not result.keys() >= _PARTS:
             raise KeyError("id")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
+    except OSError as problem:
+        raise VsrnnError(f"cannot read {path} ({problem.strerror})") from problem
+    except (ValueError, KeyError, TypeError, AttributeError) as problem:
         raise VsrnnError(
             f"the result file {path} is damaged; delete it and run its config again"
         ) from problem
