@@ -13,6 +13,7 @@ from scipy import stats
 import vsrnn
 from vsrnn import analysis, figures
 from vsrnn.analysis._contrast import _rank_interval
+from vsrnn.analysis._growth import growing
 from vsrnn.analysis._scores import welch
 from vsrnn.tasks import SIZES
 
@@ -28,6 +29,7 @@ def tables_of(runs):
         "contrast_proportion": analysis.contrast_proportion(runs, 20),
         "contrast_correlation": analysis.contrast_correlation(runs, 50),
         "contrast_forecast": analysis.contrast_forecast(runs),
+        "contrast_growth": analysis.contrast_growth(runs, 1),
     }
 
 
@@ -39,6 +41,27 @@ def alike(made_contrast):
 @pytest.fixture(scope="module")
 def tables(alike):
     return tables_of(alike)
+
+
+def test_designs_that_explode_untrained_are_told_and_matched_with_their_runs():
+    ends = {"normal_0_0000": "diverged: loss", "normal_0_0002": None}
+    runs = pd.DataFrame(
+        {"task": "hammer", "design": list(ends), "error": list(ends.values())}
+    ).assign(score=[np.nan, 1.0])
+    table = analysis.contrast_growth(runs, 3)
+    hammer = table[table["task"] == "hammer"]
+    each = hammer.drop_duplicates("design").set_index("design")
+    assert each["grown"].tolist() == [True, True, False]
+    assert each["outcome"].tolist() == ["diverged", "not trained", "trained"]
+    column = "hidden state [root mean square]"
+    for name, rows in hammer.groupby("design"):
+        sizes = rows[column].to_numpy()
+        assert rows["step"].is_monotonic_increasing and rows["step"].max() == 200
+        assert (sizes[-1] >= 1000 * sizes[0]) == each.loc[name, "grown"]
+    text = growing(table)
+    assert "Hammer, 200 steps: 2 of 3 designs" in text
+    assert "trained of those: 1, diverged: 1" in text
+    assert "trained of the others: 1, diverged: 0" in text
 
 
 def scored_as(runs, rank):

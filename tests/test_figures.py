@@ -147,6 +147,7 @@ TABLES = {
     "contrast_ranks": lambda: analysis.contrast_ranks(_both(), 50),
     "contrast_layout": lambda: analysis.contrast_layout(_both()),
     "contrast_proportion": lambda: analysis.contrast_proportion(_both(), 9),
+    "contrast_growth": cache(lambda: analysis.contrast_growth(_both(), 3)),
     "contrast_correlation": lambda: analysis.contrast_correlation(_both(), 9),
     "contrast_forecast": cache(lambda: analysis.contrast_forecast(_both())),
     "speed": lambda: analysis.speed(_bench()),

@@ -35,10 +35,11 @@ SLOW = (
     "forecast_importance",
     "forecast_runs",
     "contrast_proportion",
+    "contrast_growth",
     "contrast_correlation",
     "contrast_forecast",
 )
-"""Figures whose tables take many fits; how they are fitted is tested elsewhere."""
+"""Figures whose tables take long to make; how they are made is tested elsewhere."""
 FAST = [name for name in figures.CATALOG if name not in SLOW]
 
 

@@ -50,6 +50,7 @@ from vsrnn.analysis._geometry import dense_layout as dense_layout
 from vsrnn.analysis._geometry import design_layout as design_layout
 from vsrnn.analysis._geometry import proportion_surface as proportion_surface
 from vsrnn.analysis._geometry import weight_share as weight_share
+from vsrnn.analysis._growth import contrast_growth as contrast_growth
 from vsrnn.analysis._hammer_results import HAMMER_10K as HAMMER_10K
 from vsrnn.analysis._hammer_results import HAMMER_FIVE as HAMMER_FIVE
 from vsrnn.analysis._hammer_results import hammer_curve as hammer_curve

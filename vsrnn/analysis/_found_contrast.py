@@ -19,6 +19,7 @@ from vsrnn.analysis._contrast_study import (
 from vsrnn.analysis._explained import feature_label
 from vsrnn.analysis._found import _bullets, _nested
 from vsrnn.analysis._found_study import _verdict
+from vsrnn.analysis._growth import growing
 from vsrnn.analysis._labels import (
     PROPORTION,
     SCORE_LABELS,
@@ -39,6 +40,7 @@ def found_contrast(
     proportion: DataFrame,
     correlation: DataFrame,
     forecast: DataFrame,
+    growth: DataFrame,
 ) -> str:
     """Sentences on the contrast of the tasks: which of the paper's claims hold.
 
@@ -51,6 +53,7 @@ def found_contrast(
         proportion: as `contrast_proportion` gives it.
         correlation: as `contrast_correlation` gives it.
         forecast: as `contrast_forecast` gives it.
+        growth: as `contrast_growth` gives it.
     """
     rad, hammer = (ranks[ranks["task"] == task] for task in ("rad", "hammer"))
     tables = [rows for _, rows in hammer.groupby("table", sort=False)]
@@ -87,6 +90,7 @@ def found_contrast(
             _goes(correlation),
         ),
         *_forecast(forecast),
+        growing(growth),
     )
 
 

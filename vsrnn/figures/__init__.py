@@ -10,6 +10,7 @@ from vsrnn.figures._catalog import list_figures as list_figures
 from vsrnn.figures._catalog import redraw as redraw
 from vsrnn.figures._contrast import contrast_correlation as contrast_correlation
 from vsrnn.figures._contrast import contrast_forecast as contrast_forecast
+from vsrnn.figures._contrast import contrast_growth as contrast_growth
 from vsrnn.figures._contrast import contrast_layout as contrast_layout
 from vsrnn.figures._contrast import contrast_proportion as contrast_proportion
 from vsrnn.figures._contrast import contrast_ranks as contrast_ranks

@@ -221,6 +221,7 @@ CATALOG: dict[str, Callable[[], Made]] = {
     "contrast_ranks": _contrasted("contrast_ranks"),
     "contrast_layout": _contrasted("contrast_layout"),
     "contrast_proportion": _contrasted("contrast_proportion"),
+    "contrast_growth": _contrasted("contrast_growth"),
     "contrast_correlation": _contrasted("contrast_correlation"),
     "contrast_forecast": _contrasted("contrast_forecast"),
     "speed": _measured("speed"),

@@ -9,10 +9,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import NullLocator
 from pandas import DataFrame
 
 from vsrnn.analysis._contrast import BEST_ON, best_on
 from vsrnn.analysis._contrast_study import BOTH, OTHER, SAME
+from vsrnn.analysis._growth import STATE
 from vsrnn.analysis._labels import (
     PROPORTION,
     SCORE_LABELS,
@@ -131,6 +133,49 @@ def contrast_proportion(table: DataFrame, style: str = "web") -> Figure:
     return figure
 
 
+def contrast_growth(table: DataFrame, style: str = "web") -> Figure:
+    """Hidden state of untrained random designs by step, a line a design.
+
+    Args:
+        table: as `vsrnn.analysis.contrast_growth` gives it.
+        style: "web" or "manuscript".
+    """
+    tasks = list(table["task"].unique())
+    top = 1e6
+    with drawing(style, 0.5) as figure:
+        panels = figure.subplots(1, len(tasks), sharey=True, squeeze=False)[0]
+        for ax, task in zip(panels, tasks, strict=True):
+            rows = table[table["task"] == task]
+            for _, line in rows.groupby("design", sort=False):
+                first = line.iloc[0]
+                seen = line[line[STATE] <= top * 100]
+                look = _GROWING[bool(first["grown"])]
+                ax.plot(seen["step"], seen[STATE], **look, alpha=0.5)
+                if first["outcome"] in _OUTCOMES:
+                    end = seen[seen[STATE] < top].iloc[-1]
+                    ax.plot(end["step"], end[STATE], **_OUTCOMES[first["outcome"]])
+            count = rows.drop_duplicates("design")["grown"]
+            ax.set_title(
+                f"{TASK_LABELS[task]}, {rows['step'].max()} steps:\n"
+                f"{count.sum()} of {designs_label(len(count))} grow"
+            )
+            ax.set(xscale="log", yscale="log", xlabel="step")
+            ticks = [tick for tick in (1, 3, 10, 30, 100) if tick <= line["step"].max()]
+            ax.set_xticks(ticks, map(str, ticks))
+            ax.xaxis.set_minor_locator(NullLocator())
+        low = table.loc[table[STATE] > 0, STATE].min()
+        panels[0].set(ylabel="hidden state [root mean square]", ylim=(low / 2, top))
+        words = ["stays", "grows 1,000 times or more"]
+        words += ["trained to the end", "diverged in training"]
+        looks = [*_GROWING.values(), *_OUTCOMES.values()]
+        known = [True, True, *(word in set(table["outcome"]) for word in _OUTCOMES)]
+        chosen = [n for n, there in enumerate(known) if there]
+        handles = [Line2D([], [], **looks[n]) for n in chosen]
+        names = [words[n] for n in chosen]
+        figure.legend(handles, names, loc="outside lower center", ncols=4)
+    return figure
+
+
 def contrast_correlation(table: DataFrame, style: str = "web") -> Figure:
     """Rank correlation of what designs set with their score, a column a table.
 
@@ -171,6 +216,14 @@ def contrast_forecast(table: DataFrame, style: str = "web") -> Figure:
     return figure
 
 
+_GROWING: dict[bool, dict[str, Any]] = {
+    False: {"color": BLUE, "linewidth": 0.8},
+    True: {"color": ORANGE, "linewidth": 0.8, "linestyle": "--"},
+}
+_OUTCOMES: dict[str, dict[str, Any]] = {
+    "trained": {"color": "black", "marker": "o", "linestyle": "", "markersize": 5},
+    "diverged": {"color": "black", "marker": "x", "linestyle": "", "markersize": 6},
+}
 _MAGNIFIED = {"rad": 1, "hammer": 5}
 _SOURCES: dict[str, dict[str, Any]] = {
     SAME: {"color": BLUE, "marker": "o"},

@@ -41,8 +41,8 @@ _DRAWN_BY = (
     *(_hammer_results.hammer_ranking, _hammer_results.hammer_demonstrations),
     _hammer_results.hammer_size,
     *(_contrast.contrast_ranks, _contrast.contrast_layout),
-    *(_contrast.contrast_proportion, _contrast.contrast_correlation),
-    _contrast.contrast_forecast,
+    *(_contrast.contrast_proportion, _contrast.contrast_growth),
+    *(_contrast.contrast_correlation, _contrast.contrast_forecast),
     *(_bench.speed, _bench.speed_ratio, _bench.speed_memory, _bench.speed_growth),
 )
 FIGURES: dict[str, Callable[..., Figure]] = {draw.__name__: draw for draw in _DRAWN_BY}
