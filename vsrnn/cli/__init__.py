@@ -52,8 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.debug:
             raise
         _drop_output()
-        where = f" {problem.filename}" if problem.filename else ""
-        print(f"vsrnn: cannot go on:{where} ({problem.strerror})", file=sys.stderr)
+        where = f" ({problem.filename})" if problem.filename else ""
+        print(f"vsrnn: {problem.strerror or problem}{where}", file=sys.stderr)
         return 2
 
 

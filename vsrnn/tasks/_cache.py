@@ -23,11 +23,17 @@ Tensors = dict[str, Tensor]
 def cache_folder(folder: str | os.PathLike[str] | None = None) -> Path:
     """Return where data is kept: the argument, else VSRNN_CACHE, else the platform's.
 
+    Raises:
+        VsrnnError: it begins with ~ and there is no such home.
+
     >>> cache_folder("somewhere").name
     'somewhere'
     """
     chosen = folder or os.environ.get("VSRNN_CACHE") or user_cache_path("vsrnn")
-    return Path(chosen).expanduser()
+    try:
+        return Path(chosen).expanduser()
+    except RuntimeError as problem:
+        raise VsrnnError(f"there is no home folder for {chosen}") from problem
 
 
 def cached(
