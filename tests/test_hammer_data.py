@@ -70,7 +70,7 @@ def test_a_result_of_another_policy_is_not_taken_for_this_one(tmp_path, monkeypa
     monkeypatch.setenv("VSRNN_POLICIES", str(tmp_path))
     np.savez(tmp_path / "mine.npz", **arrays())
     config = Config("hammer", "10AH12", "smoke", task_options={"source": "mine.npz"})
-    known = Hammer.policy("mine.npz").checksum
+    known = Hammer.policy_sha256("mine.npz")
     store = Store(tmp_path / "runs")
     parts = dict.fromkeys(("config", "score", "curve", "seconds", "error"))
     provenance = {"data": {"policy_sha256": known}}

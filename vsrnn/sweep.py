@@ -138,10 +138,10 @@ def _found(config: Config, store: Store) -> bool:
     known = result["provenance"]["data"].get("policy_sha256")
     if known:
         try:
-            policy = task_class(config.task).policy(**config.task_options)
+            now = task_class(config.task).policy_sha256(**config.task_options)
         except VsrnnError:  # the file is not here: nothing contradicts
             return True
-        if policy.checksum != known:
+        if now != known:
             raise VsrnnError(
                 f"{store.path(config)} is of another policy than the file is now; "
                 "name another --store, or the file otherwise"

@@ -94,10 +94,10 @@ class Hammer(Imitation):
         super().__init__(scale, source, demonstrations, cache, **options)
 
     @classmethod
-    def policy(
+    def policy_sha256(
         cls, source: str | None = None, policy_dir: str | None = None, **_: Any
-    ) -> Policy | None:
-        """Return the policy that a source names, or None for a data set.
+    ) -> str | None:
+        """Return the checksum of the policy that a source names; None for a data set.
 
         Args:
             source: as for the task, whose other options change nothing.
@@ -106,7 +106,12 @@ class Hammer(Imitation):
         Raises:
             VsrnnError: the policy's file cannot be read or holds something else.
         """
-        source = str(source or cls.usual_source)
+        policy = cls._policy(str(source or cls.usual_source), policy_dir)
+        return policy.checksum if policy else None
+
+    @classmethod
+    def _policy(cls, source: str, policy_dir: str | None) -> Policy | None:
+        """The policy that a source names, or None for a data set."""
         if source == "own":
             path = cls.expert
         elif source.endswith(FILES):
@@ -138,7 +143,7 @@ class Hammer(Imitation):
 
     def _source(self, folder: Path) -> Callable[[], dict[str, Tensor]]:
         """What makes the tensors; the policy, if there is one, joins the provenance."""
-        policy = self.policy(self.options["source"], self._policy_dir)
+        policy = self._policy(self.options["source"], self._policy_dir)
         if policy is None:
             return super()._source(folder)
         self.provenance["policy_sha256"] = policy.checksum
