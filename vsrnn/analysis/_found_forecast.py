@@ -99,10 +99,11 @@ def _important(importance: DataFrame) -> str:
         first = importance.iloc[0]
         return (
             "No feature's importance is above 0 beyond doubt; the first is "
-            f"{feature_label(first['feature'])} ({first['loss [R2]']:.2f} of R²)."
+            f"{feature_label(first['feature'])} ({first['loss [R2]']:z.2f} of R²)."
         )
     parts = [
-        f"{feature_label(row['feature'])} ({row['loss [R2]']:.2f})" for row in sure.iloc
+        f"{feature_label(row['feature'])} ({row['loss [R2]']:z.2f})"
+        for row in sure.iloc
     ]
     return _nested("Features whose shuffling surely costs the forest R²", parts)
 
@@ -113,17 +114,17 @@ def _enough(cost: DataFrame) -> str:
     most = rows.index[-1]
     if rows[most] <= 0:
         return (
-            f"Even {most} trained designs give an R² of {rows[most]:.2f} on designs "
+            f"Even {most} trained designs give an R² of {rows[most]:z.2f} on designs "
             "held out: a useful forecast takes more."
         )
     if enough == most:
         return (
             f"R² on designs held out still grows at {most} trained designs, the most "
-            f"there are, where it is {rows[most]:.2f}: more would help."
+            f"there are, where it is {rows[most]:z.2f}: more would help."
         )
     return (
-        f"With {enough} trained designs R² on designs held out is {rows[enough]:.2f}, "
-        f"with {most} it is {rows[most]:.2f}: more help little."
+        f"With {enough} trained designs R² on designs held out is {rows[enough]:z.2f}, "
+        f"with {most} it is {rows[most]:z.2f}: more help little."
     )
 
 
@@ -146,6 +147,6 @@ def _measures(scores: DataFrame, model: str, kind: str) -> DataFrame:
     return scores[chosen].set_index("measure")
 
 
-def _span(row: DataFrame, form: str = ".2f") -> str:
+def _span(row: DataFrame, form: str = "z.2f") -> str:
     value, low, high = (format(row[name], form) for name in ("value", "low", "high"))
     return f"{value} ({low} to {high})"
