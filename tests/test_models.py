@@ -279,6 +279,7 @@ def test_products_on_the_weights_alone_equal_dense_ones(
     """Several slices of columns, and rows of which some are sparse and some dense."""
     torch.manual_seed(5)
     monkeypatch.setattr(_products, "CACHED", 7 * 60)
+    monkeypatch.setattr(_products, "LEAST", 1)
     monkeypatch.setattr(_products, "SPARSE_FROM", sparse_from)
     monkeypatch.setattr(_products, "BAGS_FROM", bags_from)
     x = torch.randn(8, 6, 60)
