@@ -12,7 +12,7 @@ from scipy import stats
 
 import vsrnn
 from vsrnn import analysis, figures
-from vsrnn.analysis._contrast import _rank_interval
+from vsrnn.analysis._explained import rank_interval
 from vsrnn.analysis._growth import growing
 from vsrnn.analysis._scores import welch
 from vsrnn.tasks import SIZES
@@ -163,14 +163,28 @@ def test_an_arrangement_is_compared_with_the_mean_of_the_others(tables):
     assert welch(np.ones(3), np.zeros(5)) == (1, 1, 1)
 
 
-def test_rank_intervals_over_few_arrangements_cover():
+def testrank_intervals_over_few_arrangements_cover():
     """Of arrangements whose scores are noise, many tied, the correlation is 0."""
     rng = np.random.default_rng(0)
     pairs = [(rng.normal(size=14), rng.normal(size=14).clip(0)) for _ in range(150)]
-    found = [_rank_interval(*pair, 300, seed) for seed, pair in enumerate(pairs)]
+    found = [rank_interval(*pair, 300, seed) for seed, pair in enumerate(pairs)]
     held = [low <= 0 <= high for _, low, high in found]
     assert 0.88 <= np.mean(held) <= 1
-    assert np.isnan(_rank_interval(np.arange(9.0), np.ones(9), 20, 0)).all()
+    assert np.isnan(rank_interval(np.arange(9.0), np.ones(9), 20, 0)).all()
+    one, two = pairs[0]
+    assert rank_interval(one[::-1], two[::-1], 300, 0) == found[0]
+
+
+def test_a_correlation_has_one_interval(alike):
+    """That of proportion and score is in two tables."""
+    proportion = analysis.contrast_proportion(alike, 10).dropna(subset=["low"])
+    both = analysis.contrast_correlation(alike, 100)
+    both = both[both["feature"] == "hidden_proportion"].set_index("table")
+    for table, rows in proportion.groupby("table"):
+        for column in ("rank correlation", "low", "high"):
+            np.testing.assert_allclose(
+                rows[column].iloc[0], both.loc[table, column], atol=1e-3
+            )
 
 
 def test_the_layout_draws_the_winners_with_their_budget_on_both_tasks(alike, tables):

@@ -9,6 +9,7 @@ from sklearn.base import clone
 
 import vsrnn
 from vsrnn import analysis, forecast
+from vsrnn.analysis._found_forecast import _held
 from vsrnn.forecast import SCORE
 
 BASE, WITH = ("forest", "hyperparameters"), ("forest", "with proportion")
@@ -344,8 +345,18 @@ def test_sentences_say_whether_the_claim_holds(made_runs):
     assert f"R² {row['value']:.2f} ({row['low']:.2f} to {row['high']:.2f})" in text
     assert "That a random forest predicts performance holds" in text
     held = 100 * observed["held"].mean()
-    assert f"Of the intervals that promise 90 %, {held:.0f} % hold" in text
+    assert f"so many hold the score: {held:.0f} % (" in text
+    assert "where always to say no has 67 %" in text
     poor = cost.assign(mean=-0.1)
     text = analysis.found_forecast(none, *first, poor, observed)
     assert "That a random forest predicts performance is not decided" in text
     assert "a useful forecast takes more" in text
+
+
+@pytest.mark.parametrize(
+    ("held", "said"),
+    [(0.5, "fewer than promised"), (0.9, "as many as promised"), (1, "more than")],
+)
+def test_intervals_are_said_to_hold_what_they_hold(held, said):
+    rows = pd.DataFrame({"held": np.arange(100) < 100 * held, "level [%]": 90.0})
+    assert said in _held(rows)

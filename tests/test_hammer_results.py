@@ -137,9 +137,18 @@ def test_differences_from_intervals_are_those_of_welch():
     rows = []
     for values in both:
         high = stats.ttest_1samp(values, 0).confidence_interval(0.95).high
-        rows.append({"mean": values.mean(), "high": high, "seeds": len(values)})
+        row = {"mean": values.mean(), "high": high, "seeds": len(values)}
+        rows.append(row | {"measure": "return", "scale": "paper"})
     wanted = stats.ttest_ind(*both, equal_var=False).confidence_interval(0.95)
     assert _difference(*rows)[1:] == pytest.approx(tuple(wanted))
+
+
+def test_success_of_played_episodes_is_no_surer_than_their_number_allows():
+    """Three runs of 100 episodes: all succeed, or all but one in each run."""
+    first = {"measure": "success [%]", "scale": "paper", "seeds": 3}
+    least, most = ({"mean": mean, "high": mean} for mean in (99.0, 100.0))
+    _, low, high = _difference(first | least, first | most)
+    assert low < -1 < 0 < high
 
 
 @pytest.mark.parametrize(
@@ -153,7 +162,29 @@ def test_dense_does_well_unless_another_is_shown_to_be_above(shift, said):
     shares = dict.fromkeys(SHARES, 0.5) | {"10AH12": 0.5 + shift}
     (line,) = [s for s in found(made(shares)).splitlines() if "success: dense is" in s]
     assert said in line
-    assert line.endswith("is not contradicted." if shift > 0 else "against these 17.")
+    held = "holds" if shift > 0 else "does not hold"
+    assert line.endswith(f"That dense does well here {held} against 17.")
+
+
+def test_where_nothing_tells_designs_apart_dense_is_not_decided():
+    text = found(made(dict.fromkeys(SHARES, 0.5)))
+    assert text.count("That dense does well here is not decided.") == 2
+    assert "most successful is 18 alike" in text
+
+
+@pytest.mark.parametrize("apart", [0.0, 0.3])
+def test_whether_designs_differ_is_that_of_an_analysis_of_variance(apart):
+    rng = np.random.default_rng(0)
+    names = list(SHARES)
+    runs = made(dict.fromkeys(names, 0.5), demonstrations=10)
+    shift = runs["design"].map({name: i / len(names) for i, name in enumerate(names)})
+    runs["val_accuracy"] = 0.4 + apart * shift + 0.05 * rng.normal(size=len(runs))
+    text = found(pd.concat([made(SHARES), runs]))
+    groups = [part["val_accuracy"] for _, part in runs.groupby("design")]
+    chance = stats.f_oneway(*groups).pvalue
+    said = "shown" if chance < 0.05 else "not shown"
+    assert f"differ is {said} (analysis of variance, p = {chance:.2g})" in text
+    assert (said == "shown") == (apart > 0)
 
 
 def test_sentences_say_where_success_tells_nothing_apart():

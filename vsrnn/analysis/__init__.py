@@ -82,6 +82,8 @@ from vsrnn.analysis._scores import proportion_score as proportion_score
 from vsrnn.analysis._scores import shared_images as shared_images
 from vsrnn.analysis._scores import stored as stored
 from vsrnn.analysis._scores import together as together
+from vsrnn.analysis._study import NAMED as NAMED
+from vsrnn.analysis._study import RANDOM as RANDOM
 from vsrnn.analysis._study import STUDY as STUDY
 from vsrnn.analysis._study import learning_speed as learning_speed
 from vsrnn.analysis._study import proportion_draws as proportion_draws

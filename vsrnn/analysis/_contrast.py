@@ -9,14 +9,14 @@ import pandas as pd
 from pandas import DataFrame
 from scipy import stats
 
-from vsrnn.analysis._explained import DENSITIES
+from vsrnn.analysis._explained import DENSITIES, rank_interval
 from vsrnn.analysis._geometry import _PLACE, _places
 from vsrnn.analysis._labels import TASK_LABELS
 from vsrnn.analysis._scores import welch
 from vsrnn.analysis._study import PROPORTION, study_runs
 from vsrnn.designs import get_design, list_designs
 from vsrnn.errors import VsrnnError
-from vsrnn.forecast import SCORE, scored, spearman
+from vsrnn.forecast import SCORE, scored
 from vsrnn.geometry import Geometry
 from vsrnn.tasks import SIZES
 
@@ -103,7 +103,7 @@ def contrast_ranks(runs: DataFrame, resamples: int = 2000, seed: int = 0) -> Dat
         for name, start in ((SCORE, ""), (RETURN, "return ")):
             own = table[name].to_numpy()
             known = np.isfinite(own) & apart
-            found = _rank_interval(own[known], other[known], resamples, seed)
+            found = rank_interval(own[known], other[known], resamples, seed)
             columns = ("rank correlation", "low", "high")
             table[[f"{start}{column}" for column in columns]] = found
     return pd.concat(tables, ignore_index=True).round(4)
@@ -190,20 +190,6 @@ def _ranked(part: DataFrame) -> DataFrame:
         each[columns] = [*map(welch, lists, others)]
     table = each.reset_index().rename(columns={"hidden_proportion": PROPORTION})
     return table.sort_values("rank", kind="stable", ignore_index=True)
-
-
-def _rank_interval(
-    first: np.ndarray, second: np.ndarray, resamples: int, seed: int
-) -> tuple[float, float, float]:
-    """Rank correlation with its percentile interval; none of few or equal values."""
-    if len(first) < 5 or min(np.ptp(first), np.ptp(second)) == 0:
-        return (np.nan,) * 3
-    draws = np.random.default_rng(seed).integers(
-        len(first), size=(resamples, len(first))
-    )
-    found = spearman(first[draws], second[draws])
-    low, high = np.percentile(found, [2.5, 97.5])
-    return float(spearman(first, second)), float(low), float(high)
 
 
 def _best(named: DataFrame) -> str:

@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, SplineTransformer
 from threadpoolctl import threadpool_limits
 
-from vsrnn.analysis._study import AREA, EPOCHS, PROPORTION, by_table
+from vsrnn.analysis._study import AREA, EPOCHS, NAMED, PROPORTION, by_table
 from vsrnn.forecast import (
     FEATURES,
     LEAST,
@@ -117,12 +117,13 @@ def variance_explained(
     Returns:
         One row a table and base (a key of `BASES`): table, scale, designs, base,
         without [R2], with [R2], and gain [R2] with its 95 % interval over resampled
-        designs (low, high [R2]), see `vsrnn.forecast.compare`. Where a few designs
-        score far from all others, one more row leaves them out: a gain that is gone
-        there says nothing of the rest.
+        designs (low, high [R2]), models and splits kept, see `vsrnn.forecast.compare`.
+        Where a few designs score far from all others, one more row leaves them out: a
+        gain that is gone there says nothing of the rest. The paper's own designs are
+        left out, see `NAMED`.
     """
     rows = []
-    for name, known in by_table(runs, LEAST):
+    for name, known in by_table(runs[runs["table"] != NAMED], LEAST):
         part = runs[runs["table"] == name]
         bases = [base for base in BASES if base != TRIMMED]
         each = _gains(part, bases, folds, repeats, seed)
@@ -225,9 +226,9 @@ def _correlations(
     rows = []
     for measure in [m for m in MEASURES if m in known]:
         pair = known[[feature, measure]].to_numpy(float).T
-        if min(np.ptp(pair, axis=1)) == 0:
+        rho, low, high = rank_interval(*pair, resamples, seed)
+        if np.isnan(rho):
             continue
-        rho, low, high = _bootstrapped(pair, resamples, seed)
         first = {"table": known["table"].iloc[0], "scale": known["scale"].iloc[0]}
         rows.append(
             first
@@ -237,14 +238,22 @@ def _correlations(
     return rows
 
 
-def _bootstrapped(
-    pair: np.ndarray, resamples: int, seed: int
+def rank_interval(
+    first: np.ndarray, second: np.ndarray, resamples: int, seed: int
 ) -> tuple[float, float, float]:
-    rho = float(spearman(*pair))
+    """Rank correlation with its 95 % interval by bias-corrected bootstrap.
+
+    The order of the pairs does not matter. Fewer than five, or values that are all
+    equal, give no correlation.
+    """
+    if len(first) < 5 or min(np.ptp(first), np.ptp(second)) == 0:
+        return (np.nan,) * 3
+    rho = float(spearman(first, second))
     if abs(rho) > 1 - 1e-9:  # so is every resample's, which leaves nothing to correct
         return rho, rho, rho
+    order = np.lexsort((second, first))
     found = stats.bootstrap(
-        tuple(pair),
+        (first[order], second[order]),
         spearman,
         paired=True,
         vectorized=True,

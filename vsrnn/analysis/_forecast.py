@@ -70,11 +70,22 @@ def forecast_scores(
     return _about(table.round(4), runs)
 
 
-def forecast_transfer(runs: DataFrame, repeats: int = 1, seed: int = 0) -> DataFrame:
+def forecast_transfer(
+    runs: DataFrame,
+    asked: DataFrame | None = None,
+    repeats: int = 1,
+    seed: int = 0,
+) -> DataFrame:
     """How well a forest forecasts each table, from its own designs or from the others.
 
     The designs of one table were drawn alike, those of the others differently, so the
     second is what a reader with a search of their own meets.
+
+    Args:
+        runs: as `study_runs` gives them.
+        asked: more of them that are only asked about, in other tables.
+        repeats: how often the designs are split anew into folds.
+        seed: of splits and forests.
 
     Returns:
         Rows of table, scale, designs, source ("same table", out of fold, or "other
@@ -82,10 +93,12 @@ def forecast_transfer(runs: DataFrame, repeats: int = 1, seed: int = 0) -> DataF
     """
     models = [("forest", kind) for kind in ("proportion", "hyperparameters", KIND)]
     tables = []
-    for name, known in by_table(runs, LEAST):
-        part = runs[runs["table"] == name]
-        found = {"same table": evaluate(part, models, repeats=repeats, seed=seed)}
-        others = runs[runs["table"] != name]
+    every = runs if asked is None else pd.concat([runs, asked], ignore_index=True)
+    for name, known in by_table(every, LEAST):
+        part, others = every[every["table"] == name], runs[runs["table"] != name]
+        found = {}
+        if len(others) < len(runs):
+            found["same table"] = evaluate(part, models, repeats=repeats, seed=seed)
         if len(others):
             found["other tables"] = _across(others, part, models, seed)
         for source, forecasts in found.items():
@@ -216,7 +229,11 @@ def forecast_observed(
     return _about(table.round(4).assign(**{"level [%]": 100 * level}), runs)
 
 
-def enough_runs(table: DataFrame, slack: float = 0.05) -> int:
+SLACK = 0.05
+"""How much R2 may be lost where fewer designs are enough."""
+
+
+def enough_runs(table: DataFrame, slack: float = SLACK) -> int:
     """Fewest designs whose forecast is within a slack of the R2 of the most.
 
     Args:

@@ -8,7 +8,7 @@ from pandas import DataFrame
 from scipy import stats
 
 from vsrnn.analysis._explained import feature_label
-from vsrnn.analysis._forecast import GAIN, KIND, enough_runs
+from vsrnn.analysis._forecast import GAIN, KIND, SLACK, enough_runs
 from vsrnn.analysis._found import _bullets, _nested
 
 READS = {
@@ -51,6 +51,7 @@ def _forest(scores: DataFrame) -> str:
     rows = _measures(scores, "forest", KIND)
     holds = rows.loc["R2", "low"] > 0
     error = _span(rows.loc["mean absolute error [points]"], ".1f")
+    rare = _measures(scores, "mean", "proportion").loc["accuracy [%]", "value"]
     return _nested(
         "That a random forest predicts performance "
         f"{'holds' if holds else 'is not decided'}. One that reads {READS[KIND]} "
@@ -61,7 +62,8 @@ def _forest(scores: DataFrame) -> str:
             f"a mean absolute error of {error} points",
             f"rank correlation {_span(rows.loc['rank correlation'])}",
             f"ROC AUC {_span(rows.loc['ROC AUC'])} for the top third",
-            f"an accuracy of {_span(rows.loc['accuracy [%]'], '.0f')} % there",
+            f"an accuracy of {_span(rows.loc['accuracy [%]'], '.0f')} % there, where "
+            f"always to say no has {rare:.0f} %",
         ],
     )
 
@@ -98,14 +100,18 @@ def _important(importance: DataFrame) -> str:
     if sure.empty:
         first = importance.iloc[0]
         return (
-            "No feature's importance is above 0 beyond doubt; the first is "
+            "No feature's importance has a 95 % interval above 0; the first is "
             f"{feature_label(first['feature'])} ({first['loss [R2]']:z.2f} of R²)."
         )
     parts = [
         f"{feature_label(row['feature'])} ({row['loss [R2]']:z.2f})"
         for row in sure.iloc
     ]
-    return _nested("Features whose shuffling surely costs the forest R²", parts)
+    return _nested(
+        "Features whose shuffling costs the forest R², by 95 % intervals above 0, each "
+        "by itself",
+        parts,
+    )
 
 
 def _enough(cost: DataFrame) -> str:
@@ -119,26 +125,37 @@ def _enough(cost: DataFrame) -> str:
         )
     if enough == most:
         return (
-            f"R² on designs held out still grows at {most} trained designs, the most "
-            f"there are, where it is {rows[most]:z.2f}: more would help."
+            f"R² on designs held out is {rows[most]:z.2f} with {most} trained designs, "
+            f"the most there are, and more than {SLACK:g} lower with fewer: more may "
+            "help."
         )
     return (
         f"With {enough} trained designs R² on designs held out is {rows[enough]:z.2f}, "
-        f"with {most} it is {rows[most]:z.2f}: more help little."
+        f"with {most} it is {rows[most]:z.2f}; with fewer than {enough} it is more "
+        f"than {SLACK:g} below that."
     )
 
 
 def _coverage(observed: DataFrame) -> str:
-    held, number = int(observed["held"].sum()), len(observed)
     level = observed["level [%]"].iloc[0]
-    found = stats.binomtest(held, number, level / 100)
-    low, high = found.proportion_ci(method="wilson")
-    kept = "keep" if 100 * low <= level <= 100 * high else "break"
     width = (observed["high [%]"] - observed["low [%]"]).mean()
+    parts = [f"{name} {_held(rows)}" for name, rows in observed.groupby("table")]
+    return _nested(
+        f"Of the intervals that promise {level:.0f} %, {width:.0f} points wide on "
+        f"average, so many hold the score: {_held(observed)}; table by table",
+        parts,
+    )
+
+
+def _held(observed: DataFrame) -> str:
+    """Share of intervals that hold the score, and what that says of their promise."""
+    held, level = observed["held"], observed["level [%]"].iloc[0]
+    found = stats.binomtest(int(held.sum()), len(held)).proportion_ci(method="wilson")
+    low, high = 100 * found.low, 100 * found.high
+    kept = "fewer" if high < level else "more" if low > level else "as many"
     return (
-        f"Of the intervals that promise {level:.0f} %, {100 * held / number:.0f} % "
-        f"hold the score ({100 * low:.0f} to {100 * high:.0f} %): they {kept} the "
-        f"promise, {width:.0f} points wide on average."
+        f"{100 * held.mean():.0f} % ({low:.0f} to {high:.0f} %), {kept} "
+        f"{'as' if kept == 'as many' else 'than'} promised"
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from pandas import DataFrame
+from pandas import DataFrame, Series
 from scipy import stats
 
 from vsrnn.analysis._found import _bullets, _nested, _span
@@ -21,6 +21,7 @@ from vsrnn.analysis._labels import DESIGN_LABELS, EXPERT_LABELS, seeds_label
 from vsrnn.analysis._runs import completeness
 from vsrnn.analysis._scores import welch_of_means
 from vsrnn.designs import list_designs
+from vsrnn.tasks.hammer import Hammer
 
 DENSE = "10AH12"
 EXTREMES = {"reach": (99.0, 100.0), "stay at": (0.0, 1.0)}
@@ -97,8 +98,8 @@ def _best(ranking: DataFrame) -> Iterator[str]:
         best, knows = success.idxmax(), explained.idxmax()
         text = (
             f"{_head(expert)}, {len(success)} designs: most successful is "
-            f"{_label(best)}, {_mean(each[SUCCESS].loc[best])}; most variance is "
-            f"explained by {_label(knows)}, {_mean(each[EXPLAINED].loc[knows])}"
+            f"{_most(success)}, {_mean(each[SUCCESS].loc[best])}; most variance is "
+            f"explained by {_most(explained)}, {_mean(each[EXPLAINED].loc[knows])}"
         )
         for verb, (low, high) in EXTREMES.items():
             same = success.index[success.between(low, high)]
@@ -124,22 +125,38 @@ def _dense(ranking: DataFrame) -> Iterator[str]:
         over = [name for name, (*_, high) in gaps.items() if high < 0]
         most = min(over, key=lambda name: gaps[name][0], default="")
         shown = f" (most of all {_label(most)}: {_points(gaps[most])})" if over else ""
-        against = f"does not hold against these {len(over)}"
+        verdicts = [
+            f"{verb} against {len(names)}"
+            for verb, names in (("holds", under), ("does not hold", over))
+            if names
+        ]
         yield (
             f"{_head(expert)}, {measure.removesuffix(' [%]')}: dense is shown to be "
             f"above {len(under)} of {len(each)} other designs and below {len(over)}"
             f"{shown}, each comparison by itself; {len(each) - len(under) - len(over)} "
-            f"are not decided. "
-            f"That dense does well here {against if over else 'is not contradicted'}."
+            "are not decided. That dense does well here "
+            f"{' and '.join(verdicts) or 'is not decided'}."
         )
 
 
 def _difference(first: dict, second: dict) -> tuple[float, float, float]:
     """Difference of two means with its 95 % interval, from each one's own."""
-    seeds = np.array([row["seeds"] for row in (first, second)])
-    halves = np.array([row["high"] - row["mean"] for row in (first, second)])
-    squares = (halves / stats.t.ppf(0.975, seeds - 1)) ** 2
-    return welch_of_means([first["mean"], second["mean"]], squares, seeds)
+    rows = DataFrame([first, second])
+    return welch_of_means(rows["mean"], _squares(rows), rows["seeds"])
+
+
+def _squares(rows: DataFrame) -> np.ndarray:
+    """Squared standard errors of means, from the intervals over their seeds.
+
+    Those of success are no less than so many played episodes leave open.
+    """
+    mean, seeds = rows["mean"].to_numpy(float), rows["seeds"].to_numpy(float)
+    half = rows["high"].to_numpy(float) - mean
+    played = rows["scale"].map(lambda scale: Hammer.scales[scale].scored) * seeds
+    least = (mean * (100 - mean)).clip(0) / played.to_numpy(float)
+    success = rows["measure"].to_numpy() == SUCCESS
+    squares = (half / stats.t.ppf(0.975, seeds - 1)) ** 2
+    return np.where(success, np.fmax(squares, least), squares)
 
 
 def _fewer(amounts: DataFrame) -> Iterator[str]:
@@ -151,10 +168,10 @@ def _fewer(amounts: DataFrame) -> Iterator[str]:
             mean = rows.set_index("design")["mean"].sort_values(ascending=False)
             text = (
                 f"{measure.removesuffix(' [%]')} {mean.iloc[-1]:.1f} to "
-                f"{mean.iloc[0]:.1f} % (the most: {_label(mean.index[0])}"
+                f"{mean.iloc[0]:.1f} % (the most: {_most(mean)}"
             )
             dense = f"; dense {mean[DENSE]:.1f} %" if DENSE in mean else ""
-            texts.append(f"{text}{dense})")
+            texts.append(f"{text}{dense}){_differ(rows)}")
         yield _nested(
             f"With {number:,} demonstrations, {epochs} epochs, "
             f"{part['design'].nunique()} designs",
@@ -189,9 +206,29 @@ def _larger(size: DataFrame) -> Iterator[str]:
             best = part.loc[part["mean"].idxmax()]
             parts.append(
                 f"{weights:,} weights {part['mean'].min():.1f} to {best['mean']:.1f} % "
-                f"(the most: {best['arrangement']}, of {len(part)})"
+                f"(the most: {_most(part.set_index('arrangement')['mean'])}, of "
+                f"{len(part)}; {seeds_label(part)})"
             )
         yield _nested(f"{_head(expert)}, success by size", parts)
+
+
+def _most(means: Series) -> str:
+    """The one with the highest mean, or how many share it."""
+    best = means.index[means == means.max()]
+    return _label(best[0]) if len(best) == 1 else f"{len(best)} alike"
+
+
+def _differ(rows: DataFrame) -> str:
+    """Whether designs differ at all, by analysis of variance over their seeds."""
+    known = rows[rows["seeds"] > 1]
+    seeds = known["seeds"].to_numpy(float)
+    within = _squares(known).mean() if len(known) > 1 else 0.0
+    if within == 0 or np.ptp(seeds):
+        return ""
+    free = (len(known) - 1, (seeds - 1).sum())
+    chance = stats.f.sf(known["mean"].var() / within, *free)
+    shown = "shown" if chance < 0.05 else "not shown"
+    return f"; that designs differ is {shown} (analysis of variance, p = {chance:.2g})"
 
 
 def _points(gap: tuple[float, float, float]) -> str:

@@ -113,6 +113,7 @@ def hammer_ranking(runs: DataFrame, designs: Sequence[str] = HAMMER_10K) -> Data
     table = experts.merge(frame, how="cross").merge(measures, how="cross")
     table = table.merge(intervals(each, keys, "value"), on=keys, how="left")
     table["seeds"] = table["seeds"].fillna(0).astype(int)
+    table.insert(1, "scale", runs["scale"].iloc[0] if len(runs) else "paper")
     return _sorted(table.round(4), keys, _best_first(table))
 
 
@@ -128,7 +129,7 @@ def hammer_demonstrations(
     """
     chosen = runs[runs["design"].isin(designs)]
     chosen = chosen.rename(columns={"demonstrations": DEMONSTRATIONS})
-    keys = ["expert", "design", "measure", DEMONSTRATIONS, "epochs"]
+    keys = ["expert", "scale", "design", "measure", DEMONSTRATIONS, "epochs"]
     table = intervals(_measured(_varied(chosen, DEMONSTRATIONS)), keys, "value")
     return _sorted(table, keys, designs)
 
@@ -146,7 +147,7 @@ def hammer_size(runs: DataFrame) -> DataFrame:
     known = runs[runs["design"].isin(budget.index)]
     known = known.assign(arrangement=[arrangement(name) for name in known["design"]])
     known[BUDGET] = known["design"].map(budget).astype(int)
-    keys = ["expert", "arrangement", "measure", BUDGET]
+    keys = ["expert", "scale", "arrangement", "measure", BUDGET]
     each = _measured(_varied(known, BUDGET, "arrangement"))
     return _sorted(intervals(each, keys, "value"), keys)
 

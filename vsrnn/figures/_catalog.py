@@ -76,11 +76,11 @@ def _kept(name: str) -> Callable[[], Made]:
     return lambda: (get_results(name), {"results": name})
 
 
-def _studied(name: str) -> Callable[[], Made]:
-    """A figure of the runs of random designs; its table needs nothing but them."""
+def _studied(name: str, tables: Sequence[str] = analysis.STUDY) -> Callable[[], Made]:
+    """A figure of the runs of the study; its table needs nothing but them."""
 
     def made() -> Made:
-        runs = analysis.study_runs(analysis.STUDY)
+        runs = analysis.study_runs(tables)
         return getattr(analysis, name)(runs), analysis.made_by(runs)
 
     return made
@@ -117,6 +117,12 @@ def _rank_correlation() -> Made:
     return analysis.rank_correlation(
         analysis.study_runs(analysis.STUDY), speed
     ), made_by
+
+
+def _forecast_transfer() -> Made:
+    runs = analysis.study_runs(analysis.STUDY)
+    named = runs["table"] == analysis.NAMED
+    return analysis.forecast_transfer(runs[~named], runs[named]), analysis.made_by(runs)
 
 
 def _five() -> DataFrame:
@@ -204,12 +210,12 @@ CATALOG: dict[str, Callable[[], Made]] = {
     "learning_speed": _learning_speed,
     "rank_correlation": _rank_correlation,
     "variance_explained": _studied("variance_explained"),
-    "forecast_scores": _studied("forecast_scores"),
-    "forecast_transfer": _studied("forecast_transfer"),
-    "forecast_observed": _studied("forecast_observed"),
-    "forecast_importance": _studied("forecast_importance"),
-    "forecast_dependence": _studied("forecast_dependence"),
-    "forecast_runs": _studied("forecast_runs"),
+    "forecast_scores": _studied("forecast_scores", analysis.RANDOM),
+    "forecast_transfer": _forecast_transfer,
+    "forecast_observed": _studied("forecast_observed", analysis.RANDOM),
+    "forecast_importance": _studied("forecast_importance", analysis.RANDOM),
+    "forecast_dependence": _studied("forecast_dependence", analysis.RANDOM),
+    "forecast_runs": _studied("forecast_runs", analysis.RANDOM),
     "hammer_frames": _kept("hammer_frames"),
     "hammer_episode": _kept("hammer_episode"),
     "hammer_noise": _kept("hammer_noise"),

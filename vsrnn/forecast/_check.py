@@ -124,7 +124,12 @@ def evaluate(
     return pd.concat(tables, ignore_index=True)
 
 
-def compare(forecasts: DataFrame, resamples: int = 500, seed: int = 0) -> DataFrame:
+def compare(
+    forecasts: DataFrame,
+    resamples: int = 500,
+    seed: int = 0,
+    refitted: bool = False,
+) -> DataFrame:
     """Measures of each model with 95 % intervals, from what `evaluate` gives.
 
     Intervals are percentiles over resampled designs, the forecasts kept: the same
@@ -132,6 +137,13 @@ def compare(forecasts: DataFrame, resamples: int = 500, seed: int = 0) -> DataFr
     designs allow (Bayle et al., NeurIPS 2020, on such intervals in cross-validation).
     Those of R2 are of its expansion to first order in the means it is a ratio of, cut
     at 1.
+
+    Args:
+        forecasts: as `evaluate` gives them.
+        resamples: of the designs.
+        seed: of the resampling.
+        refitted: each repeat is another fit, to resampled designs. A resample then
+            takes the forecasts of one of them, so intervals hold what fits differ by.
 
     Returns:
         One row a model and measure: model, features, measure, value, low, high. The
@@ -141,7 +153,7 @@ def compare(forecasts: DataFrame, resamples: int = 500, seed: int = 0) -> DataFr
     rows = []
     for (model, kind), part in forecasts.groupby(["model", "features"], sort=False):
         for name in CLASSES if part["observed"].dtype == bool else MEASURES:
-            found = _resampled(name, part, resamples, seed)
+            found = _resampled(name, part, resamples, seed, refitted)
             if name == R2:
                 found = np.minimum(found, 1)
             rows.append((model, kind, name, *_interval(found)))
@@ -170,7 +182,7 @@ def gain(
         _resampled(R2, forecasts[[key == one for key in keys]], resamples, seed)
         for one in (better, base)
     ]
-    return _interval(both[0] - both[1])
+    return _interval(np.minimum(both[0], 1) - np.minimum(both[1], 1))
 
 
 def corrected_interval(
@@ -210,7 +222,9 @@ def _predict(pipeline: Pipeline, values: DataFrame, classify: bool) -> np.ndarra
     return np.asarray(pipeline.predict(values))
 
 
-def _resampled(name: str, part: DataFrame, resamples: int, seed: int) -> np.ndarray:
+def _resampled(
+    name: str, part: DataFrame, resamples: int, seed: int, refitted: bool = False
+) -> np.ndarray:
     """A measure, mean over repeats: of all designs first, then of resampled ones."""
     grid = part.pivot(index="repeat", columns="row", values="forecast")
     base = part.pivot(index="repeat", columns="row", values="base").to_numpy()
@@ -223,7 +237,11 @@ def _resampled(name: str, part: DataFrame, resamples: int, seed: int) -> np.ndar
         else measure(name, seen[rows], forecast[rows], mean[rows])
         for forecast, mean in zip(grid.to_numpy(), base, strict=True)
     ]
-    return np.mean(each, axis=0)
+    found = np.mean(each, axis=0)
+    if refitted:
+        turns = np.arange(len(found))
+        found[1:] = np.asarray(each)[turns % len(each), turns][1:]
+    return np.asarray(found)
 
 
 def _shares(observed: np.ndarray, forecast: np.ndarray) -> np.ndarray:

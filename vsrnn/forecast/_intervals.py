@@ -31,8 +31,10 @@ def predict_scores(
 
     The interval is the forecast plus and minus the
     :math:`\lceil (n + 1)\, level \rceil`-th smallest error of the n known designs, each
-    forecast by a model that was fitted without it (cross-conformal prediction).
-    It promises nothing for designs unlike the known ones.
+    forecast by a model that was fitted without it, as in cross-conformal prediction;
+    the forecast itself is by a model fitted to all, so the level is meant, not proven,
+    and `check_intervals` counts what holds. It promises nothing for designs unlike the
+    known ones.
 
     Args:
         runs: one row a run, as `vsrnn.get_results` gives them.
