@@ -18,6 +18,7 @@ def runs_of(designs, scale, seeds):
     rows = [
         {
             "id": f"{design}-{scale}-{seed}",
+            "task": "rad",
             "scale": scale,
             "design": design,
             "seed": seed,
@@ -28,7 +29,7 @@ def runs_of(designs, scale, seeds):
         for seed in range(seeds)
     ]
     return pd.DataFrame(
-        rows, columns=["id", "scale", "design", "seed", "split", "score"]
+        rows, columns=["id", "task", "scale", "design", "seed", "split", "score"]
     )
 
 
@@ -157,10 +158,10 @@ def test_ranking_refuses_to_mix_scales():
 
 def test_completeness_counts_designs_and_seeds():
     runs = runs_of(["rnn_", "lstm_"], "paper", 3).iloc[:-1]
-    assert analysis.completeness(runs) == (
+    assert analysis.completeness(runs, seeds=3) == (
         "5 of 75 runs are there: 2 of 25 designs have a run, and 1 have all 3 seeds."
     )
-    assert analysis.completeness(analysis.stored("nothing")).startswith("0 of 75 runs")
+    assert analysis.completeness(analysis.stored("nothing")).startswith("0 of 125 runs")
 
 
 @pytest.mark.parametrize(
@@ -172,6 +173,14 @@ def test_sharing_is_said_to_matter_only_when_the_interval_says_so(shift, said):
     shared = analysis.shared_images(pd.concat([pooled, separate]), ["balanced_0"])
     text = analysis.found_task(_pairs(), shared)
     assert said in text
+
+
+def test_a_diverged_run_counts_as_a_guess():
+    runs = runs_of(["111111_"], "paper", 2).assign(source="stored", error=None)
+    runs.loc[1, ["score", "error"]] = [np.nan, "diverged: loss"]
+    (mean,) = analysis.final_accuracy(runs)["mean [%]"].unique()
+    assert mean == pytest.approx((20 + 10) / 2)
+    assert analysis.design_ranking(runs)["mean [%]"].iloc[0] == mean
 
 
 def test_one_seed_says_that_more_are_needed():
@@ -192,7 +201,7 @@ def test_sentences_quote_the_tables():
     text = analysis.found_equal_weights(final, learning, ranking, complete)
     best = ranking.iloc[0]
     assert f"is {best['design']} with {best['mean [%]']:.1f} %" in text
-    assert "75 of 75 runs" in text
+    assert "75 of 125 runs" in text
     nothing = analysis.design_ranking(analysis.stored("nothing"))
     text = analysis.found_equal_weights(final, learning, nothing, "none")
     assert "The best of" not in text

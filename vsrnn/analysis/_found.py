@@ -16,8 +16,9 @@ from vsrnn.analysis._labels import (
     TASK_LABELS,
     seeds_label,
 )
-from vsrnn.analysis._scores import welch
-from vsrnn.tasks import SIZES
+from vsrnn.analysis._scores import welch, welch_of_means
+from vsrnn.forecast import spearman
+from vsrnn.tasks import SIZES, task_class
 
 PUBLISHED_ORDER = (
     *(("balanced_0", "000000_"), ("000000_", "111111_")),
@@ -134,10 +135,13 @@ def _pair(row: DataFrame) -> str:
 
 def _agreement(pairs: DataFrame) -> str:
     seen = pairs[pairs["sequences"] > 0]
-    rho = _rank_correlation(seen["difference [gray levels]"], seen["accuracy [%]"])
+    rho = spearman(
+        seen["difference [gray levels]"].to_numpy(), seen["accuracy [%]"].to_numpy()
+    )
     return (
-        "Rank correlation over pairs of how far the pixels of an image differ between "
-        f"the two transforms and how often the anomaly is found: {rho}."
+        f"Rank correlation over {len(seen)} pairs of {seen['base'].nunique()} "
+        "transforms of how far the pixels of an image differ between the two and how "
+        f"often the anomaly is found: {rho:.2f}."
         if seen["accuracy [%]"].nunique() > 1
         else "All pairs are equally hard for this model."
     )
@@ -153,23 +157,33 @@ def _sharing(shared: DataFrame) -> Iterator[str]:
         scores = rows.groupby("split")["test accuracy [%]"].apply(list)
         if set(scores.index) == {"pooled", "separate"}:
             label = DESIGN_LABELS.get(str(name), name)
-            yield f"{label}: {_difference(scores['pooled'], scores['separate'])}"
+            answers = task_class("rad").scales[rows["scale"].iloc[0]].scored
+            found = _difference(scores["pooled"], scores["separate"], answers)
+            yield f"{label}: {found}"
 
 
-def _difference(pooled: list[float], separate: list[float]) -> str:
-    """Pooled minus separate, with Welch's interval, and what that lets one say."""
-    points, low, high = welch(pooled, separate)
-    where = "above" if points >= 0 else "below"
+def _difference(pooled: list[float], separate: list[float], answers: int) -> str:
+    """Pooled minus separate, with Welch's interval, and what that lets one say.
+
+    Each is tested on one set of sequences, the same for all seeds, so what so many
+    answers leave open is added to the variances.
+    """
+    means = np.array([np.mean(pooled), np.mean(separate)])
+    where = "above" if means[0] >= means[1] else "below"
     text = (
-        f"with shared source images test accuracy is {abs(points):.1f} points {where} "
-        "that with separate ones"
+        f"with shared source images test accuracy is {abs(means[0] - means[1]):.1f} "
+        f"points {where} that with separate ones"
     )
     if min(len(pooled), len(separate)) < 2 or not (np.ptp(pooled) or np.ptp(separate)):
         return f"{text}; more seeds are needed to say whether that matters."
+    spread = [np.var(each, ddof=1) / len(each) for each in (pooled, separate)]
+    squares = np.array(spread) + means * (100 - means) / answers
+    _, low, high = welch_of_means(means, squares, [len(pooled), len(separate)])
     shown = "a" if low > 0 or high < 0 else "no"
     return (
-        f"{text} (95 % interval of the difference {low:+.1f} to {high:+.1f}, "
-        f"{len(pooled)} and {len(separate)} seeds): {shown} difference is shown."
+        f"{text} (95 % interval of the difference {low:+.1f} to {high:+.1f}, over "
+        f"{len(pooled)} and {len(separate)} seeds and test sets of {answers:,}): "
+        f"{shown} difference is shown."
     )
 
 
@@ -244,12 +258,13 @@ def _ranks(ranking: DataFrame) -> Iterator[str]:
     scored = ranking.dropna(subset=["mean [%]"])
     if len(scored):
         best = scored.iloc[0]
+        at = f" (hidden proportion {best[PROPORTION]:.3f})"
         yield (
             f"The best of the {len(scored)} stored designs is {best['design']} with "
-            f"{best['mean [%]']:.1f} % (hidden proportion {best[PROPORTION]:.3f})."
+            f"{best['mean [%]']:.1f} %{at if np.isfinite(best[PROPORTION]) else ''}."
         )
     both = scored[scored["design"] != "rnn_"].dropna(subset=[PROPORTION])
-    if len(both) > 2:
+    if len(both) > 2 and both["mean [%]"].nunique() > 1:
         rho = _rank_correlation(both[PROPORTION], both["mean [%]"])
         yield (
             "Over the block designs, rank correlation of hidden proportion and score: "

@@ -21,7 +21,7 @@ from vsrnn.analysis._bench import (
 from vsrnn.analysis._found import _bullets, _nested
 from vsrnn.analysis._labels import DESIGN_LABELS, TASK_LABELS
 
-RUNS, SEQUENCES = 600, 750_000
+RUNS, SEQUENCES = 625, 750_000
 """Runs of the whole study on Random Anomaly, and sequences that each trains on."""
 
 FRONT = "task == 'rad' and batch == 16 and design == 'balanced_0'"

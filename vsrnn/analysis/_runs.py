@@ -54,12 +54,12 @@ def configs(
 
 
 def completeness(
-    runs: DataFrame, designs: Sequence[str] = RAD_100K, seeds: int = 3
+    runs: DataFrame, designs: Sequence[str] = RAD_100K, seeds: int = 5
 ) -> str:
     """Say in one sentence how many of the runs meant are there.
 
     >>> completeness(DataFrame({"design": ["lstm_"], "seed": [0], "score": [0.5]}))
-    '1 of 75 runs are there: 1 of 25 designs have a run, and 0 have all 3 seeds.'
+    '1 of 125 runs are there: 1 of 25 designs have a run, and 0 have all 5 seeds.'
     """
     done = runs[runs["design"].isin(designs)].dropna(subset=["score"])
     each = done.groupby("design")["seed"].nunique().clip(upper=seeds)

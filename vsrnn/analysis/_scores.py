@@ -12,6 +12,7 @@ from scipy import stats
 
 from vsrnn.designs import RAD_100K, list_designs
 from vsrnn.errors import VsrnnError
+from vsrnn.forecast import SCORE, scored
 from vsrnn.results import get_results
 
 FIVE = ("111111_", "000000_", "balanced_0", "lstm_", "rnn_")
@@ -114,18 +115,20 @@ def final_accuracy(
 ) -> DataFrame:
     """Test accuracy of each run of some designs, with its design's mean and interval.
 
+    A diverged run counts as a guess, here and in `design_ranking`.
+
     Args:
         runs: one row a run, as `together` gives them.
         designs: names, in the order wanted.
         by: more columns that separate groups, for instance "split".
 
     >>> runs = DataFrame({"design": ["lstm_"], "scale": "quick", "seed": 0,
-    ...                   "score": 0.5, "source": "stored"})
+    ...                   "task": "rad", "score": 0.5, "source": "stored"})
     >>> final_accuracy(runs)["mean [%]"].tolist()
     [50.0]
     """
-    chosen = runs[runs["design"].isin(designs)].dropna(subset=["score"])
-    chosen = chosen.assign(score=100.0 * chosen["score"].astype(float))
+    chosen = scored(runs[runs["design"].isin(designs)])
+    chosen = chosen.assign(score=chosen[SCORE])
     keys = ["source", "scale", "design", *by]
     groups = intervals(chosen, keys, "score")
     table = chosen[[*keys, "seed", "score"]].merge(groups, on=keys)
@@ -184,8 +187,8 @@ def design_ranking(runs: DataFrame, designs: Sequence[str] = RAD_100K) -> DataFr
     """
     if runs["scale"].nunique() > 1:
         raise VsrnnError("a ranking compares runs of one scale; select one first")
-    score = 100.0 * runs["score"].astype(float)
-    groups = intervals(runs.assign(score=score), ["design"], "score")
+    known = scored(runs)
+    groups = intervals(known.assign(score=known[SCORE]), ["design"], "score")
     known = list_designs("rad").set_index("name").loc[list(designs)]
     table = DataFrame(
         {
