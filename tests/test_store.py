@@ -14,7 +14,9 @@ import pytest
 
 import vsrnn
 from vsrnn import Config, Design, Store, VsrnnError, run, sweep
+from vsrnn.cli._shared import csv_text
 
+RESULTS = Path(vsrnn.__file__).parent.parent / "results"
 CONFIGS = [Config("rad", "111111_", scale="smoke", seed=s, epochs=1) for s in range(4)]
 
 
@@ -149,3 +151,13 @@ def test_a_write_that_fails_half_way_leaves_nothing(store, monkeypatch):
     with pytest.raises(VsrnnError, match="No space left"):
         store.put({"id": "x"})
     assert list(store.folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "folder",
+    sorted(path for path in RESULTS.iterdir() if path.is_dir()),
+    ids=lambda path: path.name,
+)
+def test_a_committed_table_is_what_its_store_gives(folder):
+    table = folder.with_suffix(".csv").read_text(encoding="utf-8")
+    assert csv_text(Store(folder).collect()) == table
