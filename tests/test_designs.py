@@ -6,10 +6,12 @@ printed, so that their last digit says how closely they must be met.
 
 import csv
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from vsrnn.design_tables import design_table, read_designs
 from vsrnn.designs import RAD_100K, Design, get_design, list_designs
 from vsrnn.errors import VsrnnError
 from vsrnn.geometry import BLOCKS, Geometry
@@ -208,6 +210,31 @@ def test_baselines_have_no_blocks():
     assert math.isnan(TABLE.loc["rad", "lstm_"].hidden_proportion)
     with pytest.raises(VsrnnError, match="lstm_ is a baseline"):
         design.geometry(2500, 10)
+
+
+def test_a_baseline_is_one_design_whatever_blocks_it_is_given(tmp_path):
+    plain = Design("mine", 20, (), model="lstm")
+    assert plain.density == plain.init_mean == plain.init_std == ()
+    assert plain == Design("mine", 20, (0.5,) * 6, model="lstm")
+    design_table("rad", [plain]).to_csv(tmp_path / "mine.csv")
+    assert read_designs(tmp_path / "mine.csv") == [plain]
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        ({"name": ""}, "a name"),
+        ({"model": "gru"}, "block, lstm or rnn, not 'gru'"),
+        ({"hidden": 2.5}, "whole number"),
+        ({"density": (0.5,)}, "six densities"),
+        ({"init_std": ()}, "six densities, initial means and deviations"),
+        ({"init_mean": (math.nan,) * 6}, "initial mean"),
+        ({"learning_rate": 0}, "above 0"),
+    ],
+)
+def test_a_bad_design_gets_a_sentence(change, words):
+    with pytest.raises(VsrnnError, match=words):
+        replace(Design("mine", 20, (0.5,) * 6), **change)
 
 
 def test_a_design_of_ones_own():

@@ -125,10 +125,6 @@ def test_a_diverged_run_says_so():
             "color",
         ),
         (
-            lambda: run(Config("rad", Design("x", 5, (1,) * 6, "gru"), scale="smoke")),
-            "block, lstm or rnn",
-        ),
-        (
             lambda: run(Config("rad", Design("x", 5, (2,) * 6), scale="smoke")),
             "density",
         ),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vsrnn.designs import Design, check_task
+from vsrnn.designs import PER_BLOCK, Design, check_task, design_of
 from vsrnn.errors import VsrnnError
 from vsrnn.geometry import BLOCKS, Geometry
 from vsrnn.random_designs import FALLBACK_RATE
@@ -16,9 +16,6 @@ from vsrnn.tasks import SIZES
 
 if TYPE_CHECKING:
     import pandas as pd
-
-MODELS = ("block", "lstm", "rnn")
-PER_BLOCK = ("density", "init_mean", "init_std")
 
 
 def design_table(task: str, designs: Sequence[Design]) -> pd.DataFrame:
@@ -62,7 +59,7 @@ def read_designs(path: str | os.PathLike[str]) -> list[Design]:
 
     try:
         table = pd.read_csv(path, dtype={"name": str, "model": str})
-        designs = [_design(row) for row in table.to_dict("records")]
+        designs = [design_of(row) for row in table.to_dict("records")]
     except (OSError, ValueError, KeyError) as problem:
         missing = isinstance(problem, KeyError)
         reason = f"no column {problem}" if missing else " ".join(str(problem).split())
@@ -138,20 +135,3 @@ def _notes(design: Design) -> str:
         elif std == 0:
             notes.append(f"{block} constant")
     return "; ".join(notes)
-
-
-def _design(row: dict[str, Any]) -> Design:
-    if row["model"] not in MODELS:
-        raise ValueError(f"model {row['model']!r} is none of {', '.join(MODELS)}")
-    block = row["model"] == "block"
-    values = {
-        kind: tuple(float(row[f"{kind}_{name}"]) for name in BLOCKS) if block else ()
-        for kind in PER_BLOCK
-    }
-    return Design(
-        name=row["name"],
-        hidden=row["hidden"],
-        model=row["model"],
-        learning_rate=float(row["learning_rate"]),
-        **values,
-    )

@@ -24,7 +24,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vsrnn.errors import VsrnnError
 from vsrnn.geometry import BLOCKS, Geometry
@@ -40,6 +40,7 @@ RAD_100K = (
     *("lstm_", "rnn_"),
 )
 """The designs of about 100,000 weights on Random Anomaly Detection, 24 published."""
+PER_BLOCK = ("density", "init_mean", "init_std")
 
 
 @dataclass(frozen=True)
@@ -50,16 +51,16 @@ class Design:
         name: as published, see `list_designs`.
         hidden: hidden units H; for the LSTM the number of cells.
         density: share of entries that are weights in hx, hh, hy, yx, yh, yy;
-            empty for the baselines, which have no blocks.
+            whatever is given, empty for the baselines, which have no blocks.
         model: "block", "lstm" (projected) or "rnn" (plain, with a linear head).
         init_mean: mean of the initial weights in each block, empty for baselines.
         init_std: standard deviation of the same.
         learning_rate: step size of Adam.
 
     Raises:
-        VsrnnError: no name, a hidden size that is no whole number, a density outside
-            0..1, a negative deviation, a rate that is not above 0, or one of these
-            missing.
+        VsrnnError: no name, another model, a hidden size that is no whole number, not
+            six values for the blocks, a density outside 0..1, a negative deviation, a
+            rate that is not above 0, or one of these missing.
 
     >>> Design("mine", 208, (0.1, 1, 1, 0.1, 0.1, 0.1)).geometry(2500, 10).hidden
     208
@@ -75,14 +76,19 @@ class Design:
 
     def __post_init__(self) -> None:
         # 1 and 1.0 are the same design, also where a design is written as text
-        for name in ("density", "init_mean", "init_std"):
-            values = tuple(float(value) for value in getattr(self, name))
+        blocks = len(BLOCKS) if self.model == "block" else 0
+        for name in PER_BLOCK:
+            values = tuple(map(float, getattr(self, name))) if blocks else ()
             object.__setattr__(self, name, values)
+        given = {len(getattr(self, name)) for name in PER_BLOCK}
+        known = ("block", "lstm", "rnn")
         hidden, rate, infinite = float(self.hidden), float(self.learning_rate), math.inf
         checks = {
             "a name": isinstance(self.name, str) and self.name,
+            f"model block, lstm or rnn, not {self.model!r}": self.model in known,
             "0 hidden units or more": 0 <= hidden < infinite,
             "a whole number of hidden units": hidden % 1 == 0,
+            "six densities, initial means and deviations": given == {blocks},
             "each density in 0..1": all(0 <= value <= 1 for value in self.density),
             "a number as each initial mean": all(map(math.isfinite, self.init_mean)),
             "deviations of 0 or more": all(0 <= v < infinite for v in self.init_std),
@@ -143,6 +149,21 @@ def get_design(task: str, name: str) -> Design:
             "`vsrnn designs` lists them all"
         )
     return names[name]
+
+
+def design_of(row: Mapping[str, Any]) -> Design:
+    """The design in a row of a table with columns as :func:`vsrnn.design_table` names.
+
+    Raises:
+        VsrnnError: the values make no design.
+    """
+    block = row["model"] == "block"
+    values = {
+        kind: tuple(row[f"{kind}_{name}"] for name in BLOCKS) if block else ()
+        for kind in PER_BLOCK
+    }
+    names = ("name", "hidden", "model", "learning_rate")
+    return Design(**{name: row[name] for name in names}, **values)
 
 
 def list_designs(task: str | None = None) -> pandas.DataFrame:
@@ -212,20 +233,7 @@ def _file(path: str) -> str:
 
 
 def _design(row: Mapping[str, str]) -> Design:
-    block = row["model"] == "block"
-    return Design(
-        name=row["name"],
-        hidden=int(row["hidden"]),
-        density=_six(row, "density") if block else (),
-        model=row["model"],
-        init_mean=(0.0,) * len(BLOCKS) if block else (),
-        init_std=_six(row, "init_std") if block else (),
-        learning_rate=float(row["learning_rate"]),
-    )
-
-
-def _six(row: Mapping[str, str], column: str) -> tuple[float, ...]:
-    return tuple(float(row[f"{column}_{block}"] or "nan") for block in BLOCKS)
+    return design_of({f"init_mean_{block}": 0.0 for block in BLOCKS} | dict(row))
 
 
 def _record(row: Mapping[str, str]) -> dict[str, object]:

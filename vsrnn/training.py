@@ -125,15 +125,13 @@ def build_model(config: Config, inputs: int, outputs: int) -> nn.Module:
     """The untrained model of a config: block RNN, projected LSTM or plain RNN.
 
     Raises:
-        VsrnnError: for an unknown kind of model.
+        VsrnnError: no hidden size fits the design's budget.
     """
     design = config.design
     if design.model == "lstm":
         return ProjectedLSTM(inputs, design.hidden, outputs, seed=config.seed)
     if design.model == "rnn":
         return PlainRNN(inputs, design.hidden, outputs, seed=config.seed)
-    if design.model != "block":
-        raise VsrnnError(f"model must be block, lstm or rnn, not {design.model!r}")
     return BlockRNN(
         design.geometry(inputs, outputs),
         init_mean=design.init_mean,

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from vsrnn.agreement import CURVE, compare
 from vsrnn.config import Config
-from vsrnn.designs import Design
+from vsrnn.designs import design_of
 from vsrnn.errors import VsrnnError
-from vsrnn.geometry import BLOCKS
 from vsrnn.results import get_results, list_results
 from vsrnn.store import Store
 from vsrnn.sweep import sweep
@@ -142,15 +141,7 @@ def rebuild(row: Mapping[str, Any]) -> Config:
     Raises:
         VsrnnError: no such config has the row's id.
     """
-    design = Design(
-        name=row["design"],
-        hidden=int(row["hidden"]),
-        density=_six(row, "density"),
-        model=row["model"],
-        init_mean=_six(row, "init_mean"),
-        init_std=_six(row, "init_std"),
-        learning_rate=float(row["learning_rate"]),
-    )
+    design = design_of({**row, "name": row["design"]})
     first = (row["task"], design, row["scale"], int(row["seed"]), row["mask"])
     for epochs in (None, int(row["epochs"])):
         for options in _options(row):
@@ -187,12 +178,6 @@ def _short(config: Config, row: Mapping[str, Any], epochs: int | None) -> Config
     """The config with no more epochs than are asked for."""
     short = epochs is not None and epochs < row["epochs"]
     return replace(config, epochs=epochs) if short else config
-
-
-def _six(row: Mapping[str, Any], name: str) -> tuple[float, ...]:
-    """A value for each block, or nothing for the baselines."""
-    values = tuple(float(row[f"{name}_{block}"]) for block in BLOCKS)
-    return () if any(map(math.isnan, values)) else values
 
 
 def _options(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
