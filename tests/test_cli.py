@@ -10,6 +10,7 @@ import pytest
 
 from vsrnn.cli import main
 from vsrnn.cli._shared import task_options
+from vsrnn.sweep import fill
 
 RUN = ["run", "rad", "111111_", "--scale", "smoke", "--epochs", "1", "--jobs", "1"]
 
@@ -32,6 +33,18 @@ def test_run_then_again_then_table(folder, capsys):
     capsys.readouterr()
     assert main(["table"]) == 0
     assert capsys.readouterr().out == (folder / "t.csv").read_text()
+
+
+def test_run_tells_what_another_process_trained(folder, capsys, monkeypatch):
+    def beaten(*given):
+        return dict.fromkeys(fill(*given), "elsewhere")
+
+    monkeypatch.setattr("vsrnn.cli._shared.fill", beaten)
+    assert main(RUN) == 0
+    table, said = capsys.readouterr().out.split("\n\n")
+    assert table.endswith("of another process")
+    assert said.startswith("0 trained now, 0 found in the store")
+    assert "1 trained by another process meanwhile" in said
 
 
 def test_a_table_goes_through_links_and_pipes(folder):
@@ -67,8 +80,8 @@ def test_only_commands_with_a_store_promise_to_go_on(folder, capsys, monkeypatch
     def stop(*_, **__):
         raise KeyboardInterrupt
 
-    for name in ("verify", "sweep"):
-        monkeypatch.setattr(importlib.import_module(f"vsrnn.{name}"), name, stop)
+    monkeypatch.setattr(importlib.import_module("vsrnn.verify"), "verify", stop)
+    monkeypatch.setattr("vsrnn.cli._shared.fill", stop)
     for command, kept in ((RUN, True), (["verify"], False)):
         assert main(command) == 130
         assert ("goes on from there" in capsys.readouterr().err) == kept

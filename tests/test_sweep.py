@@ -93,7 +93,7 @@ def test_names_and_tables_are_swept_with_several_seeds(folder, capsys):
 
 
 def test_long_lists_of_names_have_tables_of_their_own(folder, monkeypatch):
-    monkeypatch.setattr(engine, "fill", lambda *_: {})
+    monkeypatch.setattr("vsrnn.cli._shared.fill", lambda *_: {})
     names = [f"balanced_{number}" for number in range(9)]
     for last in ("111111_", "000000_"):
         assert main(["sweep", "rad", *names, last, *SMOKE]) == 0
@@ -117,7 +117,7 @@ def test_shards_part_the_runs(folder, monkeypatch, capsys):
         seen.append([config.design.name for config in configs])
         return {}
 
-    monkeypatch.setattr(engine, "fill", look)
+    monkeypatch.setattr("vsrnn.cli._shared.fill", look)
     for part in "1/3", "2/3", "3/3", "1/1":
         assert main([*DRAW, "--number", "8", "--shard", part]) == 0
     *parts, whole = seen

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vsrnn.cli._shared import (
@@ -14,8 +15,11 @@ from vsrnn.cli._shared import (
     ended,
     names_of,
     number,
+    trained,
     with_rate,
 )
+
+ORIGINS = {"new": "new", "found": "from store", "elsewhere": "of another process"}
 
 
 def add(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -26,7 +30,7 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
         help="train designs on a task and store the results",
         description="Train designs on a task. What the store has is not run again.",
     )
-    run.set_defaults(command=_run)
+    run.set_defaults(command=_run, scheduler=None)
     run.add_argument("task", help="for instance rad")
     run.add_argument(
         "designs",
@@ -43,7 +47,6 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     from vsrnn.designs import get_design
     from vsrnn.store import Store
-    from vsrnn.sweep import sweep
 
     check_training(arguments)
     names = names_of(arguments.designs)
@@ -51,26 +54,20 @@ def _run(arguments: argparse.Namespace) -> int:
     designs = with_rate(arguments, named)
     configs = configs_of(arguments, designs, arguments.seed)
     store = Store(arguments.store)
-    stored = {c.id for c in configs if store.get(c) is not None}
-    sweep(
-        configs,
-        store,
-        jobs=arguments.jobs,
-        per_pass=arguments.per_pass,
-        memory=arguments.memory,
-        device=arguments.device,
-    )
-    results = [result for c in configs if (result := store.get(c))]
+    origin, results = trained(arguments, configs, store)
     if arguments.json:
         print(json.dumps(results, indent=1))
     else:
-        print(_human(results, stored))
-        new = len({c.id for c in configs} - stored)
-        print(f"\n{new} trained now, {len(stored)} found in the store {store.folder}")
+        print(_human(results, origin))
+        count = Counter(origin.values())
+        said = f"{count['new']} trained now, {count['found']} found in the store"
+        print(f"\n{said} {store.folder}")
+        if count["elsewhere"]:
+            print(f"{count['elsewhere']} trained by another process meanwhile")
     return int(any(ended(result, "failed") for result in results))
 
 
-def _human(results: Sequence[dict[str, Any]], stored: set[str]) -> str:
+def _human(results: Sequence[dict[str, Any]], origin: Mapping[str, str]) -> str:
     import pandas as pd
 
     rows = [
@@ -83,7 +80,7 @@ def _human(results: Sequence[dict[str, Any]], stored: set[str]) -> str:
             "hidden prop.": number(r["hidden_proportion"], ".3f"),
             "score": r["error"] or number(r["score"], ".3f"),
             "seconds": round(r["seconds"]["train"]),
-            "": "from store" if r["id"] in stored else "new",
+            "": ORIGINS[origin[r["id"]]],
         }
         for r in results
     ]

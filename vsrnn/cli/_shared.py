@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vsrnn.errors import VsrnnError
+from vsrnn.sweep import Workers, fill
 
 if TYPE_CHECKING:
     from vsrnn.config import Config
     from vsrnn.designs import Design
+    from vsrnn.store import Store
     from vsrnn.training import Result
 
 DIGITS = "%.7g"  # of measured numbers in tables: as many as single precision holds
@@ -98,6 +100,26 @@ def configs_of(
         for seed in seeds
         for design in designs
     ]
+
+
+def trained(
+    arguments: Any, configs: Sequence[Config], store: Store
+) -> tuple[dict[str, str], list[Result]]:
+    """Train what the store lacks.
+
+    Returns:
+        By id where each result comes from, see :func:`vsrnn.sweep.fill`, and the
+        results in the order of the configs.
+    """
+    workers = Workers(
+        arguments.jobs,
+        arguments.per_pass,
+        arguments.memory,
+        arguments.device,
+        arguments.scheduler,
+    )
+    origin = fill(configs, store, workers)
+    return origin, [result for config in configs if (result := store.get(config))]
 
 
 def add_store(parser: Any) -> None:

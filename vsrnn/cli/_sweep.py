@@ -15,6 +15,7 @@ from vsrnn.cli._shared import (
     ended,
     names_of,
     number,
+    trained,
     with_rate,
 )
 from vsrnn.errors import VsrnnError
@@ -89,7 +90,7 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
 def _sweep(arguments: argparse.Namespace) -> int:
     from vsrnn.design_tables import design_table, keep_designs
     from vsrnn.store import Store
-    from vsrnn.sweep import Workers, fill, forget_failed
+    from vsrnn.sweep import forget_failed
 
     check_training(arguments)
     if (arguments.engine == "dask") != bool(arguments.scheduler):
@@ -103,15 +104,7 @@ def _sweep(arguments: argparse.Namespace) -> int:
     keep_designs(design_table(arguments.task, designs), path)
     if arguments.retry_failed:
         forget_failed(configs, store)
-    workers = Workers(
-        arguments.jobs,
-        arguments.per_pass,
-        arguments.memory,
-        arguments.device,
-        arguments.scheduler,
-    )
-    origin = fill(configs, store, workers)
-    results = [result for c in configs if (result := store.get(c))]
+    origin, results = trained(arguments, configs, store)
     print(_summary(list(origin.values()), results, store, path))
     return int(any(ended(result, "failed") for result in results))
 
