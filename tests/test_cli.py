@@ -126,7 +126,7 @@ def test_designs_are_listed(capsys):
         ([*RUN, "--epochs", "-1"], "epochs"),
         ([*RUN, "--memory", "0"], "--memory"),
         ([*RUN, "--learning-rate", "nan"], "--learning-rate"),
-        ([*RUN, "--store", "file/runs"], "--store"),
+        ([*RUN, "--store", "file/runs"], "another store"),
         ([*RUN, "--option", "scale=paper"], "no option"),
         ([*RUN, "--seed", str(2**64)], "seed must be"),
         ([*RUN, "--seed", "-1"], "seed must be"),

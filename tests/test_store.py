@@ -139,7 +139,7 @@ def test_no_store_gets_a_sentence(store):
 
 def test_an_unwritable_store_gets_a_sentence_and_leaves_nothing(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(VsrnnError, match="--store"):
+    with pytest.raises(VsrnnError, match="another store"):
         Store(tmp_path / "file").put({"id": "x"})
 
 

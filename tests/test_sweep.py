@@ -149,7 +149,7 @@ def test_shards_part_the_runs(folder, monkeypatch, capsys):
         ([*DRAW, "--memory", "0"], "--memory"),
         ([*DRAW, "--engine", "dask"], "--scheduler"),
         ([*DRAW, "--scheduler", "tcp://here:1"], "--engine"),
-        ([*DRAW, "--store", "file/runs"], "--store"),
+        ([*DRAW, "--store", "file/runs"], "another store"),
     ],
 )
 def test_bad_input_gets_one_sentence_and_status_2(folder, capsys, arguments, words):
@@ -233,7 +233,7 @@ def test_want_of_memory_is_no_result_of_a_design(folder, monkeypatch, problem):
         return train(group, **how)
 
     monkeypatch.setattr(engine, "run_many", break_at_third)
-    with pytest.raises(VsrnnError, match=r"no room.*same command again"):
+    with pytest.raises(VsrnnError, match=r"no room.*same again"):
         sweep(some, Store("runs"), jobs=1, per_pass=4, progress=False)
     stored = {path.stem for path in results(folder)}
     assert stored and some[2].id not in stored

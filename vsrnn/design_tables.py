@@ -85,14 +85,14 @@ def keep_designs(table: pd.DataFrame, path: Path) -> None:
         shared = min(len(lines), len(before))
         if lines[:shared] != before[:shared]:
             raise VsrnnError(
-                f"{path} holds other designs under this name; name another --store"
+                f"{path} holds other designs under this name; name another store"
             )
         if len(lines) > len(before):
             path.parent.mkdir(parents=True, exist_ok=True)
             replace_text(path, text)
     except OSError as problem:
         raise VsrnnError(
-            f"cannot write {path} ({problem.strerror}); name another --store"
+            f"cannot write {path} ({problem.strerror}); name another store"
         ) from problem
 
 

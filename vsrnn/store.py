@@ -116,7 +116,7 @@ class Store:
         except OSError as problem:
             raise VsrnnError(
                 f"cannot write results to {self.folder} ({problem.strerror}); "
-                "free some space or name another folder with --store"
+                "free some space or name another store"
             ) from problem
 
     def results(self) -> Iterator[Result]:
@@ -128,7 +128,7 @@ class Store:
         if not self.folder.is_dir():
             raise VsrnnError(
                 f"there is no store at {self.folder}; "
-                "name one with --store, or fill it with `vsrnn run`"
+                "name another, or fill it with `vsrnn run`"
             )
         for path in sorted(self.folder.glob("*.json")):
             yield _read(path)

@@ -144,7 +144,7 @@ def _found(config: Config, store: Store) -> bool:
         if now != known:
             raise VsrnnError(
                 f"{store.path(config)} is of another policy than the file is now; "
-                "name another --store, or the file otherwise"
+                "name another store, or the file otherwise"
             )
     return True
 
@@ -214,7 +214,7 @@ def _pool(
     except BrokenProcessPool as problem:
         raise VsrnnError(
             "a worker process was killed, perhaps for want of memory; finished runs "
-            "are stored: give the same command again, with a smaller --jobs"
+            "are stored: run the same again, with fewer jobs"
         ) from problem
 
 
@@ -264,7 +264,7 @@ def _failure(config: Config, problem: Exception) -> Result:
         raise VsrnnError(
             f"{config.design.name} could not be trained on this machine "
             f"({kind}{text}); finished runs are stored: free memory or space, or use "
-            "fewer --jobs, and give the same command again"
+            "fewer jobs, and run the same again"
         ) from problem
     task = get_task(config.task, config.scale, **config.task_options)
     if isinstance(problem, VsrnnError):

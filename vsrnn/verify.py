@@ -168,9 +168,7 @@ def _curves(name: str, epochs: int | None) -> pd.DataFrame:
     if curves in list_results():
         return get_results(curves)
     if epochs is not None:
-        raise VsrnnError(
-            f"there are no curves of {name} to compare; leave out --epochs"
-        )
+        raise VsrnnError(f"there are no curves of {name} to compare; leave out epochs")
     return pd.DataFrame(columns=["id", "epoch", *CURVE])
 
 
