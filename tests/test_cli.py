@@ -1,6 +1,5 @@
 """The command line, as a person types it."""
 
-import importlib
 import json
 import os
 import subprocess
@@ -80,7 +79,7 @@ def test_only_commands_with_a_store_promise_to_go_on(folder, capsys, monkeypatch
     def stop(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(importlib.import_module("vsrnn.verify"), "verify", stop)
+    monkeypatch.setattr("vsrnn.cli._verify.verify", stop)
     monkeypatch.setattr("vsrnn.cli._shared.fill", stop)
     for command, kept in ((RUN, True), (["verify"], False)):
         assert main(command) == 130

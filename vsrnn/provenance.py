@@ -9,6 +9,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import torch
+
 
 def provenance(
     task: Any, threads: int, device: str = "cpu", models: int = 1
@@ -21,8 +23,6 @@ def provenance(
         device: what trained, "cpu" or "cuda".
         models: how many were trained in one pass.
     """
-    import torch
-
     packages = {name: _version(name) for name in ("vsrnn", "numpy", "kornia")}
     build = {"torch": str(torch.__version__), "python": platform.python_version()}
     return {
@@ -62,8 +62,6 @@ def _commit() -> str | None:
 
 
 def _accelerator() -> str:
-    import torch
-
     return f"{torch.cuda.get_device_name()} CUDA {torch.version.cuda}"
 
 

@@ -13,15 +13,13 @@ from uuid import uuid4
 
 from filelock import FileLock, Timeout
 
+from vsrnn.config import Config
 from vsrnn.errors import VsrnnError
 from vsrnn.geometry import BLOCKS
+from vsrnn.training import Result
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from vsrnn.config import Config
-    from vsrnn.training import Result
-
 
 _PARTS = {"config", "score", "curve", "seconds", "provenance", "error"}
 _EPISODES = ("source", "demonstrations", "noise", "data_seed", "policy_sha256")

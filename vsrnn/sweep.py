@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
+from tqdm import tqdm
 
 from vsrnn.config import SCHEMA, Config
 from vsrnn.errors import VsrnnError
@@ -97,8 +98,6 @@ def fill(
         ``"found"`` for what the store had, ``"new"`` for what was trained now, and
         ``"elsewhere"`` for what another process trained meanwhile.
     """
-    from tqdm import tqdm
-
     unique = {config.id: config for config in configs}
     origin = {id: "found" for id, c in unique.items() if _found(c, store)}
     todo = [config for id, config in unique.items() if id not in origin]

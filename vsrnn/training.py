@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from tqdm import tqdm
 
 from vsrnn.adam import Adam
 from vsrnn.config import SCHEMA, Config
@@ -178,8 +179,6 @@ def _train(
     device: str,
     progress: bool,
 ) -> tuple[list[Curve], list[str | None]]:
-    from tqdm import tqdm
-
     network = _together(models)
     optimizer = Adam(models, [config.design.learning_rate for config in configs])
     order = torch.Generator().manual_seed(configs[0].seed)

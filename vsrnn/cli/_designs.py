@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from vsrnn.cli._shared import number
+from vsrnn.designs import list_designs
 
 
 def add(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -21,8 +22,6 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
 
 
 def _designs(arguments: argparse.Namespace) -> None:
-    from vsrnn.designs import list_designs
-
     designs = list_designs(arguments.task)
     if arguments.csv:
         print(designs.to_csv(index=False), end="")

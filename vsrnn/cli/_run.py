@@ -18,6 +18,8 @@ from vsrnn.cli._shared import (
     trained,
     with_rate,
 )
+from vsrnn.designs import get_design
+from vsrnn.store import Store
 
 ORIGINS = {"new": "new", "found": "from store", "elsewhere": "of another process"}
 
@@ -45,9 +47,6 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from vsrnn.designs import get_design
-    from vsrnn.store import Store
-
     check_training(arguments)
     names = names_of(arguments.designs)
     named = [get_design(arguments.task, name) for name in names]

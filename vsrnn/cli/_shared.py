@@ -8,16 +8,14 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from vsrnn.config import PLACES, Config
+from vsrnn.designs import RAD_100K, Design
 from vsrnn.errors import VsrnnError
+from vsrnn.store import Store, replace_text
 from vsrnn.sweep import Workers, fill
-
-if TYPE_CHECKING:
-    from vsrnn.config import Config
-    from vsrnn.designs import Design
-    from vsrnn.store import Store
-    from vsrnn.training import Result
+from vsrnn.training import Result
 
 DIGITS = "%.7g"  # of measured numbers in tables: as many as single precision holds
 # these decide a run: all their digits
@@ -67,8 +65,6 @@ def add_training(parser: Any) -> None:
 
 def names_of(given: Sequence[str]) -> list[str]:
     """The names of designs that were given, with 100k for all of that size."""
-    from vsrnn.designs import RAD_100K
-
     return [n for name in given for n in (RAD_100K if name == "100k" else [name])]
 
 
@@ -84,8 +80,6 @@ def configs_of(
     arguments: Any, designs: Sequence[Design], seeds: Sequence[int]
 ) -> list[Config]:
     """A run of every design with every seed, trained as the arguments say."""
-    from vsrnn.config import Config
-
     options = task_options(arguments.option)
     return [
         Config(
@@ -154,8 +148,6 @@ def check_training(arguments: Any) -> None:
 
 def task_options(pairs: Sequence[str]) -> dict[str, Any]:
     """NAME=VALUE pairs; values that are JSON (numbers, true) are read as such."""
-    from vsrnn.config import PLACES
-
     options: dict[str, Any] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
@@ -209,8 +201,6 @@ def check_out(path: str | None) -> None:
 
 def write(table: Any, path: str) -> None:
     """Write a table as CSV, whole or not at all, and say so."""
-    from vsrnn.store import replace_text
-
     text = csv_text(table)
     try:
         replace_text(Path(path), text)

@@ -6,7 +6,7 @@ import argparse
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from vsrnn.cli._shared import (
     add_training,
@@ -18,12 +18,13 @@ from vsrnn.cli._shared import (
     trained,
     with_rate,
 )
+from vsrnn.design_tables import design_table, keep_designs, read_designs
+from vsrnn.designs import Design, get_design
 from vsrnn.errors import VsrnnError
-
-if TYPE_CHECKING:
-    from vsrnn.designs import Design
-    from vsrnn.store import Store
-    from vsrnn.training import Result
+from vsrnn.random_designs import DISTRIBUTIONS, draw_designs
+from vsrnn.store import Store
+from vsrnn.sweep import forget_failed
+from vsrnn.training import Result
 
 DESCRIPTION = """\
 Draw or look up designs, write them down as a CSV file in the folder `designs` of the
@@ -88,10 +89,6 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
 
 
 def _sweep(arguments: argparse.Namespace) -> int:
-    from vsrnn.design_tables import design_table, keep_designs
-    from vsrnn.store import Store
-    from vsrnn.sweep import forget_failed
-
     check_training(arguments)
     if (arguments.engine == "dask") != bool(arguments.scheduler):
         raise VsrnnError("give --engine dask and --scheduler ADDRESS together")
@@ -111,10 +108,6 @@ def _sweep(arguments: argparse.Namespace) -> int:
 
 def _designs(arguments: argparse.Namespace) -> tuple[str, list[Design]]:
     """The designs asked for, and what to call their table."""
-    from vsrnn.design_tables import read_designs
-    from vsrnn.designs import get_design
-    from vsrnn.random_designs import DISTRIBUTIONS, draw_designs
-
     task, given, file = arguments.task, arguments.designs, arguments.design_table
     if bool(given) == bool(file):
         raise VsrnnError(

@@ -7,6 +7,7 @@ from typing import Any
 
 from vsrnn.cli._shared import add_store, check_out, csv_text, write
 from vsrnn.errors import VsrnnError
+from vsrnn.store import Store
 
 
 def add(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -21,8 +22,6 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
 
 
 def _table(arguments: argparse.Namespace) -> None:
-    from vsrnn.store import Store
-
     check_out(arguments.out)
     check_out(arguments.curves)
     store = Store(arguments.store)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from vsrnn.agreement import DIFFERENT, summary
 from vsrnn.cli._shared import at_least_one, check_out, number, write
+from vsrnn.verify import today, verify
 
 
 def add(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -32,9 +34,6 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    from vsrnn.agreement import DIFFERENT, summary
-    from vsrnn.verify import today, verify
-
     for name in ("number", "epochs", "jobs"):
         at_least_one(f"--{name}", getattr(arguments, name))
     check_out(arguments.out)
