@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -31,12 +32,12 @@ class Adam:
 
     @torch.no_grad()
     def step(self) -> None:
-        """Step against the gradients that the parameters have."""
+        """Step against the gradients, which every parameter must have."""
         for rate, weights, means, squares, steps in self.groups:
             torch._foreach_add_(steps, 1)
             torch._fused_adam_(
                 weights,
-                [w.grad for w in weights if w.grad is not None],
+                [cast(Tensor, w.grad) for w in weights],
                 means,
                 squares,
                 [],
