@@ -31,6 +31,9 @@ ROOT = Path(__file__).parents[1]
 # files of the book beside its pages: settings, static files, what the pages link to
 SOURCES = ("_config.yml", "_toc.yml", "book", "results")
 ENDINGS = {"svg": "SVG", "pdf": "PDF", "png": "PNG", "csv": "CSV"}
+RECORD = {"json": "provenance (JSON)"}
+FILES = ENDINGS | {"csv": "data (CSV)"} | RECORD
+FILM = {"mp4": "film (MP4)", "png": "first picture (PNG)"} | RECORD
 
 
 def main() -> int:
@@ -123,6 +126,7 @@ def execute(page: str, source: Path, logs: Path, options: argparse.Namespace) ->
         fail(notebook, "its kernel stopped", traceback.format_exc(), logs)
         return False
     scrub(copy)
+    link(copy)
     return True
 
 
@@ -154,6 +158,33 @@ def scrub(copy: Path) -> None:
     for part in (notebook, *notebook.cells):
         part.metadata.pop("papermill", None)
     nbformat.write(notebook, copy)
+
+
+def link(copy: Path) -> None:
+    """Put a line of links below each figure: they lead nowhere outside the book."""
+    notebook = nbformat.read(copy, as_version=4)
+    cells = []
+    for cell in notebook.cells:
+        cells.append(cell)
+        if found := re.search(r'figures\.(publish|film)\(\s*"(\w+)"', cell.source):
+            how, stem = found.groups()
+            text = links(stem, film=how == "film")
+            cells.append(nbformat.v4.new_markdown_cell(text, id=f"links-{stem}"))
+    notebook.cells = cells
+    nbformat.write(notebook, copy)
+
+
+def links(stem: str, film: bool = False) -> str:
+    """Files of a figure or film, the code that draws it, and how to cite it."""
+    files = downloads(f"figures/{stem}", FILM if film else FILES)
+    code = f"code {{py:func}}`vsrnn.figures.{'film' if film else stem}`"
+    return f"{files} · {code} · CC BY 4.0 · {{ref}}`how to cite <how-to-cite>`"
+
+
+def downloads(file: str, names: dict[str, str]) -> str:
+    """Links to a file with several endings, by what each is called."""
+    each = (f"{{download}}`{name} <{file}.{end}>`" for end, name in names.items())
+    return " · ".join(each)
 
 
 def stored(results: Path) -> str:
@@ -204,9 +235,6 @@ def gallery(shown: list[Shown]) -> str:
 def card(figure: Shown) -> str:
     """One figure of the gallery; the picture leads to its explanation."""
     file = f"../notebooks/figures/{figure.stem}"
-    files = " · ".join(
-        f"{{download}}`{name} <{file}.{ending}>`" for ending, name in ENDINGS.items()
-    )
     title = figure.stem.replace("_", " ").capitalize()
     return f"""\
 ::::{{grid-item-card}}
@@ -219,7 +247,7 @@ def card(figure: Shown) -> str:
 
 {{numref}}`Fig. %s <{figure.label}>` {title}
 
-{files} · {{ref}}`cite <how-to-cite>`
+{downloads(file, ENDINGS)} · {{ref}}`cite <how-to-cite>`
 ::::
 """
 

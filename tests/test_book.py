@@ -4,8 +4,10 @@ import inspect
 import os
 import re
 import shlex
+import shutil
 import tomllib
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
 
@@ -131,31 +133,23 @@ def test_every_work_in_the_bibliography_is_cited():
 
 
 @pytest.mark.parametrize("page", NOTEBOOKS)
-def test_figures_have_name_caption_alt_text_and_links(page):
-    found = cells(page)
-    published = [i for i, cell in enumerate(found) if "publish(" in cell.source]
-    assert published
-    for place in published:
-        stem = re.search(r'publish\(\s*"(\w+)"', found[place].source)[1]
-        assert stem in figures.FIGURES
-        shown = found[place].metadata["mystnb"]
-        assert shown["figure"]["name"] and shown["figure"]["caption"]
-        assert len(shown["image"]["alt"]) > 40
-        below = found[place + 1].source
-        assert all(
-            f"(figures/{stem}.{e})" in below or f"<figures/{stem}.{e}>" in below
-            for e in ENDINGS
-        )
-        assert f"vsrnn.figures.{stem}" in below and "cite" in below
-
-
-@pytest.mark.parametrize("page", NOTEBOOKS)
-def test_notebook_has_one_cell_of_parameters_and_the_common_kernel(page):
-    notebook = nbformat.read(ROOT / f"{page}.ipynb", as_version=4)
-    assert notebook.metadata.kernelspec.name == "python3"
-    assert notebook.metadata.kernelspec.language == "python"
-    tags = [tag for cell in notebook.cells for tag in cell.metadata.get("tags", [])]
-    assert tags.count("parameters") == 1
+def test_links_are_put_below_each_figure(page, build, tmp_path):
+    copy = Path(shutil.copy(ROOT / f"{page}.ipynb", tmp_path))
+    build.link(copy)
+    found = nbformat.read(copy, as_version=4)
+    nbformat.validate(found)
+    below = {
+        named[1]: after.source
+        for cell, after in pairwise(found.cells)
+        if (named := re.search(r'figures\.\w+\(\s*"(\w+)"', cell.source))
+    }
+    assert below and len(found.cells) == len(cells(page)) + len(below)
+    for stem, text in below.items():
+        film = stem in films()
+        for ending in ("mp4", "png", "json") if film else ENDINGS:
+            assert f"<figures/{stem}.{ending}>`" in text
+        assert f"{{py:func}}`vsrnn.figures.{'film' if film else stem}`" in text
+        assert "CC BY 4.0" in text and "<how-to-cite>" in text
 
 
 def test_every_public_name_is_in_the_reference():

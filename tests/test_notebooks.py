@@ -84,22 +84,15 @@ def test_prose_holds_no_results(notebook):
     """Numbers that a run gives come from the last cell, not from the prose."""
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            prose = cell.source.replace("CC BY 4.0", "")
-            assert not re.search(r"\d\s?%|\d\.\d", prose), prose
+            assert not re.search(r"\d\s?%|\d\.\d", cell.source), cell.source
 
 
-def test_every_figure_has_name_caption_alt_and_links(notebook):
-    for cell, after in zip(notebook.cells, [*notebook.cells[1:], None], strict=True):
-        stem = drawn(cell) if cell.cell_type == "code" else None
-        if stem is None:
-            continue
-        figure = cell.metadata.mystnb.figure
-        assert figure.name == f"fig-{stem.replace('_', '-')}"
-        assert len(figure.caption) > 40 and len(cell.metadata.mystnb.image.alt) > 40
-        for kind in ("svg", "pdf", "png", "csv", "json"):
-            assert f"<figures/{stem}.{kind}>`" in after.source
-        assert f"{{py:func}}`vsrnn.figures.{stem}`" in after.source
-        assert "CC BY 4.0" in after.source and "<how-to-cite>" in after.source
+def test_every_figure_has_name_caption_and_alt_text(notebook):
+    for cell in code_cells(notebook):
+        if stem := drawn(cell):
+            shown = cell.metadata.mystnb
+            assert shown.figure.name == f"fig-{stem.replace('_', '-')}"
+            assert len(shown.figure.caption) > 40 and len(shown.image.alt) > 40
 
 
 def test_each_figure_is_drawn_on_one_page():
