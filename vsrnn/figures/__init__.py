@@ -6,8 +6,6 @@ from vsrnn.figures._bench import speed_growth as speed_growth
 from vsrnn.figures._bench import speed_memory as speed_memory
 from vsrnn.figures._bench import speed_ratio as speed_ratio
 from vsrnn.figures._catalog import CATALOG as CATALOG
-from vsrnn.figures._catalog import list_figures as list_figures
-from vsrnn.figures._catalog import redraw as redraw
 from vsrnn.figures._contrast import contrast_correlation as contrast_correlation
 from vsrnn.figures._contrast import contrast_forecast as contrast_forecast
 from vsrnn.figures._contrast import contrast_growth as contrast_growth
@@ -38,7 +36,9 @@ from vsrnn.figures._hammer_task import hammer_frames as hammer_frames
 from vsrnn.figures._hammer_task import hammer_noise as hammer_noise
 from vsrnn.figures._publish import FIGURES as FIGURES
 from vsrnn.figures._publish import Published as Published
+from vsrnn.figures._publish import list_figures as list_figures
 from vsrnn.figures._publish import publish as publish
+from vsrnn.figures._publish import redraw as redraw
 from vsrnn.figures._save import save as save
 from vsrnn.figures._scores import design_ranking as design_ranking
 from vsrnn.figures._scores import final_accuracy as final_accuracy

@@ -1,18 +1,15 @@
-"""Every figure of the book from the committed tables, by name, without training."""
+"""The table of every figure of the book, from committed results, without training."""
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import pandas as pd
 from pandas import DataFrame
 
 from vsrnn import analysis
-from vsrnn.errors import VsrnnError
-from vsrnn.figures._publish import FIGURES, publish
 from vsrnn.results import get_results
 
 Made = tuple[DataFrame, dict[str, Any]]
@@ -21,49 +18,6 @@ Made = tuple[DataFrame, dict[str, Any]]
 ALL_DESIGNS = "rad_100k"
 QUICK = "rad_quick"
 HAMMER, HAMMER_FEW = ("hammer_named", "hammer_named_dapg"), ("hammer_few",)
-
-
-def redraw(
-    name: str,
-    folder: str | Path = "figures",
-    style: str = "web",
-    kinds: Sequence[str] | None = None,
-) -> dict[str, Path]:
-    """Draw a figure of the book from the committed tables and write its files.
-
-    Args:
-        name: a key of `CATALOG`.
-        folder: where the files go.
-        style: "web" or "manuscript".
-        kinds: which of svg, pdf, png, csv and json to write; all if absent.
-
-    Returns:
-        The paths by ending.
-
-    Raises:
-        VsrnnError: the figure, style or an ending is unknown, its table is not there,
-            or the folder cannot be written.
-
-    >>> redraw("nothing")
-    Traceback (most recent call last):
-    ...
-    vsrnn.errors.VsrnnError: unknown figure 'nothing'; `vsrnn figure` lists them all
-    """
-    if name not in CATALOG:
-        raise VsrnnError(f"unknown figure {name!r}; `vsrnn figure` lists them all")
-    table, made_by = CATALOG[name]()
-    return publish(name, table, folder, made_by, style, kinds).paths
-
-
-def list_figures() -> dict[str, str]:
-    """Name of every figure of the book, with what it shows in a line.
-
-    >>> list_figures()["transforms"]
-    'Show one digit under each transform, a column each, a row a draw.'
-    """
-    return {
-        name: (inspect.getdoc(FIGURES[name]) or "").splitlines()[0] for name in CATALOG
-    }
 
 
 def _counted(table: Callable[[], DataFrame]) -> Callable[[], Made]:
@@ -76,34 +30,24 @@ def _kept(name: str) -> Callable[[], Made]:
     return lambda: (get_results(name), {"results": name})
 
 
-def _studied(name: str, tables: Sequence[str] = analysis.STUDY) -> Callable[[], Made]:
-    """A figure of the runs of the study; its table needs nothing but them."""
+def _of(
+    load: Callable[[], DataFrame],
+    name: str,
+    made_by: Callable[[DataFrame], dict[str, Any]] = analysis.made_by,
+) -> Callable[[], Made]:
+    """A figure whose table, of its name, needs nothing but what is loaded."""
 
     def made() -> Made:
-        runs = analysis.study_runs(tables)
-        return getattr(analysis, name)(runs), analysis.made_by(runs)
+        loaded = load()
+        return getattr(analysis, name)(loaded), made_by(loaded)
 
     return made
 
 
-def _contrasted(name: str) -> Callable[[], Made]:
-    """A figure of the runs of two tasks; its table needs nothing but them."""
-
-    def made() -> Made:
-        runs = analysis.contrast_runs()
-        return getattr(analysis, name)(runs), analysis.made_by(runs)
-
-    return made
-
-
-def _measured(name: str) -> Callable[[], Made]:
-    """A figure of the measurements of speed."""
-
-    def made() -> Made:
-        bench = analysis.measurements()
-        return getattr(analysis, name)(bench), analysis.measured_on(bench)
-
-    return made
+_studied = partial(_of, partial(analysis.study_runs, analysis.STUDY))
+_random = partial(_of, partial(analysis.study_runs, analysis.RANDOM))
+_contrasted = partial(_of, analysis.contrast_runs)
+_measured = partial(_of, analysis.measurements, made_by=analysis.measured_on)
 
 
 def _learning_speed() -> Made:
@@ -133,11 +77,6 @@ def _five() -> DataFrame:
     return runs.assign(source=analysis.STORED)
 
 
-def _final_accuracy() -> Made:
-    runs = _five()
-    return analysis.final_accuracy(runs), analysis.made_by(runs)
-
-
 def _learning_curve() -> Made:
     runs = _five()
     names = (f"{QUICK}_curves", f"{ALL_DESIGNS}_curves")
@@ -145,9 +84,7 @@ def _learning_curve() -> Made:
     return analysis.learning_curve(runs, curves), analysis.made_by(runs)
 
 
-def _ranking() -> Made:
-    runs = get_results(ALL_DESIGNS)
-    return analysis.design_ranking(runs), analysis.made_by(runs)
+_ranking = _of(partial(get_results, ALL_DESIGNS), "design_ranking")
 
 
 def _proportion_score() -> Made:
@@ -155,26 +92,23 @@ def _proportion_score() -> Made:
     return analysis.proportion_score(table), made_by
 
 
-def _shared_images() -> Made:
+def _both_splits() -> DataFrame:
+    """Runs of the designs that were trained on both splits."""
     runs = get_results(QUICK).assign(source=analysis.STORED)
-    both = runs.groupby("design")["split"].transform("nunique") == 2
-    return analysis.shared_images(runs[both]), analysis.made_by(runs[both])
+    return runs[runs.groupby("design")["split"].transform("nunique") == 2]
 
 
-def _hammered(name: str, names: Sequence[str] = HAMMER) -> Callable[[], Made]:
-    """A figure of runs of the named designs on Adroit Hammer."""
+def _hammer(names: Sequence[str] = HAMMER) -> DataFrame:
+    """Runs of the named designs on Adroit Hammer."""
+    get_results(names[0])
+    return analysis.hammer_runs(names)
 
-    def made() -> Made:
-        get_results(names[0])
-        runs = analysis.hammer_runs(names)
-        return getattr(analysis, name)(runs), analysis.made_by(runs)
 
-    return made
+_hammered = partial(_of, _hammer)
 
 
 def _hammer_curve() -> Made:
-    get_results(HAMMER[0])
-    runs = analysis.hammer_runs(HAMMER)
+    runs = _hammer()
     table = analysis.hammer_curve(runs, analysis.hammer_curves(HAMMER))
     return table, analysis.made_by(runs)
 
@@ -198,9 +132,9 @@ CATALOG: dict[str, Callable[[], Made]] = {
     "sequences": _counted(_sequences),
     "transforms": _counted(analysis.transforms),
     "transform_pairs": _kept("rad_transform_pairs"),
-    "shared_images": _shared_images,
+    "shared_images": _of(_both_splits, "shared_images"),
     "learning_curve": _learning_curve,
-    "final_accuracy": _final_accuracy,
+    "final_accuracy": _of(_five, "final_accuracy"),
     "design_ranking": _ranking,
     "proportion_score": _proportion_score,
     "agreement": _counted(_agreement),
@@ -210,19 +144,19 @@ CATALOG: dict[str, Callable[[], Made]] = {
     "learning_speed": _learning_speed,
     "rank_correlation": _rank_correlation,
     "variance_explained": _studied("variance_explained"),
-    "forecast_scores": _studied("forecast_scores", analysis.RANDOM),
+    "forecast_scores": _random("forecast_scores"),
     "forecast_transfer": _forecast_transfer,
-    "forecast_observed": _studied("forecast_observed", analysis.RANDOM),
-    "forecast_importance": _studied("forecast_importance", analysis.RANDOM),
-    "forecast_dependence": _studied("forecast_dependence", analysis.RANDOM),
-    "forecast_runs": _studied("forecast_runs", analysis.RANDOM),
+    "forecast_observed": _random("forecast_observed"),
+    "forecast_importance": _random("forecast_importance"),
+    "forecast_dependence": _random("forecast_dependence"),
+    "forecast_runs": _random("forecast_runs"),
     "hammer_frames": _kept("hammer_frames"),
     "hammer_episode": _kept("hammer_episode"),
     "hammer_noise": _kept("hammer_noise"),
     "hammer_success": _hammered("hammer_success"),
     "hammer_curve": _hammer_curve,
     "hammer_ranking": _hammered("hammer_ranking"),
-    "hammer_demonstrations": _hammered("hammer_demonstrations", HAMMER_FEW),
+    "hammer_demonstrations": _of(partial(_hammer, HAMMER_FEW), "hammer_demonstrations"),
     "hammer_size": _hammered("hammer_size"),
     "contrast_ranks": _contrasted("contrast_ranks"),
     "contrast_layout": _contrasted("contrast_layout"),
@@ -235,4 +169,4 @@ CATALOG: dict[str, Callable[[], Made]] = {
     "speed_memory": _measured("speed_memory"),
     "speed_growth": _measured("speed_growth"),
 }
-"""For each name in `FIGURES`, the table it draws, from committed results alone."""
+"""For each figure, by name, its table from committed results alone, in book order."""

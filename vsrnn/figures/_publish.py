@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,30 +23,18 @@ from vsrnn.figures import (
     _study,
     _task,
 )
+from vsrnn.figures._catalog import CATALOG
 from vsrnn.figures._save import save
 
-_DRAWN_BY = (
-    *(_geometry.weight_share, _geometry.dense_layout, _geometry.design_layout),
-    *(_geometry.proportion_surface, _task.sequences, _task.transforms),
-    *(_task.transform_pairs, _scores.shared_images, _scores.learning_curve),
-    *(_scores.final_accuracy, _scores.design_ranking, _scores.proportion_score),
-    _agreement.agreement,
-    *(_study.proportion_draws, _study.proportion_study, _study.proportion_optimum),
-    *(_study.learning_speed, _study.rank_correlation, _study.variance_explained),
-    *(_forecast.forecast_scores, _forecast.forecast_transfer),
-    *(_forecast.forecast_observed, _forecast.forecast_importance),
-    *(_forecast.forecast_dependence, _forecast.forecast_runs),
-    *(_hammer_task.hammer_frames, _hammer_task.hammer_episode),
-    _hammer_task.hammer_noise,
-    *(_hammer_results.hammer_success, _hammer_results.hammer_curve),
-    *(_hammer_results.hammer_ranking, _hammer_results.hammer_demonstrations),
-    _hammer_results.hammer_size,
-    *(_contrast.contrast_ranks, _contrast.contrast_layout),
-    *(_contrast.contrast_proportion, _contrast.contrast_growth),
-    *(_contrast.contrast_correlation, _contrast.contrast_forecast),
-    *(_bench.speed, _bench.speed_ratio, _bench.speed_memory, _bench.speed_growth),
-)
-FIGURES: dict[str, Callable[..., Figure]] = {draw.__name__: draw for draw in _DRAWN_BY}
+FIGURES: dict[str, Callable[..., Figure]] = {
+    name: draw
+    for module in (
+        *(_geometry, _task, _scores, _agreement, _study, _forecast, _hammer_task),
+        *(_hammer_results, _contrast, _bench),
+    )
+    for name, draw in vars(module).items()
+    if name in CATALOG
+}
 """The functions that draw, by name; files and page anchors bear the same name."""
 
 
@@ -91,3 +80,46 @@ def publish(
         raise VsrnnError(f"unknown figure {stem!r}; choose one of {sorted(FIGURES)}")
     figure = FIGURES[stem](table, style=style)
     return Published(figure, save(figure, stem, table, folder, provenance, kinds))
+
+
+def redraw(
+    name: str,
+    folder: str | Path = "figures",
+    style: str = "web",
+    kinds: Sequence[str] | None = None,
+) -> dict[str, Path]:
+    """Draw a figure of the book from the committed tables and write its files.
+
+    Args:
+        name: a key of `CATALOG`.
+        folder: where the files go.
+        style: "web" or "manuscript".
+        kinds: which of svg, pdf, png, csv and json to write; all if absent.
+
+    Returns:
+        The paths by ending.
+
+    Raises:
+        VsrnnError: the figure, style or an ending is unknown, its table is not there,
+            or the folder cannot be written.
+
+    >>> redraw("nothing")
+    Traceback (most recent call last):
+    ...
+    vsrnn.errors.VsrnnError: unknown figure 'nothing'; `vsrnn figure` lists them all
+    """
+    if name not in CATALOG:
+        raise VsrnnError(f"unknown figure {name!r}; `vsrnn figure` lists them all")
+    table, made_by = CATALOG[name]()
+    return publish(name, table, folder, made_by, style, kinds).paths
+
+
+def list_figures() -> dict[str, str]:
+    """Name of every figure of the book, with what it shows in a line.
+
+    >>> list_figures()["transforms"]
+    'Show one digit under each transform, a column each, a row a draw.'
+    """
+    return {
+        name: (inspect.getdoc(FIGURES[name]) or "").splitlines()[0] for name in CATALOG
+    }
