@@ -14,7 +14,7 @@ from benchmarks import __main__ as bench
 from benchmarks import plan, worker
 from benchmarks.baselines import MaskedDense
 from benchmarks.measure import measure
-from vsrnn import analysis, figures
+from vsrnn import analysis
 
 ROOT = Path(__file__).parent.parent
 
@@ -179,18 +179,6 @@ def test_page_says_what_is_in_the_table_and_what_is_not(table):
     peer = published.assign(kind=published["kind"].replace("masked", "peer"))
     assert "the authors' code" in analysis.found_speed(peer)
     assert "PEER=path" not in analysis.found_speed(peer)
-
-
-def test_without_measurements_the_page_is_one_sentence():
-    bench = analysis.measurements("nothing")
-    assert analysis.found_speed(bench) == f"- {analysis.bench_machine(bench)}"
-    assert "`make bench`" in analysis.found_speed(bench)
-    for name in ("speed", "speed_ratio", "speed_memory", "speed_growth"):
-        table = getattr(analysis, name)(bench)
-        assert table.empty
-        figure = figures.FIGURES[name](table)
-        words = " ".join(text.get_text() for ax in figure.axes for text in ax.texts)
-        assert "make" in words and "bench" in words
 
 
 def test_a_case_is_measured_in_a_process_of_its_own():

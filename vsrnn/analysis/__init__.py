@@ -6,7 +6,6 @@ from vsrnn.analysis._agreement import report_table as report_table
 from vsrnn.analysis._agreement import verified as verified
 from vsrnn.analysis._bench import GROWTH as GROWTH
 from vsrnn.analysis._bench import measured_on as measured_on
-from vsrnn.analysis._bench import measurements as measurements
 from vsrnn.analysis._bench import speed as speed
 from vsrnn.analysis._bench import speed_growth as speed_growth
 from vsrnn.analysis._bench import speed_memory as speed_memory

@@ -7,9 +7,6 @@ from typing import Any
 import pandas as pd
 from pandas import DataFrame
 
-from vsrnn.errors import VsrnnError
-from vsrnn.results import get_results
-
 RATE, LOW, HIGH = "sequences a second [1/s]", "low [1/s]", "high [1/s]"
 TIME, MEMORY = "time of a sequence [ms]", "memory [MiB]"
 BOUNDS = {"dense_mflop": "dense products [1/s]", "weights_mflop": "on weights [1/s]"}
@@ -34,36 +31,11 @@ GROWTH = {
 }
 """What varies in each study of growth: its column in the measurements, and label."""
 
-_MEASURED = (
-    *("study", "kind", "task", "design", "batch", "steps", "models", "processes"),
-    *("threads", "density", "hidden", "weights", "turns", "ms", "ms_low", "ms_high"),
-    *("dense_mflop", "weights_mflop", "product_gflops", "memory_mib"),
-    *("memory_before_mib", "cores", "machine", "commit", "version", "torch"),
-    *("python", "finished", "device"),
-)
 _SAME = ["task", "batch", "design"]
 
 
-def measurements(name: str = "bench") -> DataFrame:
-    """The committed measurements, with no rows when there are none yet.
-
-    >>> measurements("nothing").empty
-    True
-    """
-    try:
-        return get_results(name)
-    except VsrnnError:
-        return DataFrame(columns=list(_MEASURED))
-
-
 def measured_on(bench: DataFrame) -> dict[str, Any]:
-    """What made the measurements: machine, packages, code and time.
-
-    >>> measured_on(measurements("nothing"))
-    {}
-    """
-    if bench.empty:
-        return {}
+    """What made the measurements: machine, packages, code and time."""
     names = ("machine", "cores", "device", "torch", "python", "version", "commit")
     made_by = {name: str(bench[name].iloc[0]) for name in names}
     return made_by | {"finished": str(bench["finished"].max())}
@@ -78,10 +50,7 @@ def speed(bench: DataFrame) -> DataFrame:
     weights only. Memory is what training added to a process with data and libraries.
 
     Args:
-        bench: as `measurements` gives it.
-
-    >>> len(speed(measurements("nothing")))
-    0
+        bench: the measurements, as `vsrnn.get_results("bench")` gives them.
     """
     rows = bench[bench["study"] == "designs"].reset_index(drop=True)
     table = rows[[*_SAME, "kind", "models", "processes"]].copy()
@@ -101,7 +70,7 @@ def speed_ratio(bench: DataFrame) -> DataFrame:
     Low and high compare the quartiles that are furthest apart.
 
     Args:
-        bench: as `measurements` gives it.
+        bench: as `speed` takes it.
     """
     table = speed(bench)
     many = (table["kind"] == "many") | (table["processes"] > 1)
@@ -122,7 +91,7 @@ def speed_memory(bench: DataFrame) -> DataFrame:
     """Peak memory that training adds to a process with data and libraries.
 
     Args:
-        bench: as `measurements` gives it.
+        bench: as `speed` takes it.
     """
     return speed(bench)[[*_SAME, "way", MEMORY]]
 
@@ -131,20 +100,16 @@ def speed_growth(bench: DataFrame) -> DataFrame:
     """Time for one sequence and model, against what varies in each study of growth.
 
     Args:
-        bench: as `measurements` gives it.
-
-    >>> list(speed_growth(measurements("nothing")))[:3]
-    ['study', 'value', 'kind']
+        bench: as `speed` takes it.
     """
     columns = ["study", "value", "kind", "models", TIME, "low [ms]", "high [ms]"]
-    parts = [DataFrame(columns=columns)]
+    parts = []
     for study, label in GROWTH.items():
         rows = bench[bench["study"] == study]
         rows = rows.assign(study=label, value=rows[study].astype(float))
         names = ["study", "value", "kind", "models", "ms", "ms_low", "ms_high"]
         parts.append(rows[names].set_axis(columns, axis="columns"))
-    full = [part for part in parts if len(part)]
-    return pd.concat(full or parts[:1], ignore_index=True)
+    return pd.concat(parts, ignore_index=True)
 
 
 def _way(row: dict[str, Any]) -> str:

@@ -30,20 +30,12 @@ FRONT = "task == 'rad' and batch == 16 and design == 'balanced_0'"
 PUBLISHED = {"rad": 16, "hammer": 64}
 """The published batches."""
 
-NOTHING = "Nothing is measured yet: `make bench` writes the table."
 _PLAIN = (("masked", WAYS["masked"]), ("peer", WAYS["peer"]))
 SPEED_LABELS = DESIGN_LABELS | {"mixed": "16 designs"}
 
 
 def bench_machine(bench: DataFrame) -> str:
-    """One sentence on the machine and the libraries that were measured.
-
-    >>> from vsrnn.analysis._bench import measurements
-    >>> bench_machine(measurements("nothing"))
-    'Nothing is measured yet: `make bench` writes the table.'
-    """
-    if bench.empty:
-        return NOTHING
+    """One sentence on the machine and the libraries that were measured."""
     first = bench.iloc[0]
     rate = bench["product_gflops"]
     device = "" if first["device"] == "cpu" else f", device {first['device']}"
@@ -60,10 +52,8 @@ def found_speed(bench: DataFrame) -> str:
     """Sentences on speed, bounds, memory, growth, and the hours of a whole study.
 
     Args:
-        bench: as `measurements` gives it.
+        bench: as `speed` takes it.
     """
-    if bench.empty:
-        return _bullets(NOTHING)
     rates, ratios = speed(bench), speed_ratio(bench)
     return _bullets(
         *_designs(rates, ratios),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import log10
-from textwrap import fill
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -14,7 +13,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from pandas import DataFrame
 
 from vsrnn.analysis._bench import BOUNDS, GROWTH, HIGH, LOW, MEMORY, RATE, TIME, WAYS
-from vsrnn.analysis._found_bench import NOTHING, SPEED_LABELS
+from vsrnn.analysis._found_bench import SPEED_LABELS
 from vsrnn.analysis._labels import TASK_LABELS
 from vsrnn.figures._style import DESIGN_LOOKS, GRAY, drawing
 
@@ -85,10 +84,7 @@ def speed_growth(table: DataFrame, style: str = "web") -> Figure:
             for kind, rows in table[table["study"] == study].groupby("kind"):
                 _line(ax, str(kind), rows.sort_values("value"))
             _plain_numbers(ax, "xy")
-            if ax.lines:
-                ax.legend(loc="best")
-            else:
-                _nothing(ax)
+            ax.legend(loc="best")
     return figure
 
 
@@ -101,7 +97,7 @@ def _by_task(
 ) -> Figure:
     """A panel for each task and batch: a row for each name, a point for each design."""
     groups = list(table.groupby(["task", "batch"], sort=False))
-    most = max((own[names].nunique() for _, own in groups), default=4)
+    most = max(own[names].nunique() for _, own in groups)
     rows = 1 + len(groups) // 2
     with drawing(style, rows * (0.14 + 0.045 * most)) as figure:
         panels = figure.subplots(rows, 2, squeeze=False, sharey="row")
@@ -115,10 +111,7 @@ def _by_task(
             ax.set_title(f"{TASK_LABELS[str(task)]}\nbatches of {batch}")
         for ax in axes[len(groups) :]:
             ax.set_axis_off()
-        if groups:
-            _legend(axes[-1], table, bounds or {})
-        else:
-            _nothing(axes[0])
+        _legend(axes[-1], table, bounds or {})
     return figure
 
 
@@ -185,8 +178,3 @@ def _plain_numbers(ax: Axes, axes: str) -> None:
 
 def _plain(value: float, _: object) -> str:
     return f"{value:,.0f}" if value >= 1 else f"{value:g}"
-
-
-def _nothing(ax: Axes) -> None:
-    text = fill(NOTHING, 30)
-    ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", color=GRAY)

@@ -47,7 +47,7 @@ def _of(
 _studied = partial(_of, partial(analysis.study_runs, analysis.STUDY))
 _random = partial(_of, partial(analysis.study_runs, analysis.RANDOM))
 _contrasted = partial(_of, analysis.contrast_runs)
-_measured = partial(_of, analysis.measurements, made_by=analysis.measured_on)
+_measured = partial(_of, partial(get_results, "bench"), made_by=analysis.measured_on)
 
 
 def _learning_speed() -> Made:
