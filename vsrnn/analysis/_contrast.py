@@ -9,19 +9,20 @@ import pandas as pd
 from pandas import DataFrame
 from scipy import stats
 
-from vsrnn.analysis._explained import DENSITIES, rank_interval
+from vsrnn.analysis._explained import rank_interval
 from vsrnn.analysis._geometry import _PLACE, _places
 from vsrnn.analysis._labels import TASK_LABELS
 from vsrnn.analysis._scores import welch
-from vsrnn.analysis._study import PROPORTION, study_runs
+from vsrnn.analysis._study import PROPORTION, STUDY, study_runs
 from vsrnn.designs import get_design, list_designs
 from vsrnn.errors import VsrnnError
 from vsrnn.forecast import SCORE, scored
+from vsrnn.forecast._features import DENSITIES
 from vsrnn.geometry import Geometry
 from vsrnn.tasks import SIZES
 
 CONTRAST = {
-    "rad": ("rad_even_100k", "rad_normal_size_50k", "rad_normal", "rad_100k"),
+    "rad": STUDY,
     "hammer": (
         *("hammer_even_10k", "hammer_normal", "hammer_named"),
         *("hammer_named_dapg", "hammer_few"),

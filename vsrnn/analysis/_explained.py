@@ -23,9 +23,9 @@ from vsrnn.forecast import (
     gain,
     spearman,
 )
+from vsrnn.forecast._features import DENSITIES
 from vsrnn.geometry import BLOCKS
 
-DENSITIES = tuple(f"density_{block}" for block in BLOCKS)
 MEASURES = (SCORE, AREA, EPOCHS)
 NOTHING, ALL = "nothing", "all hyperparameters"
 TRIMMED = "nothing, far scores left out"

@@ -204,8 +204,12 @@ def _above(high: str, low: str, first: list[float], second: list[float]) -> str:
     text = f"{DESIGN_LABELS[high]} above {DESIGN_LABELS[low]}, {points:+.1f} points"
     if min(len(first), len(second)) < 2 or not (np.ptp(first) or np.ptp(second)):
         return f"{text} (more seeds are needed)"
-    seen = "holds" if least > 0 else "is reversed" if most < 0 else "is not decided"
+    seen = _verdict(least, most)
     return f"{text} (95 % interval {least:+.1f} to {most:+.1f}) {seen}"
+
+
+def _verdict(low: float, high: float) -> str:
+    return "holds" if low > 0 else "is reversed" if high < 0 else "is not decided"
 
 
 def _scores(final: DataFrame) -> Iterator[str]:

@@ -17,8 +17,8 @@ from vsrnn.analysis._contrast_study import (
     SPREAD,
 )
 from vsrnn.analysis._explained import feature_label
-from vsrnn.analysis._found import _bullets, _nested
-from vsrnn.analysis._found_study import _verdict
+from vsrnn.analysis._found import _bullets, _nested, _verdict
+from vsrnn.analysis._found_forecast import _span
 from vsrnn.analysis._growth import growing
 from vsrnn.analysis._labels import (
     PROPORTION,
@@ -245,7 +245,3 @@ def _forecast(forecast: DataFrame) -> Iterator[str]:
             f"{_span(across)} of forecast and score; {_span(alone)} where it reads the "
             f"hidden proportion alone; {', '.join(parts)}."
         )
-
-
-def _span(row: Series) -> str:
-    return f"{row['value']:.2f} ({row['low']:.2f} to {row['high']:.2f})"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pandas import DataFrame
+from pandas import DataFrame, Series
 from scipy import stats
 
 from vsrnn.analysis._explained import feature_label
@@ -164,6 +164,6 @@ def _measures(scores: DataFrame, model: str, kind: str) -> DataFrame:
     return scores[chosen].set_index("measure")
 
 
-def _span(row: DataFrame, form: str = "z.2f") -> str:
+def _span(row: Series, form: str = "z.2f") -> str:
     value, low, high = (format(row[name], form) for name in ("value", "low", "high"))
     return f"{value} ({low} to {high})"

@@ -17,7 +17,7 @@ from vsrnn.analysis._hammer_results import (
     RETURN,
     SUCCESS,
 )
-from vsrnn.analysis._labels import DESIGN_LABELS, EXPERT_LABELS, seeds_label
+from vsrnn.analysis._labels import EXPERT_LABELS, design_label, seeds_label
 from vsrnn.analysis._runs import completeness
 from vsrnn.analysis._scores import welch_of_means
 from vsrnn.designs import list_designs
@@ -84,7 +84,7 @@ def _scores(success: DataFrame) -> Iterator[str]:
         yield _nested(
             f"{str(scale).capitalize()} scale, {source}, {EXPERT_LABELS[expert]}, "
             f"{seeds_label(rows)}, success",
-            [f"{_label(row['design'])} {_mean(row)}" for row in each],
+            [f"{design_label(row['design'])} {_mean(row)}" for row in each],
         )
 
 
@@ -124,7 +124,11 @@ def _dense(ranking: DataFrame) -> Iterator[str]:
         under = [name for name, (_, low, _) in gaps.items() if low > 0]
         over = [name for name, (*_, high) in gaps.items() if high < 0]
         most = min(over, key=lambda name: gaps[name][0], default="")
-        shown = f" (most of all {_label(most)}: {_points(gaps[most])})" if over else ""
+        shown = (
+            f" (most of all {design_label(most)}: {_points(gaps[most])})"
+            if over
+            else ""
+        )
         verdicts = [
             f"{verb} against {len(names)}"
             for verb, names in (("holds", under), ("does not hold", over))
@@ -215,7 +219,7 @@ def _larger(size: DataFrame) -> Iterator[str]:
 def _most(means: Series) -> str:
     """The one with the highest mean, or how many share it."""
     best = means.index[means == means.max()]
-    return _label(best[0]) if len(best) == 1 else f"{len(best)} alike"
+    return design_label(best[0]) if len(best) == 1 else f"{len(best)} alike"
 
 
 def _differ(rows: DataFrame) -> str:
@@ -239,10 +243,6 @@ def _points(gap: tuple[float, float, float]) -> str:
 def _head(expert: object) -> str:
     label = EXPERT_LABELS[str(expert)]
     return f"{label[0].upper()}{label[1:]}"
-
-
-def _label(name: str) -> str:
-    return f"{DESIGN_LABELS[name]} ({name})" if name in DESIGN_LABELS else name
 
 
 def _mean(row: dict | DataFrame) -> str:

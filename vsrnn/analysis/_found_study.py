@@ -193,7 +193,3 @@ def _gain(row: DataFrame) -> str:
 
 def _rho(row: DataFrame) -> str:
     return f"{row['rank correlation']:z.2f} ({row['low']:z.2f} to {row['high']:z.2f})"
-
-
-def _verdict(low: float, high: float) -> str:
-    return "holds" if low > 0 else "is reversed" if high < 0 else "is not decided"

@@ -19,7 +19,7 @@ from vsrnn.training import build_model
 STATE, GROWN = "hidden state [root mean square]", 1000.0
 """The column of sizes, and how many times the first state counts as grown."""
 
-DISTRIBUTION, STEPS = "normal", {"rad": 11, "hammer": 200}
+DISTRIBUTION, TASKS = "normal", ("rad", "hammer")
 _SEQUENCES = 4
 _POINTS = 14  # steps looked at, evenly spread on a logarithmic scale
 
@@ -44,7 +44,8 @@ def contrast_growth(runs: DataFrame, number: int = 100, seed: int = 0) -> DataFr
     lost = scored(runs).groupby(["task", "design"])["diverged"].any().to_dict()
     words = {True: "diverged", False: "trained", None: "not trained"}
     rows = []
-    for task, last in STEPS.items():
+    for task in TASKS:
+        last = task_class(task).steps
         steps = np.unique(np.geomspace(1, last, _POINTS).round().astype(int)).tolist()
         inputs = task_class(task).inputs
         generator = torch.Generator().manual_seed(seed)

@@ -50,6 +50,15 @@ def designs_label(number: int) -> str:
     return f"{number} design{'s' if number != 1 else ''}"
 
 
+def design_label(name: str) -> str:
+    """A design's own name, with what it is in front where that has a word.
+
+    >>> design_label("balanced_0"), design_label("010000_")
+    ('varied (balanced_0)', '010000_')
+    """
+    return f"{DESIGN_LABELS[name]} ({name})" if name in DESIGN_LABELS else name
+
+
 def arrangement_label(name: str) -> str:
     """An arrangement in words, or its digits.
 

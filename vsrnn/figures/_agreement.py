@@ -9,10 +9,9 @@ from matplotlib.lines import Line2D
 from pandas import DataFrame, Series
 
 from vsrnn.agreement import DIFFERENT, IDENTICAL, WITHIN
+from vsrnn.analysis._agreement import LOSS, SCORE
 from vsrnn.figures._style import GRAY, drawing
 
-LOSS = "difference of first loss [tolerances]"
-SCORE = "difference of test accuracy [tolerances]"
 LOOKS = {
     IDENTICAL: ("#0072B2", "o"),
     WITHIN: ("#009E73", "^"),

@@ -16,8 +16,8 @@ from vsrnn.analysis._forecast import enough_runs
 from vsrnn.figures._study import BLUE, ORANGE, _named_rows, proportion_axis
 from vsrnn.figures._style import GRAY, drawing
 from vsrnn.forecast import SCORE
+from vsrnn.forecast._intervals import FORECAST
 
-FORECAST = "forecast [%]"
 KINDS = {
     "proportion": "proportion alone",
     "hyperparameters": "hyperparameters",

@@ -12,10 +12,9 @@ from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import LogLocator, NullLocator
 from pandas import DataFrame
 
-from vsrnn.analysis._labels import DESIGN_LABELS, TASK_LABELS
+from vsrnn.analysis._labels import DESIGN_LABELS, TASK_LABELS, design_label
 from vsrnn.figures._style import (
     BLOCK_COLORS,
-    design_label,
     drawing,
 )
 from vsrnn.geometry import BLOCKS

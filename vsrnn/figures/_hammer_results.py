@@ -24,12 +24,12 @@ from vsrnn.analysis._labels import (
     DESIGN_LABELS,
     EXPERT_LABELS,
     PROPORTION,
+    design_label,
     seeds_label,
 )
 from vsrnn.figures._scores import share_column
 from vsrnn.figures._style import (
     GRAY,
-    design_label,
     draw_interval,
     drawing,
     label_ends,

@@ -12,11 +12,17 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from pandas import DataFrame, Series
 
-from vsrnn.analysis._labels import CHANCE, DESIGN_LABELS, PROPORTION, seeds_label
+from vsrnn.analysis._labels import (
+    CHANCE,
+    DESIGN_LABELS,
+    PROPORTION,
+    design_label,
+    seeds_label,
+)
 from vsrnn.figures._style import (
     GRAY,
+    accuracy_top,
     chance_line,
-    design_label,
     draw_interval,
     drawing,
     label_ends,
@@ -181,10 +187,9 @@ def _one_scale(table: DataFrame) -> str:
 
 
 def _top(table: DataFrame) -> float:
-    """Upper end of an accuracy axis [%]: the next ten above all there is to show."""
+    """Upper end of an accuracy axis [%] for all that a table shows."""
     shown = [name for name in ("mean [%]", "high [%]", ACCURACY) if name in table]
-    most = np.nanmax([2 * CHANCE, *table[shown].to_numpy(float).ravel()])
-    return float(min(100, 10 * np.ceil((most + 4) / 10)))
+    return accuracy_top(table[shown].to_numpy(float))
 
 
 def _curves(ax: Axes, rows: DataFrame) -> None:

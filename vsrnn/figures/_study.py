@@ -14,11 +14,10 @@ from matplotlib.ticker import LogLocator, StrMethodFormatter
 from pandas import DataFrame
 
 from vsrnn.analysis._explained import BASES, MEASURES, feature_label
-from vsrnn.analysis._labels import CHANCE
 from vsrnn.analysis._study import AREA, EPOCHS, HIDDEN, PROPORTION
-from vsrnn.figures._style import GRAY, chance_line, drawing
+from vsrnn.figures._style import GRAY, accuracy_top, chance_line, drawing
+from vsrnn.forecast import SCORE
 
-SCORE = "score [%]"
 BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"
 ACCURACY = "test accuracy [%]"
 
@@ -50,7 +49,7 @@ def proportion_study(table: DataFrame, style: str = "web") -> Figure:
             lost = rows[rows["diverged"] > 0]
             ax.plot(lost[PROPORTION], lost[SCORE], "x", color=ORANGE, markersize=5)
             ax.set_title(f"{_title(rows)}\n{_weights(rows)}", fontsize="small")
-            ax.set_ylim(0, _top(table[SCORE]))
+            ax.set_ylim(0, accuracy_top(table[SCORE]))
             _outer(ax)
         bar = figure.colorbar(dots, ax=figure.axes, shrink=0.7, aspect=30)
         bar.set_label("hidden size [units]")
@@ -84,7 +83,7 @@ def learning_speed(table: DataFrame, style: str = "web") -> Figure:
             below.plot(soon[PROPORTION], soon[EPOCHS], "o", **_DOT)
             below.plot(never[PROPORTION], never[EPOCHS], "^", **_DOT, mfc="none")
             above.set_title(_narrow_title(rows), fontsize="x-small")
-            above.set_ylim(0, _top(table[AREA]))
+            above.set_ylim(0, accuracy_top(table[AREA]))
             below.set_ylim(0, end + 1)
             below.set_yticks([*range(0, end - 2, 5), end], [*range(0, end - 2, 5), "∞"])
             for ax in (above, below):
@@ -179,7 +178,7 @@ def proportion_optimum(table: DataFrame, style: str = "web") -> Figure:
             ax.plot(ends, [3, 3], color="black", linewidth=2.5, alpha=0.6)
             ax.plot(first["best [fraction]"], 3, "D", color="black", clip_on=False)
             ax.set_title(_title(rows), fontsize="small")
-            ax.set_ylim(0, _top(table["high [%]"]))
+            ax.set_ylim(0, accuracy_top(table["high [%]"]))
             _outer(ax)
         handles = [
             Line2D([], [], color=BLUE),
@@ -317,7 +316,3 @@ def _named_rows(ax: Axes, names: list[str]) -> None:
 
 def _bar(ax: Axes, low: float, high: float, place: float, **look: Any) -> None:
     ax.plot([low, high], [place, place], color=look["color"], linewidth=1.2)
-
-
-def _top(values: DataFrame) -> float:
-    return float(min(100, 10 * np.ceil((np.nanmax([2 * CHANCE, *values]) + 4) / 10)))

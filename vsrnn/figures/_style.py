@@ -13,8 +13,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import blended_transform_factory
+from numpy.typing import ArrayLike
 
-from vsrnn.analysis._labels import CHANCE, DESIGN_LABELS
+from vsrnn.analysis._labels import CHANCE
 from vsrnn.errors import VsrnnError
 
 STYLES = {"web": (7.2, 10.0), "manuscript": (5.5, 8.0)}
@@ -79,15 +80,6 @@ def _title_to_label(figure: Figure) -> None:
     if len(titled) == 1:
         figure.set_label(titled[0].get_title(loc="left"))
         titled[0].set_title("")
-
-
-def design_label(name: str) -> str:
-    """A design's own name, with what it is in front where that has a word.
-
-    >>> design_label("balanced_0"), design_label("010000_")
-    ('varied (balanced_0)', '010000_')
-    """
-    return f"{DESIGN_LABELS[name]} ({name})" if name in DESIGN_LABELS else name
 
 
 def look(name: str, rank: int = 0) -> dict[str, Any]:
@@ -177,6 +169,12 @@ def draw_interval(
         ha="center",
         fontsize="small",
     )
+
+
+def accuracy_top(values: ArrayLike) -> float:
+    """Upper end of an accuracy axis [%]: the next ten above all there is to show."""
+    most = np.nanmax([2 * CHANCE, *np.ravel(values)])
+    return float(min(100, 10 * np.ceil((most + 4) / 10)))
 
 
 def chance_line(ax: Axes, along: str = "x") -> None:
