@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vsrnn.designs import Design, get_design
 from vsrnn.errors import VsrnnError
@@ -48,6 +48,19 @@ class Config:
     mask: str = "bernoulli"
     epochs: int | None = None
     task_options: dict[str, Any] = field(default_factory=dict)
+
+    if TYPE_CHECKING:  # a name is taken for a design, too, but read as a Design
+
+        def __init__(
+            self,
+            task: str,
+            design: Design | str,
+            scale: str = ...,
+            seed: int = ...,
+            mask: str = ...,
+            epochs: int | None = ...,
+            task_options: dict[str, Any] = ...,
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         if isinstance(self.design, str):
