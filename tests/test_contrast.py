@@ -163,7 +163,7 @@ def test_an_arrangement_is_compared_with_the_mean_of_the_others(tables):
     assert welch(np.ones(3), np.zeros(5)) == (1, 1, 1)
 
 
-def testrank_intervals_over_few_arrangements_cover():
+def test_rank_intervals_over_few_arrangements_cover():
     """Of arrangements whose scores are noise, many tied, the correlation is 0."""
     rng = np.random.default_rng(0)
     pairs = [(rng.normal(size=14), rng.normal(size=14).clip(0)) for _ in range(150)]

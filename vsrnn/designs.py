@@ -158,7 +158,7 @@ def design_of(row: Mapping[str, Any]) -> Design:
         VsrnnError: the values make no design.
     """
     block = row["model"] == "block"
-    values = {
+    values: dict[str, Any] = {
         kind: tuple(row[f"{kind}_{name}"] for name in BLOCKS) if block else ()
         for kind in PER_BLOCK
     }

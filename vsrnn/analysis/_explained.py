@@ -225,8 +225,8 @@ def _correlations(
     """Rank correlation of a feature with each measure that the table has."""
     rows = []
     for measure in [m for m in MEASURES if m in known]:
-        pair = known[[feature, measure]].to_numpy(float).T
-        rho, low, high = rank_interval(*pair, resamples, seed)
+        one, other = known[[feature, measure]].to_numpy(float).T
+        rho, low, high = rank_interval(one, other, resamples, seed)
         if np.isnan(rho):
             continue
         first = {"table": known["table"].iloc[0], "scale": known["scale"].iloc[0]}
