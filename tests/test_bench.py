@@ -174,7 +174,7 @@ def test_page_says_what_is_in_the_table_and_what_is_not(table):
     assert "make bench PEER=path" in found
     assert "GFLOP/s" in analysis.bench_machine(table)
     published = table.assign(batch=16)
-    hours = 600 * 750_000 / 3600 * table["ms"].iloc[0] / 1e3
+    hours = 625 * 750_000 / 3600 * table["ms"].iloc[0] / 1e3
     assert f"one model {hours:,.0f} hours" in analysis.found_speed(published)
     peer = published.assign(kind=published["kind"].replace("masked", "peer"))
     assert "the authors' code" in analysis.found_speed(peer)
@@ -201,3 +201,28 @@ def test_parent_of_the_workers_loads_no_torch():
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True
     )
     assert done.stdout.split() == ["False"]
+
+
+def test_bounds_and_memory_follow_from_the_measurements():
+    rows = pd.DataFrame(
+        {
+            "study": ["designs"],
+            "kind": "single",
+            "task": "rad",
+            "design": "x",
+            "batch": 16,
+            "models": 1,
+            "processes": 1,
+            "ms": 2.0,
+            "ms_low": 1.0,
+            "ms_high": 4.0,
+            "product_gflops": 50.0,
+            "dense_mflop": 20.0,
+            "weights_mflop": 5.0,
+            "memory_mib": 300.0,
+            "memory_before_mib": 200.0,
+        }
+    )
+    (row,) = analysis.speed(rows).to_dict("records")
+    assert row["dense products [1/s]"] == 50e9 / 20e6
+    assert row["memory [MiB]"] == 100

@@ -350,3 +350,25 @@ def test_the_notebook_reads_the_tables_of_the_registry():
     assert tuple(values["rad"]) == analysis.CONTRAST["rad"]
     hammer = values["hammer"] + values["protocols"]
     assert tuple(hammer) == analysis.CONTRAST["hammer"]
+
+
+def test_the_best_score_has_the_first_rank(made_contrast):
+    tab = analysis.contrast_ranks(made_contrast(), 20)
+    for _, rows in tab.groupby("table"):
+        assert rows["rank"].is_monotonic_increasing
+        assert rows["score [%]"].is_monotonic_decreasing
+
+
+def test_a_forest_does_not_order_what_it_was_fitted_to(made_contrast):
+    runs = made_contrast()
+    rng = np.random.default_rng(0)
+    noise = runs.assign(
+        score=runs["design"].map(
+            {name: rng.random() for name in runs["design"].unique()}
+        )
+    )
+    found = analysis.contrast_forecast(noise).query(
+        "source == 'the same task' and measure == 'rank correlation'"
+    )
+    print(found)
+    assert (found["low"] < 0).all() or found["value"].max() < 0.4

@@ -263,3 +263,20 @@ def test_an_unknown_design_names_its_neighbours():
 def test_an_unknown_task_names_the_known(call):
     with pytest.raises(VsrnnError, match=r"task 'mnist'; choose rad, hammer, door"):
         call("mnist")
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        ({"name": ""}, "a name"),
+        ({"hidden": -1}, "0 hidden units or more"),
+        ({"hidden": 2.5}, "a whole number"),
+        ({"density": (1.1,) * 6}, "each density"),
+        ({"init_mean": (math.nan,) * 6}, "a number as each initial mean"),
+        ({"init_std": (-0.1,) * 6}, "deviations of 0 or more"),
+        ({"learning_rate": 0}, "a learning rate above 0"),
+    ],
+)
+def test_a_design_that_cannot_be_built_says_what_it_needs(change, words):
+    with pytest.raises(VsrnnError, match=f"needs {words}"):
+        Design(**({"name": "mine", "hidden": 5, "density": (0.5,) * 6} | change))

@@ -188,3 +188,15 @@ def test_found_sentences_hold_the_numbers_of_the_tables():
     assert len(said.splitlines()) == 2 + len(noise)
     for share in noise["success [%]"]:
         assert f"succeeds in {share:.0f} %" in said
+
+
+def test_intervals_of_returns_are_students():
+    from scipy import stats
+
+    noise = analysis.hammer_noise([1], 3)
+    assert "because" not in noise.attrs
+    t = stats.t.ppf(0.975, 2)
+    half = t * noise["deviation [return]"] / 2**0.5
+    np.testing.assert_allclose(
+        noise["high [return]"] - noise["return"], half, rtol=1e-3
+    )

@@ -8,9 +8,10 @@ from sklearn import metrics
 from sklearn.base import clone
 
 import vsrnn
-from vsrnn import analysis, forecast
+from vsrnn import BLOCKS, VsrnnError, analysis, forecast, get_design
 from vsrnn.analysis._found_forecast import _held
 from vsrnn.forecast import SCORE
+from vsrnn.tasks import SIZES
 
 BASE, WITH = ("forest", "hyperparameters"), ("forest", "with proportion")
 
@@ -360,3 +361,64 @@ def test_sentences_say_whether_the_claim_holds(made_runs):
 def test_intervals_are_said_to_hold_what_they_hold(held, said):
     rows = pd.DataFrame({"held": np.arange(100) < 100 * held, "level [%]": 90.0})
     assert said in _held(rows)
+
+
+def test_an_interval_is_as_wide_as_the_error_of_its_rank(made_runs):
+    from sklearn.model_selection import KFold, cross_val_predict
+
+    known = forecast.examples(made_runs(29))
+    score, folds = known[forecast.SCORE], KFold(5, shuffle=True, random_state=0)
+    pipeline = forecast.forecaster("proportion", "linear")
+    errors = np.sort(abs(score - cross_val_predict(pipeline, known, score, cv=folds)))
+    found = forecast.predict_scores(
+        made_runs(29), made_runs(5, seed=1), "proportion", "linear", level=0.8
+    )
+    width = found["high [%]"] - found["forecast [%]"]
+    np.testing.assert_allclose(width, errors[23])  # .8 of 29 + 1 is the 24th
+
+
+@pytest.mark.parametrize("task", ["rad", "hammer"])
+def test_counts_are_of_their_blocks(task):
+    designs = vsrnn.list_designs(task).query("model == 'block'").set_index("name")
+    found = forecast.features(designs, "with counts")
+    for name, row in found[[f"weights_{b}" for b in BLOCKS]].iterrows():
+        geometry = get_design(task, name).geometry(*SIZES[task])
+        np.testing.assert_allclose(row, list(geometry.block_weights.values()))
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        "task",
+        "mask",
+        "digits",
+        "split",
+        "source",
+        "noise",
+        "data_seed",
+        "policy_sha256",
+    ],
+)
+def test_runs_made_in_several_ways_are_refused(made_runs, column):
+    runs = made_runs(5).assign(**{column: "one"})
+    runs.loc[4, column] = "other"
+    with pytest.raises(VsrnnError, match=f"differ in {column}: select"):
+        forecast.examples(runs)
+
+
+def test_the_forest_is_that_of_the_paper_and_seeds_split(made_runs):
+    assert forecast.forecaster()[-1].n_estimators == 60
+    runs = made_runs(20)
+    one, other = (
+        forecast.evaluate(runs, [("mean", "proportion")], seed=s) for s in (0, 1)
+    )
+    assert one["row"].tolist() != other["row"].tolist()
+
+
+def test_importance_is_measured_on_designs_that_the_forest_has_not_seen(made_runs):
+    noise = analysis.forecast_importance(made_runs(60, "nothing"))
+    print(noise)
+    assert noise["loss [R2]"].abs().max() < 0.3
+    first = analysis.forecast_importance(made_runs(60)).iloc[0]
+    print(first)
+    assert 0.1 < first["loss [R2]"] < 2

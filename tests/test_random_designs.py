@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vsrnn import BlockRNN, Design, VsrnnError, get_design
+from vsrnn import BlockRNN, Design, VsrnnError, get_design, get_results
 from vsrnn.design_tables import design_table, keep_designs, read_designs
 from vsrnn.random_designs import DISTRIBUTIONS, draw_designs
 from vsrnn.tasks import SIZES
+from vsrnn.verify import rebuild
 
 BUDGETS = {"uniform_size": 50_000, "normal_size": 50_000, "even": 50_000}
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -239,3 +240,44 @@ def test_a_bad_table_gets_a_sentence(tmp_path, change, words):
     change(table).to_csv(path, index=False)
     with pytest.raises(VsrnnError, match=f"not a design table: .*{words}"):
         read_designs(path)
+
+
+def test_ends_and_moments_are_those_of_the_table(drawn):
+    uniform, normal = drawn("rad", "uniform"), drawn("rad", "normal")
+    assert min(d.hidden for d in normal) == 10
+    ends = {
+        "learning_rate": (1e-5, 1e-3),
+        "init_mean": (-5e-3, 5e-3),
+        "init_std": (0, 0.1),
+    }
+    for name, (low, high) in ends.items():
+        values = np.array([getattr(d, name) for d in uniform])
+        near = pytest.approx((low, high), abs=0.01 * (high - low))
+        assert (values.min(), values.max()) == near
+    for name, mean, std in (("init_mean", 0, 0.0025), ("init_std", 0.05, 0.015)):
+        values = np.array([getattr(d, name) for d in normal])
+        assert values.mean() == pytest.approx(mean, abs=0.05 * std)
+        assert values.std() == pytest.approx(std, rel=0.05)
+
+
+def test_even_draws_as_many_small_hidden_sizes_as_large_ones(drawn):
+    hidden = np.array([d.hidden for d in drawn("rad", "even", 50_000)])
+    print(np.quantile(hidden, [0.05, 0.25, 0.5, 0.75, 0.95]))
+    assert 300 < np.median(hidden) < 360
+
+
+@pytest.mark.parametrize(
+    "name, task, distribution, budget",
+    [
+        ("rad_even_100k", "rad", "even", 100_000),
+        ("rad_normal_size_50k", "rad", "normal_size", 50_000),
+        ("hammer_even_10k", "hammer", "even", 10_000),
+        ("hammer_normal", "hammer", "normal", None),
+    ],
+)
+def test_designs_of_committed_runs_are_drawn_again(name, task, distribution, budget):
+    rows = {row["design"]: row for row in get_results(name).to_dict("records")}
+    designs = draw_designs(task, distribution, len(rows), budget=budget)
+    found = [design for design in designs if design.name in rows]
+    assert found
+    assert all(rebuild(rows[design.name]).design == design for design in found)

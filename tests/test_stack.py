@@ -2,6 +2,8 @@
 
 import copy
 import math
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -181,3 +183,21 @@ def test_a_published_design_trains_in_a_pass_as_alone():
     assert both[0]["curve"][0]["train_loss"] == pytest.approx(
         run(config)["curve"][0]["train_loss"], rel=1e-4
     )
+
+
+def test_runs_that_share_no_batches_share_no_pass():
+    one = Config("rad", "balanced_0", "smoke")
+    other = replace(one, task_options={"split": "separate"})
+    larger = replace(one, scale="quick")
+    seeds = [Config("hammer", "10AH12", "smoke", seed) for seed in (0, 1)]
+    for pair in ([one, other], [one, larger], seeds):  # the last one shuffles
+        assert len(passes(pair)) == 2
+
+
+def test_times_are_shares_of_the_pass(monkeypatch):
+    clock = SimpleNamespace(perf_counter=iter((0.0, 1.0, 5.0, 6.0)).__next__)
+    monkeypatch.setattr("vsrnn.training.time", clock)
+    small = Design("small", 5, (0.1,) * 6)
+    pair = [Config("rad", small, "smoke", seed, epochs=1) for seed in (0, 1)]
+    for result in run_many(pair):
+        assert result["seconds"] == {"data": 0.5, "train": 2.0, "total": 3.0}

@@ -15,6 +15,7 @@ import pytest
 import vsrnn
 from vsrnn import Config, Design, Store, VsrnnError, run, sweep
 from vsrnn.cli._shared import csv_text
+from vsrnn.store import table
 
 RESULTS = Path(vsrnn.__file__).parent.parent / "results"
 CONFIGS = [Config("rad", "111111_", scale="smoke", seed=s, epochs=1) for s in range(4)]
@@ -161,3 +162,32 @@ def test_a_write_that_fails_half_way_leaves_nothing(store, monkeypatch):
 def test_a_committed_table_is_what_its_store_gives(folder):
     table = folder.with_suffix(".csv").read_text(encoding="utf-8")
     assert csv_text(Store(folder).collect()) == table
+
+
+@pytest.fixture(scope="module")
+def result():
+    return run(Config("rad", "111111_", scale="smoke"))
+
+
+def test_a_row_is_of_the_last_epoch(result):
+    (row,) = table([result]).to_dict("records")
+    last = result["curve"][-1]
+    assert {key: row[key] for key in last if key != "epoch"} == {
+        key: value for key, value in last.items() if key != "epoch"
+    }
+    assert row["train_seconds"] == result["seconds"]["train"]
+
+
+def test_rows_are_in_order_of_seed(result):
+    results = [
+        result | {"id": str(9 - seed), "config": result["config"] | {"seed": seed}}
+        for seed in (2, 0, 1)
+    ]
+    assert table(results)["seed"].tolist() == [0, 1, 2]
+
+
+def test_a_result_under_another_name_is_damaged(result, tmp_path):
+    store = Store(tmp_path)
+    store.put(result).rename(tmp_path / "other.json")
+    with pytest.raises(VsrnnError, match=r"other\.json is damaged"):
+        store.collect()

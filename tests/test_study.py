@@ -237,3 +237,24 @@ def test_several_tables_are_drawn_side_by_side_and_nothing_is_cut(tables, name, 
     assert ("a run diverged (counts as a guess)" in words) == (
         name == "proportion_study"
     )
+
+
+def test_a_threshold_is_passed_by_what_is_above_it(made_runs):
+    runs = made_runs(1).assign(score=0.8)
+    curves = pd.DataFrame(
+        [
+            {"id": runs["id"][0], "epoch": e, "val_accuracy": e / 4 * 0.8}
+            for e in range(1, 5)
+        ]
+    )
+    assert analysis.learning_speed(runs, curves, 40.0)[
+        "epochs to threshold [epochs]"
+    ].tolist() == [3]
+
+
+def test_far_is_beyond_tukeys_fences():
+    from vsrnn.analysis._explained import _far
+
+    # quartiles 1.25 and 3.75: the fences are at -2.5 and 7.5
+    assert _far(pd.Series([0, 1, 2, 3, 4, 7.4])).sum() == 0
+    assert _far(pd.Series([0, 1, 2, 3, 4, 7.6])).sum() == 1

@@ -8,9 +8,11 @@ import pytest
 import torch
 
 import vsrnn
-from vsrnn import BlockRNN, Config, Design, Geometry, VsrnnError, run
+from vsrnn import BlockRNN, Config, Design, Geometry, PlainRNN, VsrnnError, run
 from vsrnn.adam import Adam
 from vsrnn.models import Stack
+from vsrnn.tasks import task_class
+from vsrnn.training import _Means, build_model
 
 SMOKE = Config("rad", "balanced_0", scale="smoke")
 
@@ -152,3 +154,50 @@ def test_adam_steps_as_that_of_torch_to_the_bit():
     for model, other in zip(models, others, strict=True):
         pairs = zip(model.parameters(), other.parameters(), strict=True)
         assert all(torch.equal(a, b) and a.grad is None for a, b in pairs)
+
+
+SMOKE = Config("rad", "balanced_0", scale="smoke")
+
+
+def test_means_are_over_sequences_whatever_the_batches():
+    means = _Means()
+    means.add(3, torch.tensor([1.0]), torch.tensor([0.0]))
+    means.add(1, torch.tensor([5.0]), torch.tensor([1.0]))
+    assert means.means() == [{"loss": 2.0, "accuracy": 0.25}]
+
+
+def test_a_task_that_shuffles_does_so_by_the_seed(monkeypatch):
+    kind, seen, orders = task_class("rad"), [], []
+    batch = kind.batch
+
+    def look(task, split, rows):
+        if split == "train":
+            seen.append(rows)
+        return batch(task, split, rows)
+
+    monkeypatch.setattr(kind, "shuffle", True)
+    monkeypatch.setattr(kind, "batch", look)
+    for seed in (0, 0, 1):
+        seen.clear()
+        vsrnn.train(Config("rad", Design("small", 5, (0.1,) * 6), "smoke", seed))
+        orders.append(torch.cat(seen).view(2, 512).tolist())
+    assert orders[0] == orders[1] != orders[2]
+    assert orders[0][0] != orders[0][1]
+    assert sorted(orders[0][0]) == sorted(orders[0][1]) == list(range(512))
+
+
+def test_a_model_is_built_as_its_config_says():
+    given = {"init_mean": (0.3, 0, -0.2, 0, 0.1, 0)}
+    given["init_std"] = (0.01, 0.1, 0.02, 0.05, 0.3, 0.2)
+    design = Design("mine", 12, (0.5,) * 6, **given)
+    config = Config("rad", design, seed=7, mask="exact")
+    geometry = Geometry(30, 12, 4, 0.5)
+    pairs = [
+        (build_model(config, 30, 4), BlockRNN(geometry, mask="exact", seed=7, **given))
+    ]
+    for model, kind in (("rnn", PlainRNN), ("lstm", vsrnn.ProjectedLSTM)):
+        config = Config("rad", Design("mine", 12, (), model, (), ()), seed=7)
+        pairs.append((build_model(config, 30, 4), kind(30, 12, 4, seed=7)))
+    for ours, theirs in pairs:
+        parts = zip(ours.parameters(), theirs.parameters(), strict=True)
+        assert all(torch.equal(a, b) for a, b in parts)

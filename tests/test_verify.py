@@ -5,13 +5,24 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from vsrnn import Config, Design, Store, VsrnnError, get_results, list_results, sweep
+import vsrnn
+from vsrnn import (
+    BLOCKS,
+    Config,
+    Design,
+    Store,
+    VsrnnError,
+    get_results,
+    list_results,
+    sweep,
+)
 from vsrnn import verify as verify_runs
-from vsrnn.agreement import DIFFERENT, IDENTICAL, WITHIN, compare
+from vsrnn.agreement import DIFFERENT, IDENTICAL, WITHIN, _same, compare, loss_room
 from vsrnn.cli import main
 from vsrnn.cli._shared import csv_text
 from vsrnn.store import curve_table, table
-from vsrnn.training import run
+from vsrnn.tasks import SIZES, task_class
+from vsrnn.training import build_model, run
 from vsrnn.verify import choose, rebuild
 
 AWKWARD = Design(
@@ -329,3 +340,33 @@ def test_a_part_needs_a_curve_to_compare(committed):
 def test_sweeping_again_gives_the_same_numbers(result, tmp_path):
     again = sweep([replace(CONFIG)], Store(tmp_path), jobs=1, progress=False)
     assert again["score"].tolist() == [result["score"]]
+
+
+def test_the_tolerance_of_the_loss_is_the_documented_one():
+    assert loss_room(2.0, 1.5) == pytest.approx(0.0003 * 2 + 0.1 * 0.5)
+
+
+def test_numbers_are_the_same_to_seven_digits():
+    assert _same({"a": 1.2345671}, {"a": 1.2345674}, ["a"])
+    assert not _same({"a": 1.234567}, {"a": 1.234568}, ["a"])
+
+
+@pytest.mark.parametrize("deviation, verdict", [(2.5, WITHIN), (0.0, DIFFERENT)])
+def test_a_return_is_measured_by_the_deviations_of_both(result, deviation, verdict):
+    row, curve = table([result]).iloc[0].to_dict(), vsrnn.store.curve_table([result])
+    played = {"loss": row["test_loss"], "return": 20.0, "return_sd": deviation}
+    here = result | {"score": 20.0, "test": played}
+    committed = row | {"task": "kitchen-mixed", "score": 28.0}
+    committed |= {"test_return": 28.0, "test_return_sd": 2.5}
+    assert compare(committed, curve, here)["verdict"] == verdict
+
+
+@pytest.mark.parametrize("name", ["rad_smoke", "rad_quick", "hammer_named"])
+def test_committed_runs_are_of_the_scales_and_masks_that_there_are(name):
+    runs = get_results(name)
+    for row in runs[runs["model"] == "block"].head(8).to_dict("records"):
+        config, kind = rebuild(row), task_class(row["task"])
+        if config.epochs is None:
+            assert row["epochs"] == kind.scales[row["scale"]].epochs
+        counts = build_model(config, *SIZES[row["task"]]).block_weights()
+        assert counts == {block: row[f"weights_{block}"] for block in BLOCKS}
