@@ -25,11 +25,13 @@ def list_results() -> list[str]:
 
 
 def get_results(name: str) -> pd.DataFrame:
-    """A committed result table as a tidy DataFrame, one row a run.
+    """A committed result table as a tidy DataFrame.
 
-    Tables of curves have a row for each run and epoch. Names, ids and reasons are
-    text, all else numbers; what does not apply is missing, as the six blocks of an
-    LSTM, the score of a run that diverged, or the error of one that did not.
+    Tables of runs have a row a run, those of curves one for each run and epoch; the
+    results folder's README describes the others. Ids, designs, commits, errors and
+    reasons are text even where they look like numbers. What does not apply is missing,
+    as the six blocks of an LSTM, the score of a run that diverged, or the error of one
+    that did not.
 
     Args:
         name: file name without ``.csv``, as in the results folder's README.

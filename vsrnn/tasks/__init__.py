@@ -30,7 +30,7 @@ TASKS: dict[str, str] = {
 """Where the class of each task that can be trained is found."""
 
 SCALES: tuple[str, ...] = ("smoke", "quick", "paper")
-"""How much data and training: seconds, half a minute a design, as published."""
+"""How much data and training: seconds, under a minute a design, as published."""
 
 
 def get_task(name: str, scale: str = "quick", **options: Any) -> Any:
@@ -38,7 +38,7 @@ def get_task(name: str, scale: str = "quick", **options: Any) -> Any:
 
     Args:
         name: a name in `TASKS`.
-        scale: "smoke" (seconds), "quick" (half a minute per design on two cores) or
+        scale: "smoke" (seconds), "quick" (under a minute per design on two cores) or
             "paper" (as published).
         **options: the options of the task's class; see
             `vsrnn.tasks.rad.RandomAnomaly`, `vsrnn.tasks.hammer.Hammer` and
