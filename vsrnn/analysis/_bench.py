@@ -50,7 +50,7 @@ def speed(bench: DataFrame) -> DataFrame:
     weights only. Memory is what training added to a process with data and libraries.
 
     Args:
-        bench: the measurements, as `vsrnn.get_results("bench")` gives them.
+        bench: the measurements, as ``vsrnn.get_results("bench")`` gives them.
     """
     rows = bench[bench["study"] == "designs"].reset_index(drop=True)
     table = rows[[*_SAME, "kind", "models", "processes"]].copy()
