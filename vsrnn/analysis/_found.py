@@ -16,7 +16,7 @@ from vsrnn.analysis._labels import (
     TASK_LABELS,
     seeds_label,
 )
-from vsrnn.analysis._scores import welch, welch_of_means
+from vsrnn.analysis._scores import welch
 from vsrnn.forecast import spearman
 from vsrnn.tasks import SIZES, task_class
 
@@ -176,9 +176,7 @@ def _difference(pooled: list[float], separate: list[float], answers: int) -> str
     )
     if min(len(pooled), len(separate)) < 2 or not (np.ptp(pooled) or np.ptp(separate)):
         return f"{text}; more seeds are needed to say whether that matters."
-    spread = [np.var(each, ddof=1) / len(each) for each in (pooled, separate)]
-    squares = np.array(spread) + means * (100 - means) / answers
-    _, low, high = welch_of_means(means, squares, [len(pooled), len(separate)])
+    _, low, high = welch(pooled, separate, means * (100 - means) / answers)
     shown = "a" if low > 0 or high < 0 else "no"
     return (
         f"{text} (95 % interval of the difference {low:+.1f} to {high:+.1f}, over "

@@ -207,11 +207,10 @@ def _larger(size: DataFrame) -> Iterator[str]:
     for expert, rows in chosen.groupby("expert", sort=False):
         parts = []
         for weights, part in rows.groupby(BUDGET):
-            best = part.loc[part["mean"].idxmax()]
+            mean = part.set_index("arrangement")["mean"]
             parts.append(
-                f"{weights:,} weights {part['mean'].min():.1f} to {best['mean']:.1f} % "
-                f"(the most: {_most(part.set_index('arrangement')['mean'])}, of "
-                f"{len(part)}; {seeds_label(part)})"
+                f"{weights:,} weights {mean.min():.1f} to {mean.max():.1f} % (the "
+                f"most: {_most(mean)}, of {len(part)}; {seeds_label(part)})"
             )
         yield _nested(f"{_head(expert)}, success by size", parts)
 

@@ -82,20 +82,25 @@ def intervals(
     return found[[*by, "mean", "low", "high", "seeds"]]
 
 
-def welch(first: ArrayLike, second: ArrayLike) -> tuple[float, float, float]:
+def welch(
+    first: ArrayLike, second: ArrayLike, shared: ArrayLike = 0.0
+) -> tuple[float, float, float]:
     """Difference of two means with its 95 % interval, variances not assumed equal.
 
     Of one value alone there is no interval.
+
+    Args:
+        first: values.
+        second: values.
+        shared: squared error of each mean that all its values have in common.
 
     >>> [round(number, 2) for number in welch([2.0, 4.0], [1.0, 2.0, 3.0])]
     [1.0, -4.98, 6.98]
     """
     values = [np.asarray(each, float) for each in (first, second)]
-    return welch_of_means(
-        [each.mean() for each in values],
-        [each.var(ddof=1) / len(each) if len(each) > 1 else np.nan for each in values],
-        [len(each) for each in values],
-    )
+    own = [each.var(ddof=1) / len(each) if len(each) > 1 else np.nan for each in values]
+    means, numbers = [each.mean() for each in values], [len(each) for each in values]
+    return welch_of_means(means, np.add(own, shared), numbers)
 
 
 def welch_of_means(
@@ -128,12 +133,11 @@ def final_accuracy(
     [50.0]
     """
     chosen = scored(runs[runs["design"].isin(designs)])
-    chosen = chosen.assign(score=chosen[SCORE])
     keys = ["source", "scale", "design", *by]
-    groups = intervals(chosen, keys, "score")
-    table = chosen[[*keys, "seed", "score"]].merge(groups, on=keys)
+    groups = intervals(chosen, keys, SCORE)
+    table = chosen[[*keys, "seed", SCORE]].merge(groups, on=keys)
     table = ordered(table, [*keys, "seed"], design=designs)
-    return _percent(table, {"score": "test accuracy [%]"})
+    return _percent(table, {SCORE: "test accuracy [%]"})
 
 
 def shared_images(
@@ -187,8 +191,7 @@ def design_ranking(runs: DataFrame, designs: Sequence[str] = RAD_100K) -> DataFr
     """
     if runs["scale"].nunique() > 1:
         raise VsrnnError("a ranking compares runs of one scale; select one first")
-    known = scored(runs)
-    groups = intervals(known.assign(score=known[SCORE]), ["design"], "score")
+    groups = intervals(scored(runs), ["design"], SCORE)
     known = list_designs("rad").set_index("name").loc[list(designs)]
     table = DataFrame(
         {

@@ -154,8 +154,6 @@ def compare(
     for (model, kind), part in forecasts.groupby(["model", "features"], sort=False):
         for name in CLASSES if part["observed"].dtype == bool else MEASURES:
             found = _resampled(name, part, resamples, seed, refitted)
-            if name == R2:
-                found = np.minimum(found, 1)
             rows.append((model, kind, name, *_interval(found)))
     names = ("model", "features", "measure", "value", "low", "high")
     return DataFrame(rows, columns=names)
@@ -182,7 +180,7 @@ def gain(
         _resampled(R2, forecasts[[key == one for key in keys]], resamples, seed)
         for one in (better, base)
     ]
-    return _interval(np.minimum(both[0], 1) - np.minimum(both[1], 1))
+    return _interval(both[0] - both[1])
 
 
 def corrected_interval(
@@ -241,7 +239,7 @@ def _resampled(
     if refitted:
         turns = np.arange(len(found))
         found[1:] = np.asarray(each)[turns % len(each), turns][1:]
-    return np.asarray(found)
+    return np.minimum(found, 1) if name == R2 else np.asarray(found)
 
 
 def _shares(observed: np.ndarray, forecast: np.ndarray) -> np.ndarray:
