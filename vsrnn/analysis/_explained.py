@@ -99,7 +99,7 @@ def rank_correlation(
 
 
 def variance_explained(
-    runs: DataFrame, repeats: int = 2, folds: int = 5, seed: int = 0
+    runs: DataFrame, repeats: int = 10, folds: int = 5, seed: int = 0
 ) -> DataFrame:
     r"""Variance of the score explained out of fold, without and with the proportion.
 
