@@ -63,7 +63,8 @@ def test_parallel_and_serial_runs_are_equal(store, tmp_path):
     )
 
 
-def test_a_killed_sweep_goes_on_to_the_same_table(store, tmp_path):
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_a_killed_sweep_goes_on_to_the_same_table(store, how):
     command = [sys.executable, "-m", "vsrnn.cli", "run", "rad", "111111_", "rnn_"]
     command += ["--scale", "smoke", "--seed", *map(str, range(12)), "--jobs", "2"]
     command += ["--store", str(store.folder)]
@@ -77,14 +78,27 @@ def test_a_killed_sweep_goes_on_to_the_same_table(store, tmp_path):
     while len(list(store.folder.glob("*.json"))) < 2:
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.02)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    if how == signal.SIGTERM:
+        process.terminate()
+        assert process.wait() == 130
+        _wait_for_the_end_of_its_workers(process)
+    else:
+        os.killpg(process.pid, how)
+        process.wait()
     done = {p: p.stat().st_mtime_ns for p in store.folder.glob("*.json")}
     assert 2 <= len(done) < 24
     subprocess.run(command, check=True, capture_output=True)
     after = {p: p.stat().st_mtime_ns for p in store.folder.glob("*.json")}
     assert done.items() <= after.items() and len(after) == 24
     assert len(store.collect()) == 24
+
+
+def _wait_for_the_end_of_its_workers(process):
+    deadline = time.monotonic() + 20
+    with pytest.raises(ProcessLookupError):
+        while time.monotonic() < deadline:
+            os.killpg(process.pid, 0)
+            time.sleep(0.1)
 
 
 def test_two_sweeps_at_once_share_a_store(store):

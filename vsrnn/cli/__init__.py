@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -32,6 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     A command returns nothing when all went well, or the status to exit with.
     """
     arguments = _parser().parse_args(argv)
+    with suppress(ValueError):  # not the main thread
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
     try:
         status = arguments.command(arguments) or 0
         sys.stdout.flush()
