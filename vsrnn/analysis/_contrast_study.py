@@ -20,10 +20,9 @@ from vsrnn.forecast import (
     SCORE,
     compare,
     examples,
-    forecaster,
     splits,
 )
-from vsrnn.forecast._check import top_third
+from vsrnn.forecast._check import evaluate_on, top_third
 from vsrnn.forecast._measures import AUC, RANK
 from vsrnn.tasks import task_class
 
@@ -176,45 +175,28 @@ def _forecasts(
     own: DataFrame, other: DataFrame, repeats: int, seed: int
 ) -> Iterator[tuple[str, DataFrame]]:
     """Forecasts of a task's designs by source, as `vsrnn.forecast.evaluate` gives."""
-    folds = list(splits(own, FOLDS, repeats, seed))
-    for source, more in ((SAME, other.iloc[:0]), (BOTH, other)):
+    folds = list(enumerate(splits(own, FOLDS, repeats, seed)))
+    fits = {
+        SAME: [
+            (own.iloc[fit], own.iloc[test], seed, number // FOLDS)
+            for number, (fit, test) in folds
+        ],
+        BOTH: [
+            (pd.concat([own.iloc[fit], other]), own.iloc[test], seed, number // FOLDS)
+            for number, (fit, test) in folds
+        ],
+        OTHER: [
+            (other.sample(frac=1, replace=True, random_state=each), own, each, number)
+            for number, each in enumerate(range(seed, seed + REFITS))
+        ],
+    }
+    for source, parts in fits.items():
         tables = [
-            _fold(own, fit, test, more, kind, seed).assign(repeat=number // FOLDS)
+            evaluate_on(known, new, ("forest", kind), each, repeat)
             for kind in READ
-            for number, (fit, test) in enumerate(folds)
+            for known, new, each, repeat in parts
         ]
         yield source, pd.concat(tables, ignore_index=True)
-    nobody, everybody = np.arange(0), np.arange(len(own))
-    again = [
-        other.sample(frac=1, replace=True, random_state=seed + number)
-        for number in range(REFITS)
-    ]
-    tables = [
-        _fold(own, nobody, everybody, some, kind, seed + number).assign(repeat=number)
-        for kind in READ
-        for number, some in enumerate(again)
-    ]
-    yield OTHER, pd.concat(tables, ignore_index=True)
-
-
-def _fold(
-    own: DataFrame,
-    fit: np.ndarray,
-    test: np.ndarray,
-    more: DataFrame,
-    kind: str,
-    seed: int,
-) -> DataFrame:
-    """Forecasts of some designs by a forest fitted to others, and to more."""
-    known = pd.concat([own.iloc[fit], more])
-    forest = forecaster(kind, seed=seed).fit(known, known[SCORE])
-    columns = {
-        **{"model": "forest", "features": kind, "row": test},
-        "observed": own[SCORE].to_numpy()[test],
-        "forecast": forest.predict(own.iloc[test]),
-        "base": known[SCORE].mean(),
-    }
-    return DataFrame(columns)
 
 
 def _ordering(forecasts: DataFrame, refitted: bool) -> DataFrame:

@@ -27,7 +27,7 @@ from vsrnn.forecast import (
     spearman,
     splits,
 )
-from vsrnn.forecast._check import COMPARED, strata
+from vsrnn.forecast._check import COMPARED, evaluate_on, strata
 from vsrnn.forecast._measures import R2, RANK
 
 SHOWN = ("hidden_proportion", "hidden", "density_hx", "learning_rate")
@@ -100,7 +100,10 @@ def forecast_transfer(
         if len(others) < len(runs):
             found["same table"] = evaluate(part, models, repeats=repeats, seed=seed)
         if len(others):
-            found["other tables"] = _across(others, part, models, seed)
+            learned = examples(others)
+            found["other tables"] = pd.concat(
+                evaluate_on(learned, known, pair, seed) for pair in models
+            )
         for source, forecasts in found.items():
             first = {"table": name, "scale": known["scale"].iloc[0]}
             first["designs"] = len(known)
@@ -257,23 +260,6 @@ def _about(table: DataFrame, runs: DataFrame) -> DataFrame:
     """A table with the scale and the number of the designs it is about."""
     scale = runs["scale"].iloc[0]
     return table.assign(scale=scale, designs=len(examples(runs)))
-
-
-def _across(
-    others: DataFrame, part: DataFrame, models: list[tuple[str, str]], seed: int
-) -> DataFrame:
-    """Forecasts of one table's designs from the others', as `evaluate` gives them."""
-    known, new = examples(others), examples(part)
-    tables = []
-    for model, kind in models:
-        pipeline = forecaster(kind, model, seed=seed).fit(known, known[SCORE])
-        columns = {
-            **{"model": model, "features": kind, "repeat": 0},
-            **{"row": np.arange(len(new)), "observed": new[SCORE]},
-            **{"forecast": pipeline.predict(new), "base": known[SCORE].mean()},
-        }
-        tables.append(DataFrame(columns))
-    return pd.concat(tables, ignore_index=True)
 
 
 def _fitted(

@@ -124,6 +124,35 @@ def evaluate(
     return pd.concat(tables, ignore_index=True)
 
 
+def evaluate_on(
+    known: DataFrame,
+    new: DataFrame,
+    pair: tuple[str, str],
+    seed: int = 0,
+    repeat: int = 0,
+) -> DataFrame:
+    """Forecast designs by a model fitted to others, as one fold of `evaluate` does.
+
+    Args:
+        known: designs to fit to, as `examples` gives them.
+        new: designs to forecast, as `examples` gives them.
+        pair: the model and what it reads, see `forecaster`.
+        seed: of the model.
+        repeat: of which the fold is one.
+
+    Returns:
+        As `evaluate`; row is the index of new.
+    """
+    model, kind = pair
+    fitted = forecaster(kind, model, seed=seed).fit(known, known[SCORE])
+    columns = {
+        **{"model": model, "features": kind, "repeat": repeat},
+        **{"row": new.index, "observed": new[SCORE], "forecast": fitted.predict(new)},
+        "base": known[SCORE].mean(),
+    }
+    return DataFrame(columns)
+
+
 def compare(
     forecasts: DataFrame,
     resamples: int = 500,
