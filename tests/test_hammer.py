@@ -13,8 +13,8 @@ from vsrnn.models import BlockRNN, PlainRNN, ProjectedLSTM
 pytest.importorskip("gymnasium_robotics", reason="needs the extra adroit")
 pytest.importorskip("minari", reason="needs the extra adroit")
 
-from vsrnn.tasks._adroit import DOOR, HAMMER, STEPS, make_environment, play
-from vsrnn.tasks._imitation import PLAYED, acting
+from vsrnn.tasks._adroit import DOOR, HAMMER, STEPS, Played, make_environment, play
+from vsrnn.tasks._imitation import PLAYED, Scale, acting
 from vsrnn.tasks._policy import load_policy
 from vsrnn.tasks.experts import EXPERT
 from vsrnn.tasks.hammer import Hammer
@@ -67,6 +67,46 @@ def test_the_environment_is_the_published_one():
         spaces = make_environment(robot.environment)
         assert spaces.observation_space.shape == (robot.inputs,)
         assert spaces.action_space.shape == (robot.outputs,)
+
+
+def test_the_published_sizes_are_the_scale_paper():
+    assert Hammer.scales["paper"] == Scale(4_500, 250, 250, 25, 64, 100)
+
+
+@pytest.mark.parametrize(
+    ("robot", "kind", "thing"),
+    [(HAMMER, "body", "Object"), (DOOR, "site", "S_handle")],
+)
+def test_palm_and_thing_are_where_a_robot_says(robot, kind, thing):
+    env = make_environment(robot.environment).unwrapped
+    seen, _ = env.reset(seed=0)
+    palm = env.data.site("S_grasp").xpos
+    there = getattr(env.data, kind)(thing).xpos
+    assert np.array_equal(seen[robot.palm : robot.palm + 3], palm)
+    assert np.array_equal(seen[robot.thing : robot.thing + 3], there)
+
+
+def test_scores_are_those_of_the_definition():
+    steps = 40
+    success = np.arange(steps) < np.array([[25], [26], [40]])
+    episodes = Played(
+        seeds=range(3),
+        observations=np.zeros((3, steps + 1, HAMMER.inputs)),
+        actions=np.zeros((3, steps, HAMMER.outputs), np.float32),
+        rewards=np.repeat([[1.0], [2.0], [6.0]], steps, axis=1),
+        success=success,
+        failed=np.array([False, False, True]),
+        robot=HAMMER,
+    )
+    assert episodes.succeeded().tolist() == [False, True, False]
+    returns = steps * np.array([1, 2, 6])
+    assert episodes.scores() == {
+        "success": pytest.approx(1 / 3),
+        "failed": pytest.approx(1 / 3),
+        "return": returns.mean(),
+        "return_sd": pytest.approx(np.sqrt(np.mean((returns - 120) ** 2))),
+        "return_v2": returns.mean(),
+    }
 
 
 def test_episodes_together_are_episodes_one_by_one(expert, played):

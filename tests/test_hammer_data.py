@@ -55,6 +55,27 @@ def test_noise_is_the_policys_own_times_a_factor():
     assert drawn.std(0).mean() == pytest.approx(np.exp(-3), rel=0.05)
 
 
+def test_the_noise_of_an_episode_is_drawn_from_its_seed():
+    policy = Policy(arrays())
+    act, seen = policy.noisy([7]), np.zeros((1, HAMMER.inputs))
+    drawn = np.random.default_rng([7, 1]).standard_normal((200, HAMMER.outputs))
+    for noise in drawn[:3]:
+        assert act(seen) - policy(seen) == pytest.approx(np.exp(-3) * noise[None])
+
+
+def test_noise_and_data_seed_make_other_data(cache, tmp_path):
+    np.savez(tmp_path / "mine.npz", **arrays())
+    options = {"policy_dir": str(tmp_path), "demonstrations": 1, "cache": cache}
+    policy = load_policy(tmp_path / "mine.npz", HAMMER)
+    quiet = Hammer("smoke", "mine.npz", noise=0, **options)
+    direct = play(HAMMER, policy, [100_000])
+    assert np.array_equal(quiet.batch("train", slice(0, 1))[1], direct.actions)
+    for split, first in (("train", 400_000), ("val", 500_000), ("test", 600_000)):
+        other = Hammer("smoke", "mine.npz", data_seed=1, **options)
+        direct = play(HAMMER, policy.noisy([first]), [first])
+        assert np.array_equal(other.batch(split, slice(0, 1))[1], direct.actions)
+
+
 def test_a_policy_file_is_a_source(cache, tmp_path):
     np.savez(tmp_path / "mine.npz", **arrays())
     options = {"policy_dir": str(tmp_path), "demonstrations": 1, "cache": cache}
