@@ -3,16 +3,26 @@
 import copy
 import json
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 
 import vsrnn
-from vsrnn import BlockRNN, Config, Design, Geometry, PlainRNN, VsrnnError, run
+from vsrnn import (
+    BlockRNN,
+    Config,
+    Design,
+    Geometry,
+    PlainRNN,
+    VsrnnError,
+    run,
+    training,
+)
 from vsrnn.adam import Adam
 from vsrnn.models import Stack
 from vsrnn.tasks import task_class
-from vsrnn.training import _Means, build_model
+from vsrnn.training import _Means, build_model, run_many
 
 SMOKE = Config("rad", "balanced_0", scale="smoke")
 
@@ -112,6 +122,21 @@ def test_a_diverged_run_says_so():
     result = run(Config("rad", wild, scale="smoke"))
     assert result["score"] is None and "diverged" in result["error"]
     assert all(math.isfinite(point["train_loss"]) for point in result["curve"])
+
+
+def test_an_epoch_ends_when_every_model_has_diverged(monkeypatch):
+    monkeypatch.setattr(training, "LOOK", 2)
+    step, steps = training.train_step, []
+
+    def diverge(*given):
+        steps.append(len(steps))
+        loss, output = step(*given)
+        return torch.where(torch.arange(2) < len(steps) - 2, math.nan, loss), output
+
+    monkeypatch.setattr(training, "train_step", diverge)
+    for found in run_many([SMOKE, replace(SMOKE, seed=1)]):
+        assert found["error"] == "diverged: training loss not finite in epoch 1"
+    assert len(steps) == 5  # looked at after one, three and five
 
 
 @pytest.mark.parametrize(

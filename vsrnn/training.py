@@ -25,6 +25,9 @@ Result = dict[str, Any]
 Curve = list[dict[str, float]]
 Network = Callable[[Tensor], Tensor]
 
+LOOK = 50
+"""Training steps between two looks at whether any model can still learn."""
+
 
 def run(config: Config, *, threads: int = 1, progress: bool = False) -> Result:
     """Train one design and test it: same config, same result on one machine.
@@ -213,9 +216,14 @@ def _train_epoch(
     device: str,
     bar: Any,
 ) -> list[dict[str, float]]:
-    """One pass over the training sequences; each model's means on the way."""
+    """One pass over the training sequences; each model's means on the way.
+
+    It ends early when no loss is finite: what is not a number stays so.
+    """
     found = _Means()
-    for rows in _rows(task, "train", task.batch_size, order):
+    for number, rows in enumerate(_rows(task, "train", task.batch_size, order)):
+        if number % LOOK == LOOK - 1 and not found.finite():
+            break
         x, y = (part.to(device) for part in task.batch("train", rows))
         loss, output = train_step(network, optimizer, task, x, y)
         found.add(len(x), loss, task.accuracy(output, y))
@@ -278,6 +286,10 @@ class _Means:
         for total, mean in zip(self.sums, means, strict=True):
             total.add_(mean, alpha=sequences)
         self.sequences += sequences
+
+    def finite(self) -> bool:
+        """Whether the losses of any model are."""
+        return bool(self.sums[0].isfinite().any())
 
     def means(self) -> list[dict[str, float]]:
         columns = [(total / self.sequences).tolist() for total in self.sums]
