@@ -16,6 +16,7 @@ from vsrnn import (
     Geometry,
     PlainRNN,
     VsrnnError,
+    provenance,
     run,
     training,
 )
@@ -83,6 +84,29 @@ def test_results_are_plain_json_and_complete(result):
     provenance = result["provenance"]
     assert provenance["versions"]["torch"] == torch.__version__
     assert provenance["data"]["sha256"] == vsrnn.get_task("rad", "smoke").checksum
+
+
+def test_the_code_that_a_run_names_is_what_it_began_with(monkeypatch):
+    """Files that change while it trains, or while a worker lives, change nothing."""
+    asked, train = [], training._train
+    provenance._commit.cache_clear()
+    monkeypatch.setattr(
+        provenance.subprocess, "check_output", lambda *_, **__: asked.append(1) or ""
+    )
+
+    def trains(*given):
+        assert asked, "the commit is to be known before the training begins"
+        return train(*given)
+
+    monkeypatch.setattr(training, "_train", trains)
+    monkeypatch.setattr(training, "now", lambda: "when it had been tested")
+    short = replace(SMOKE, epochs=1)
+    first, times = run(short), len(asked)
+    second = run(short)
+    provenance._commit.cache_clear()
+    assert len(asked) == times
+    assert first["provenance"]["commit"] == second["provenance"]["commit"]
+    assert first["provenance"]["finished"] == "when it had been tested"
 
 
 def test_score_and_validation_are_of_the_last_weights(result):

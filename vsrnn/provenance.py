@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import subprocess
 from datetime import UTC, datetime
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -33,8 +34,13 @@ def provenance(
         "device": device,
         "threads": threads,
         "models": models,
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "finished": now(),
     }
+
+
+def now() -> str:
+    """The time, in UTC, as text."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _version(package: str) -> str | None:
@@ -44,8 +50,12 @@ def _version(package: str) -> str | None:
         return None
 
 
+@cache
 def _commit() -> str | None:
-    """The commit the code is at, marked where the package's files differ from it."""
+    """The commit the code is at, marked where the package's files differ from it.
+
+    Asked once: the files may change while a process works on with what it has read.
+    """
     folder = Path(__file__).parent
     git = ["git", "-C", str(folder)]
     try:

@@ -17,7 +17,7 @@ from vsrnn.errors import VsrnnError
 from vsrnn.geometry import proportion
 from vsrnn.grouping import EVALUATION_BATCH, shared
 from vsrnn.models import BlockRNN, PlainRNN, ProjectedLSTM, Stack
-from vsrnn.provenance import provenance
+from vsrnn.provenance import now, provenance
 from vsrnn.resources import check_device, resources
 from vsrnn.tasks import get_task
 
@@ -89,6 +89,7 @@ def run_many(
     check_device(device)
     first = configs[0]
     task = get_task(first.task, first.scale, **first.task_options)
+    made_by = provenance(task, threads, device, len(configs))
     models = [build_model(c, task.inputs, task.outputs).to(device) for c in configs]
     loaded = time.perf_counter()
     with resources(threads):
@@ -103,7 +104,7 @@ def run_many(
         "train": trained - loaded,
         "total": time.perf_counter() - began,
     }
-    made_by = provenance(task, threads, device, len(configs))
+    made_by["finished"] = now()
     return [
         {
             "schema": SCHEMA,
