@@ -287,6 +287,14 @@ def test_intervals_that_cannot_be_promised_are_refused(made_runs, level, words):
         forecast.predict_scores(made_runs(30), blocks(), model="linear", level=level)
 
 
+def test_the_fewest_designs_for_intervals_are_ten(made_runs):
+    rest = {"model": "linear", "level": 0.5}
+    with pytest.raises(vsrnn.VsrnnError, match="more than 9 trained designs"):
+        forecast.predict_scores(made_runs(9), blocks(), "proportion", **rest)
+    found = forecast.predict_scores(made_runs(10), blocks(), "proportion", **rest)
+    assert found.notna().to_numpy().all()
+
+
 def test_the_same_seed_gives_the_same_forecast(made_runs):
     runs, new = made_runs(30), made_runs(5, seed=1)
     pipeline = forecast.forecaster(seed=3)
@@ -363,18 +371,51 @@ def test_intervals_are_said_to_hold_what_they_hold(held, said):
     assert said in _held(rows)
 
 
-def test_an_interval_is_as_wide_as_the_error_of_its_rank(made_runs):
+def test_an_interval_is_the_expected_error_times_the_ratio_of_its_rank(made_runs):
     from sklearn.model_selection import KFold, cross_val_predict
 
-    known = forecast.examples(made_runs(29))
-    score, folds = known[forecast.SCORE], KFold(5, shuffle=True, random_state=0)
-    pipeline = forecast.forecaster("proportion", "linear")
-    errors = np.sort(abs(score - cross_val_predict(pipeline, known, score, cv=folds)))
+    known, new = forecast.examples(made_runs(29)), made_runs(5, seed=1)
+    folds = KFold(5, shuffle=True, random_state=0)
+
+    def expected(some, of):
+        pipeline = forecast.forecaster("proportion", "linear")
+        score = some[forecast.SCORE]
+        errors = abs(score - cross_val_predict(pipeline, some, score, cv=folds))
+        return np.maximum(pipeline.fit(some, errors).predict(of), errors.mean() / 10)
+
+    ratios = []
+    for fit, rest in folds.split(known):
+        seen, unseen = known.iloc[fit], known.iloc[rest]
+        pipeline = forecast.forecaster("proportion", "linear")
+        middle = pipeline.fit(seen, seen[forecast.SCORE]).predict(unseen)
+        ratios += [*(abs(unseen[forecast.SCORE] - middle) / expected(seen, unseen))]
     found = forecast.predict_scores(
-        made_runs(29), made_runs(5, seed=1), "proportion", "linear", level=0.8
+        made_runs(29), new, "proportion", "linear", level=0.8
     )
     width = found["high [%]"] - found["forecast [%]"]
-    np.testing.assert_allclose(width, errors[23])  # .8 of 29 + 1 is the 24th
+    rank = 24  # .8 of 29 + 1
+    np.testing.assert_allclose(width, sorted(ratios)[rank - 1] * expected(known, new))
+
+
+def test_intervals_are_wide_where_forecasts_err(made_runs):
+    runs, fresh = made_runs(200), made_runs(200, seed=1)
+    rng = np.random.default_rng(0)
+    for table in (runs, fresh):  # noise above the middle of the hidden sizes
+        noisy = table["hidden"] > runs["hidden"].median()
+        noise = rng.normal(0, np.where(noisy, 0.1, 0.005))
+        table["score"] = np.clip(table["score"] + noise, 0, 1)
+    found = forecast.predict_scores(runs, fresh, level=0.8)
+    width = found["high [%]"] - found["low [%]"]
+    held = (100 * fresh["score"]).between(found["low [%]"], found["high [%]"])
+    assert width[noisy].median() > 2 * width[~noisy].median()
+    for part in (noisy, ~noisy):
+        assert held[part].mean() == pytest.approx(0.8, abs=0.15)
+
+
+def test_scores_without_error_have_intervals_without_width(made_runs):
+    runs = made_runs(20).assign(score=0.5)
+    found = forecast.predict_scores(runs, made_runs(5, seed=1), level=0.8)
+    np.testing.assert_allclose(found, 50)
 
 
 @pytest.mark.parametrize("task", ["rad", "hammer"])

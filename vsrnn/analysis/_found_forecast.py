@@ -138,13 +138,20 @@ def _enough(cost: DataFrame) -> str:
 
 def _coverage(observed: DataFrame) -> str:
     level = observed["level [%]"].iloc[0]
-    width = (observed["high [%]"] - observed["low [%]"]).mean()
-    parts = [f"{name} {_held(rows)}" for name, rows in observed.groupby("table")]
+    parts = [
+        f"{name}, {_width(rows)}: {_held(rows)}"
+        for name, rows in observed.groupby("table")
+    ]
     return _nested(
-        f"Of the intervals that promise {level:.0f} %, {width:.0f} points wide on "
-        f"average, so many hold the score: {_held(observed)}; table by table",
+        f"Of the intervals that promise {level:.0f} %, {_width(observed)}, so many "
+        f"hold the score: {_held(observed)}; table by table",
         parts,
     )
+
+
+def _width(observed: DataFrame) -> str:
+    width = (observed["high [%]"] - observed["low [%]"]).mean()
+    return f"{width:.0f} points wide on average"
 
 
 def _held(observed: DataFrame) -> str:

@@ -16,6 +16,8 @@ from vsrnn.forecast._models import forecaster
 
 FORECAST = "forecast [%]"
 FOLDS = 5
+LEAST = 0.1
+"""Of the mean error: the least that is expected of a design."""
 
 
 def predict_scores(
@@ -29,11 +31,17 @@ def predict_scores(
 ) -> DataFrame:
     r"""Forecast the scores of designs nobody has trained yet, with intervals.
 
-    The interval is the forecast plus and minus the
-    :math:`\lceil (n + 1)\, level \rceil`-th smallest error of the n known designs, each
-    forecast by a model that was fitted without it, as in cross-conformal prediction;
-    the forecast itself is by a model fitted to all, so the level is meant, not proven,
-    and `check_intervals` counts what holds. It promises nothing for designs unlike the
+    Where forecasts err more, intervals are wider. The error :math:`\hat\sigma` to be
+    expected of a forecast is itself forecast, by a model of the same kind fitted to
+    errors out of fold, and is at least a tenth of the mean error. The interval is
+
+    .. math:: \hat y(x) \pm q\,\hat\sigma(x)
+
+    where q is the :math:`\lceil (n + 1)\, level \rceil`-th smallest of the ratios
+    :math:`|y_i - \hat y_i| / \hat\sigma_i` of the n known designs, each forecast, as
+    its error is, by models that never saw it. The forecast itself is by a model fitted
+    to all, as in cross-conformal prediction, so the level is meant, not proven, and
+    `check_intervals` counts what holds. It promises nothing for designs unlike the
     known ones.
 
     Args:
@@ -51,7 +59,8 @@ def predict_scores(
         VsrnnError: a design has no blocks, the runs do not fit together, or there are
             too few designs for intervals of this level.
 
-    Vovk, Annals of Mathematics and Artificial Intelligence 74 (2015) 9-28.
+    Vovk, Annals of Mathematics and Artificial Intelligence 74 (2015) 9-28; Lei et al.,
+    Journal of the American Statistical Association 113 (2018) 1094-1111, section 5.2.
 
     >>> from vsrnn import get_results, list_designs
     >>> rad = list_designs("rad").set_index("name").loc[["balanced_0", "111111_"]]
@@ -100,17 +109,31 @@ def _forecast(
         raise VsrnnError(f"level is a share between 0 and 1, not {level:g}")
     score = known[SCORE].to_numpy()
     rank = math.ceil((len(score) + 1) * level)
-    if len(score) < max(FOLDS, rank):
+    if len(score) < max(2 * FOLDS, rank):
         raise VsrnnError(
             f"intervals at level {level:g} need more than {len(score)} trained designs"
         )
-    folding = KFold(FOLDS, shuffle=True, random_state=seed)
-    errors = np.abs(score - cross_val_predict(pipeline, known, score, cv=folding))
-    width = np.sort(errors)[rank - 1]
-    middle = pipeline.fit(known, score).predict(designs)
+    ratios = np.empty(len(score))
+    for fit, rest in KFold(FOLDS, shuffle=True, random_state=seed).split(known):
+        middle, error = _expect(pipeline, known.iloc[fit], known.iloc[rest], seed)
+        ratios[rest] = np.abs(score[rest] - middle) / error
+    middle, error = _expect(pipeline, known, designs, seed)
+    width = np.sort(ratios)[rank - 1] * error
     columns = {
         FORECAST: middle,
         "low [%]": np.clip(middle - width, 0, 100),
         "high [%]": np.clip(middle + width, 0, 100),
     }
     return DataFrame(columns, index=designs.index)
+
+
+def _expect(
+    pipeline: Pipeline, known: DataFrame, designs: DataFrame, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Forecast the scores of designs, and the error of each forecast, above 0."""
+    score = known[SCORE].to_numpy()
+    folding = KFold(FOLDS, shuffle=True, random_state=seed)
+    errors = np.abs(score - cross_val_predict(pipeline, known, score, cv=folding))
+    least = max(LEAST * errors.mean(), np.finfo(float).tiny)
+    error = np.maximum(pipeline.fit(known, errors).predict(designs), least)
+    return pipeline.fit(known, score).predict(designs), error
