@@ -49,6 +49,11 @@ def test_all_notebooks_are_there():
     ]
 
 
+def test_code_of_a_notebook_is_not_cut_by_the_width_of_its_page(notebook):
+    for cell in code_cells(notebook):
+        assert max(map(len, cell.source.splitlines())) <= 83
+
+
 def test_notebook_is_committed_bare(notebook):
     nbformat.validate(notebook)
     kernel = notebook.metadata.kernelspec
