@@ -2,6 +2,8 @@
 
 import copy
 import math
+import subprocess
+import sys
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -149,6 +151,30 @@ def test_memory_bounds_a_pass():
     groups = passes(many, memory=five)
     assert [len(group) for group in groups] == [5, 5, 5, 5]
     assert len(passes(many, memory=1)) == 20
+
+
+MEASURED = """
+import resource
+from vsrnn import Config, Design, pass_memory, run_many
+
+def train(number, hidden, density):
+    designs = [Design(f"d{{n}}", hidden, density) for n in range(number)]
+    configs = [Config("rad", design, "smoke", epochs=1) for design in designs]
+    run_many(configs)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, pass_memory(configs)
+
+before, _ = train(1, 2, (1,) * 6)
+after, estimated = train(8, 300, {density})
+print((after - before) * 2**10 / estimated)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems count otherwise")
+@pytest.mark.parametrize("density", [(1,) * 6, VARIED])
+def test_a_pass_takes_no_more_memory_than_estimated(density):
+    code = [sys.executable, "-c", MEASURED.format(density=density)]
+    share = float(subprocess.check_output(code, text=True))
+    assert 0.2 < share < 1
 
 
 @pytest.mark.parametrize(

@@ -79,12 +79,14 @@ class InputProduct:
         beside = TURNED * inputs + APART * (~thin)[row].sum()
         if not _sparse_pays(index, inputs) or saved[thin].sum() < beside:
             thin = torch.zeros_like(thin)
-        self.thin = thin[row].nonzero()[:, 0]  # which weights
-        self.thick = (~thin)[row].nonzero()[:, 0]
-        self.sparse = Sparse(row[self.thin], column[self.thin], (rows, inputs))
         self.dense_rows = (~thin).nonzero()[:, 0]
-        rank = (~thin).cumsum(0) - 1
-        self.dense_index = (rank[row] * inputs + column)[self.thick]
+        self.thin = thin[row].nonzero()[:, 0]  # which weights
+        self.sparse = Sparse(row[self.thin], column[self.thin], (rows, inputs))
+        self.thick = self.dense_index = index  # all of them, if not some are thin
+        if len(self.thin):
+            self.thick = (~thin)[row].nonzero()[:, 0]
+            rank = (~thin).cumsum(0) - 1
+            self.dense_index = (rank[row] * inputs + column)[self.thick]
 
     def parts(self, x: Tensor) -> list[Tensor]:
         """Inputs ``(n, inputs)`` as the products on the weights alone read them."""
