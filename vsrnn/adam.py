@@ -27,21 +27,21 @@ class Adam:
         self.groups = []
         for rate, weights in together.items():
             means, squares = ([torch.zeros_like(w) for w in weights] for _ in range(2))
-            steps = [torch.zeros((), device=w.device) for w in weights]
-            self.groups.append((rate, weights, means, squares, steps))
+            step = torch.zeros((), device=weights[0].device)  # one for all
+            self.groups.append((rate, weights, means, squares, step))
 
     @torch.no_grad()
     def step(self) -> None:
         """Step against the gradients, which every parameter must have."""
-        for rate, weights, means, squares, steps in self.groups:
-            torch._foreach_add_(steps, 1)
+        for rate, weights, means, squares, step in self.groups:
+            step += 1
             torch._fused_adam_(
                 weights,
                 [cast(Tensor, w.grad) for w in weights],
                 means,
                 squares,
                 [],
-                steps,
+                [step] * len(weights),
                 lr=rate,
                 beta1=0.9,
                 beta2=0.999,

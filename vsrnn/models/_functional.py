@@ -161,17 +161,23 @@ class _Pass(torch.autograd.Function):
         states, ctx.parts, ctx.matrix = _forward(x, start, *given)
         weight_input, *_, ctx.layout, _ = given
         ctx.save_for_backward(x, states, weight_input)
+        ctx.set_materialize_grads(False)
         return _told(states, ctx.layout)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, output: Tensor, last: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(
+        ctx: Any, output: Tensor | None, last: Tensor | None
+    ) -> tuple[Tensor | None, ...]:
         x, states, weight_input = ctx.saved_tensors
         layout, transposed = ctx.layout, ctx.layout.state.transposed(ctx.matrix)
-        models, rows, time, batch = *last.shape[:2], *output.shape[2:]
-        grad = last.new_zeros(models, rows, time, batch)
-        grad[:, layout.hidden :] = output
-        grad[:, :, -1] += last
+        models, rows, time, batch = states.shape
+        time -= 1
+        grad = states.new_zeros(models, rows, time, batch)
+        if output is not None:
+            grad[:, layout.hidden :] = output
+        if last is not None:
+            grad[:, :, -1] += last
         steps, hidden = layout.state.steps(grad), grad[:, : layout.hidden].unbind(2)
         after = states[:, : layout.hidden].unbind(2)
         for t in reversed(range(time)):

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from vsrnn.errors import VsrnnError
 from vsrnn.tasks._adroit import Act, Array, versions
-from vsrnn.tasks._cache import cache_folder, cached
+from vsrnn.tasks._cache import cache_folder, cached, take
 from vsrnn.tasks._episodes import NAME, download_episodes
 
 PLAYED = range(100)
@@ -113,10 +113,11 @@ class Imitation:
             Inputs, (batch, time, inputs), and targets, (batch, time, outputs), both
             float32.
         """
-        inputs = self._data[f"{split}_observations"][rows]
+        inputs = take(self._data[f"{split}_observations"], rows)
         # time first in memory, which is how recurrent networks read it
         inputs = inputs.transpose(0, 1).clone(memory_format=torch.contiguous_format)
-        return inputs.transpose(0, 1), self._data[f"{split}_actions"][rows].clone()
+        targets = take(self._data[f"{split}_actions"], rows)
+        return inputs.transpose(0, 1), targets.clone()
 
     def loss(self, output: Tensor, targets: Tensor) -> Tensor:
         """Return the mean squared error over all steps and actions.

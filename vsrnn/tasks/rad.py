@@ -13,7 +13,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from vsrnn.errors import VsrnnError
-from vsrnn.tasks._cache import cached
+from vsrnn.tasks._cache import cached, take
 from vsrnn.tasks._digits import CHECKSUMS, check_digits, load_digits
 from vsrnn.tasks._transforms import TRANSFORMS, resize, transform
 
@@ -143,14 +143,14 @@ class RandomAnomaly:
         Returns:
             Inputs, (batch, 11, 2500) float32, and targets, (batch,) int64 in 0..9.
         """
-        stored = self._data[f"{split}_frames"][rows]
+        stored = take(self._data[f"{split}_frames"], rows)
         # time first in memory, which is how recurrent networks read it
         inputs = torch.empty(FRAMES + 1, len(stored), PIXELS)
         seen = inputs[:FRAMES]
         seen.copy_(stored.transpose(0, 1))
         torch.add(_SHIFT, seen, alpha=1 / (255 * STD), out=seen)
         inputs[FRAMES] = 0
-        return inputs.transpose(0, 1), self._data[f"{split}_position"][rows]
+        return inputs.transpose(0, 1), take(self._data[f"{split}_position"], rows)
 
     def loss(self, output: Tensor, targets: Tensor) -> Tensor:
         """Return the mean cross-entropy of the answers at the last step.
@@ -174,7 +174,8 @@ class RandomAnomaly:
             output: (batch, time, 10) scores; axes before these are kept.
             targets: (batch,) places of the anomalies, 0..9.
         """
-        return (output[..., -1, :].argmax(-1) == targets).double().mean(-1)
+        right = output[..., -1, :].argmax(-1) == targets
+        return right.mean(-1, dtype=torch.float64)
 
     def info(self, split: str) -> dict[str, np.ndarray]:
         """Return what made each sequence of a split, as columns of a table.
