@@ -244,18 +244,26 @@ def test_loading_keeps_an_optimizer_attached():
     assert not torch.equal(model.weight_input, saved.weight_input)
 
 
+@pytest.mark.parametrize("grad", [torch.enable_grad, torch.no_grad])
 @pytest.mark.parametrize(
     "model",
-    [BlockRNN(SMALL), ProjectedLSTM(30, 12, 4), PlainRNN(30, 12, 4)],
-    ids=lambda model: type(model).__name__,
+    [
+        BlockRNN(SMALL),
+        BlockRNN(Geometry(120, 100, 4, 0.1)),  # products on the weights alone
+        ProjectedLSTM(30, 12, 4),
+        PlainRNN(30, 12, 4),
+    ],
+    ids=["dense", "sparse", "lstm", "rnn"],
 )
-def test_steps_equal_the_sequence(model):
-    x = torch.randn(3, 6, 30)
+def test_steps_equal_the_sequence(model, grad):
+    inputs = model.geometry.inputs if isinstance(model, BlockRNN) else 30
+    x = torch.randn(3, 6, inputs)
     output, last = model(x)
     state, steps = None, []
-    for t in range(6):
-        y, state = model.step(x[:, t], state)
-        steps.append(y)
+    with grad():
+        for t in range(6):
+            y, state = model.step(x[:, t], state)
+            steps.append(y)
     torch.testing.assert_close(torch.stack(steps, 1), output)
     for mine, theirs in zip(state, last, strict=True):
         torch.testing.assert_close(mine, theirs)

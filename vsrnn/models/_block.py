@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from vsrnn.errors import VsrnnError
 from vsrnn.geometry import BLOCKS, Geometry
-from vsrnn.models._functional import Layout, lay_out, propagate
+from vsrnn.models._functional import Layout, advance, lay_out, propagate
 
 MASKS = ("bernoulli", "exact")
 State = tuple[Tensor, Tensor]
@@ -128,15 +128,17 @@ class BlockRNN(nn.Module):
             state = None if state is None else (state[0][None], state[1][None])
             output, (h, y) = self.forward(x[None], state)
             return output[0], (h[0], y[0])
-        hidden = self.geometry.hidden
-        weights = (self.weight_input, self.weight_state, self.bias)
-        output, last = propagate(x, self._start(x, state), *weights, self.layout)
-        h, y = last[0, :hidden].t(), last[0, hidden:].t()
-        return output[0].permute(2, 1, 0), (h, y)
+        output, last = propagate(x, self._start(x, state), *self._weights, self.layout)
+        return output[0].permute(2, 1, 0), self._end(last)
 
     def step(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Advance one step: ``(batch, inputs)`` in, ``(batch, outputs)`` out."""
-        _, state = self.forward(x[:, None], state)
+        if torch.is_grad_enabled():
+            _, state = self.forward(x[:, None], state)
+        else:
+            self._check(x[:, None])
+            start = self._start(x, state)
+            state = self._end(advance(x, start, *self._weights, self.layout))
         return state[1], state
 
     def matrices(self) -> dict[str, Tensor]:
@@ -200,6 +202,15 @@ class BlockRNN(nn.Module):
                 f"({len(x)}, {g.outputs}), got {tuple(h.shape)} and {tuple(y.shape)}"
             )
         return torch.cat([h.t(), y.t()])[None]
+
+    def _end(self, last: Tensor) -> State:
+        """The two parts of such a state."""
+        hidden = self.geometry.hidden
+        return last[0, :hidden].t(), last[0, hidden:].t()
+
+    @property
+    def _weights(self) -> tuple[Tensor, Tensor, Tensor]:
+        return self.weight_input, self.weight_state, self.bias
 
     def _lay_out(self) -> None:
         """Note how the weights fill their matrices, where the products need it."""
