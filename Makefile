@@ -12,8 +12,10 @@ UNLOCKED := ^(cuda|nvidia|triton)[-=]
 book: $(STAMP)
 	$(BIN)/python book/build.py
 
+# a process a core, each of one thread: threads of several wait for each other
+test: export OMP_NUM_THREADS = 1
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n logical --dist worksteal
 
 lint: $(STAMP)
 	$(BIN)/python -m ruff format --check .
