@@ -49,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--threads", type=int, default=os.cpu_count(), help="default: all cores")
     device = "default: cpu; nothing has been measured on cuda yet"
     add("--device", default="cpu", choices=("cpu", "cuda"), help=device)
-    add("--turns", type=int, default=5, help="how often each case has its turn")
+    add("--turns", type=int, default=9, help="how often each case has its turn")
     add("--seconds", type=float, default=0.25, help="how long a turn lasts at least")
     add("--smoke", action="store_true", help="the least, in one process, as a test")
     add("--out", type=Path, default=ROOT / "results" / "bench.csv")
