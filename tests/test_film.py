@@ -1,8 +1,10 @@
 """Hammer's pictures, film and tables: made where they can be, else the stored ones."""
 
 import json
+import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -65,6 +67,22 @@ def test_pictures_are_those_of_the_episode_played(watched):
     assert pictures[0].std() > 20 and (pictures[0] != pictures[1]).mean() > 0.05
     env = make_environment(HAMMER.environment).unwrapped
     np.testing.assert_array_equal(env._get_obs(), played.observations[0, -1])
+
+
+@pytest.mark.skipif(find_spec("triton") is None, reason="this torch has no triton")
+def test_torch_optimizes_after_a_picture_too():
+    """The graphics driver and triton each hold an LLVM."""
+    pytest.importorskip("gymnasium_robotics", reason="needs the extra adroit")
+    code = """
+import torch
+from vsrnn.tasks import _pictures
+try:
+    _pictures._context(64, 48).make_current()
+except Exception as problem:
+    print("no picture:", problem)
+torch.optim.Adam([torch.zeros(1, requires_grad=True)])
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
 
 
 def test_a_table_of_moments_is_in_their_order(watched):

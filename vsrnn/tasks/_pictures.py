@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -92,8 +93,12 @@ def _camera(env: Any, width: int, height: int) -> Iterator[Callable[[], Array]]:
 def _context(width: int, height: int) -> Any:
     """An OpenGL context: of EGL, unless the user's MUJOCO_GL asks for another.
 
-    Were MUJOCO_GL set here, a machine without EGL could not load mujoco at all.
+    Were MUJOCO_GL set here, a machine without EGL could not load mujoco at all. Builds
+    of torch for CUDA bring triton, which holds another LLVM than the graphics driver:
+    loaded after that, as ``torch.optim`` does, it ends the process.
     """
+    with suppress(ImportError):
+        import_module("triton")
     if sys.platform == "linux" and not os.environ.get("MUJOCO_GL"):
         from mujoco.egl import GLContext
     else:
