@@ -94,7 +94,7 @@ small: $(STAMP)
 	$(ROUNDED) $(BIN)/vsrnn verify rad_quick --number 6 --seed 0 \
 	  --out results/rounding_quick.csv
 
-# Measures how fast networks train, and writes results/bench.csv: 12 minutes on two
+# Measures how fast networks train, and writes results/bench.csv: 16 minutes on two
 # cores that do nothing else. PEER=path runs the authors' code, too, from a checkout of
 # https://github.com/qbhershey/iterativenn.
 bench: $(STAMP)
