@@ -5,6 +5,7 @@ import os
 import re
 import shlex
 import shutil
+import sys
 import tomllib
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -12,6 +13,7 @@ from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
 
 import nbformat
+import pandas as pd
 import pytest
 import yaml
 
@@ -183,10 +185,19 @@ def test_code_on_a_page_is_not_cut_by_its_width(page):
 
 def test_code_of_the_book_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for block in code_blocks("book/use", "python"):
-        if not block.startswith("%"):
-            small = block.replace('"quick"', '"smoke"')
+    monkeypatch.syspath_prepend("")
+    monkeypatch.delitem(sys.modules, "mine", raising=False)
+    for block in code_blocks("book/use", "(?:bash|python)"):
+        if block.startswith("# mine.py"):
+            Path("mine.py").write_text(block)
+        elif block.startswith("vsrnn sweep mine:Mine"):
+            short = shlex.split(block.replace(" 40 ", " 12 "))[1:]
+            assert cli.main([*short, "--jobs", "1", "--epochs", "1"]) == 0
+        elif "import vsrnn\n" in block:
+            small = block.replace('"quick"', '"smoke"').replace("500", "50")
             exec(compile(small, "use.md", "exec"), {})
+    best = pd.read_csv("best.csv")
+    assert set(best["name"]) < set(vsrnn.Store("runs").collect()["design"])
 
 
 def test_entry_for_citing_is_the_one_of_the_bibliography():

@@ -281,6 +281,21 @@ def test_a_reader_forecasts_named_designs_from_a_committed_table():
     assert found.to_numpy().min() >= 0 and found.to_numpy().max() <= 100
 
 
+def test_designs_that_name_no_task_are_of_the_runs_own():
+    task = "own:Classes"
+    drawn = vsrnn.draw_designs(task, "normal", 30)
+    known = vsrnn.design_table(task, drawn).rename(columns={"name": "design"})
+    runs = known.assign(task=task, score=known["hidden_proportion"], error=None)
+    runs.loc[0, ["score", "error"]] = None, "diverged: training loss not finite"
+    assert forecast.examples(runs)["score [%]"][0] == 25, "a guess among four"
+    new = vsrnn.design_table(task, vsrnn.draw_designs(task, "normal", 20, seed=1))
+    found = forecast.predict_scores(runs, new, "proportion", "spline")
+    named = forecast.predict_scores(runs, new.assign(task=task), "proportion", "spline")
+    pd.testing.assert_frame_equal(found, named)
+    middle = found["forecast [%]"] / 100
+    assert (middle - new["hidden_proportion"]).abs().median() < 0.05
+
+
 @pytest.mark.parametrize("level, words", [(0.99, "more than 30"), (90, "0 and 1")])
 def test_intervals_that_cannot_be_promised_are_refused(made_runs, level, words):
     with pytest.raises(vsrnn.VsrnnError, match=words):

@@ -1,7 +1,11 @@
 """Sweeps as typed: designs written first, failures kept with their reason."""
 
 import importlib
+import os
+import subprocess
+import sys
 from itertools import chain
+from pathlib import Path
 
 import pytest
 
@@ -161,6 +165,61 @@ def test_bad_input_gets_one_sentence_and_status_2(folder, capsys, arguments, wor
     (error,) = capsys.readouterr().err.strip().splitlines()
     assert error.startswith("vsrnn: ") and words in error
     assert not list(folder.rglob("*.json"))
+
+
+# --- a task of one's own
+
+MINE = """\
+import numpy as np
+from own import Classes
+
+class Mine(Classes):
+    def data(self):
+        return {k: (x + SHIFT, y) for k, (x, y) in super().data().items()}
+
+SHIFT = 0
+"""
+
+
+def typed(folder, *arguments):
+    """A command as typed in a folder, by a process that has the tests in its path."""
+    # -P: python itself does not look in the folder, nor does it for the script vsrnn
+    command = [sys.executable, "-P", "-m", "vsrnn.cli", *arguments]
+    own = {"PYTHONPATH": str(Path(__file__).parent), "OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        command, cwd=folder, env=os.environ | own, capture_output=True, text=True
+    )
+
+
+def test_a_task_of_ones_own_is_swept_from_its_folder(folder):
+    (folder / "mine.py").write_text(MINE)
+    draw = ["sweep", "mine:Mine", "normal_size", "--budget", "300", "--number", "4"]
+    first = typed(folder, *draw, "--jobs", "2", "--per-pass", "1")
+    assert first.returncode == 0, first.stderr
+    assert "4 runs: 4 trained now" in first.stdout and "0 failed" in first.stdout
+    table = Store(folder / "runs").collect()
+    assert set(table["task"]) == {"mine:Mine"} and set(table["epochs"]) == {2}
+    assert table["data_sha256"].nunique() == 1
+    designs = draw_designs("own:Classes", "normal_size", 4, budget=300)
+    assert table["hidden"].tolist() == [design.hidden for design in designs]
+    expected = design_table("own:Classes", designs)["weights"]
+    assert abs(expected - 300).max() < 30
+    assert "0 trained now, 4 found" in typed(folder, *draw).stdout
+
+    (folder / "mine.py").write_text(MINE.replace("SHIFT = 0", "SHIFT = 1"))
+    again = typed(folder, *draw)
+    assert again.returncode == 2 and "Traceback" not in again.stderr
+    assert "is of other data than mine:Mine gives now" in again.stderr
+    assert Store(folder / "runs").collect().equals(table)
+
+
+def test_what_is_no_task_or_has_no_named_designs_is_refused(folder, capsys):
+    assert main(["run", "own:Classes", "balanced_0"]) == 2
+    said = capsys.readouterr().err
+    assert "the paper has no designs for task 'own:Classes', only for rad" in said
+    assert main(["sweep", "gone:Mine", "normal"]) == 2
+    assert "gone.py" in capsys.readouterr().err
+    assert not (folder / "runs").exists()
 
 
 # --- runs that diverge or fail

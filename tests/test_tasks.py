@@ -3,19 +3,23 @@
 import json
 import math
 
+import numpy as np
+import own
 import pytest
 import torch
 
 from vsrnn.errors import VsrnnError
-from vsrnn.tasks import SIZES, TASKS, get_task
+from vsrnn.tasks import TASKS, get_task, sizes
 
 SPLITS = ("train", "val", "test")
+PUBLISHED = [name for name in TASKS if name != "door"]
+OWN = ["own:Classes", "own:Last", "own:Every"]
 
 
-@pytest.fixture(scope="module", params=[name for name in TASKS if name != "door"])
+@pytest.fixture(scope="module", params=[*PUBLISHED, *OWN])
 def task(request):
     with pytest.MonkeyPatch.context() as patch:
-        if request.param != "rad":
+        if request.param in TASKS and request.param != "rad":
             pytest.importorskip("gymnasium_robotics")
         if request.param.startswith("kitchen"):
             folder = request.getfixturevalue("kitchen_data")
@@ -29,7 +33,7 @@ def same(first, second):
 
 
 def test_sizes_agree_with_the_table_of_sizes(task):
-    assert (task.inputs, task.outputs) == SIZES[task.name]
+    assert (task.inputs, task.outputs) == sizes(task.provenance["task"])
     assert set(task.sizes) == set(SPLITS)
     for split, size in task.sizes.items():
         assert len(task.batch(split, slice(None))[0]) == size
@@ -61,7 +65,7 @@ def test_batches_do_not_share_memory(task):
 
 
 def test_the_same_task_again_is_equal(task):
-    again = get_task(task.name, task.scale)
+    again = get_task(task.provenance["task"], task.scale)
     assert again.checksum == task.checksum
     assert again.provenance == task.provenance
     first, second = (t.batch("test", slice(0, 9)) for t in (task, again))
@@ -69,8 +73,7 @@ def test_the_same_task_again_is_equal(task):
 
 
 def test_description_is_json(task):
-    for value in (task.options, task.provenance):
-        assert json.loads(json.dumps(value)) == value
+    assert json.loads(json.dumps(task.provenance)) == task.provenance
     assert len(task.checksum) == 64
     assert task.epochs >= 1
     assert task.batch_size >= 1
@@ -78,9 +81,9 @@ def test_description_is_json(task):
 
 
 def test_a_perfect_answer_is_right_and_costs_nothing(task):
-    if task.metric != "accuracy":
-        pytest.skip("not a classification")
     inputs, targets = task.batch("val", slice(0, 32))
+    if targets.is_floating_point():
+        pytest.skip("not a classification")
     output = torch.zeros(len(inputs), inputs.shape[1], task.outputs)
     output[:, -1] = 100 * torch.nn.functional.one_hot(targets, task.outputs)
     assert task.accuracy(output, targets) == 1
@@ -90,11 +93,94 @@ def test_a_perfect_answer_is_right_and_costs_nothing(task):
 
 
 def test_ignorance_costs_the_logarithm_of_the_classes(task):
-    if task.metric != "accuracy":
-        pytest.skip("not a classification")
     inputs, targets = task.batch("val", slice(0, 32))
+    if targets.is_floating_point():
+        pytest.skip("not a classification")
     output = torch.zeros(len(inputs), inputs.shape[1], task.outputs)
     assert float(task.loss(output, targets)) == pytest.approx(math.log(task.outputs))
+
+
+def test_numbers_are_measured_against_always_giving_their_mean():
+    for name in ("own:Last", "own:Every"):
+        task = get_task(name)
+        x, y = task.batch("train", slice(None))
+        steps = y if name == "own:Every" else y[:, None].expand(-1, 5, -1)
+        assert task.loss(steps, y) == 0 and task.accuracy(steps, y) == 1
+        mean = y.flatten(0, -2).mean(0).expand(len(x), 5, -1)
+        error = (mean[:, -1] - y if y.ndim == 2 else mean - y).square().mean()
+        assert float(task.loss(mean, y)) == pytest.approx(float(error))
+        rows = y.numel() / 4  # the variance is that of a sample
+        assert float(task.accuracy(mean, y)) == pytest.approx(1 / rows, abs=1e-6)
+        both = torch.stack([steps, mean])
+        assert torch.equal(task.loss(both, y), torch.stack([error * 0, error]))
+
+
+def test_numbers_at_the_last_step_are_all_that_counts():
+    task = get_task("own:Last")
+    _, y = task.batch("train", slice(None))
+    output = torch.randn(24, 5, 4)
+    output[:, -1] = y
+    assert task.loss(output, y) == 0
+
+
+class Bad(own.Classes):
+    """Data that one test after the other spoils."""
+
+    def __init__(self, spoil):
+        self.spoil = spoil
+        super().__init__()
+
+    def data(self):
+        pairs = {split: [*pair] for split, pair in super().data().items()}
+        self.spoil(pairs)
+        return pairs
+
+
+def at(split, part, change):
+    """Change inputs (0) or targets (1) of a split."""
+
+    def spoil(pairs):
+        pairs[split][part] = change(pairs[split][part].astype(float if part else int))
+
+    return spoil
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda pairs: pairs.pop("val"), r"'train', 'val' and 'test', not 'train', 't"),
+        (lambda pairs: pairs.clear(), "not nothing"),
+        (at("test", 0, lambda x: x[:0]), r"inputs in 'test'.*5, 6\), not \(0, 5, 6\)"),
+        (at("train", 0, lambda x: x[:, :4]), r"\(sequences, 5, 6\), not \(24, 4, 6\)"),
+        (at("val", 1, lambda y: y), r"\(10, 4\) or \(10, 5, 4\), not \(10,\)"),
+        (at("val", 1, lambda y: y[:3].astype(int)), r"'val'.*be \(10,\), not \(3,\)"),
+        (at("train", 1, lambda y: y.astype(int) + 1), "'train'.*from 0 to 3"),
+        (at("train", 1, lambda y: y.astype(int) - 1), "'train'.*from 0 to 3"),
+        (at("test", 0, lambda x: x * np.nan), "in 'test'.*not finite"),
+        (at("train", 1, lambda y: np.zeros((24, 4))), "all the same"),
+        (at("val", 1, lambda y: np.full((10, 4), np.inf)), "in 'val'.*not finite"),
+    ],
+)
+def test_data_of_ones_own_that_do_not_fit_are_refused(spoil, said):
+    with pytest.raises(VsrnnError, match=said):
+        Bad(spoil)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("own:Nothing", "cannot import Nothing from own.*working folder"),
+        ("not_there:Mine", "cannot import Mine from not_there"),
+        (":Mine", "cannot import Mine from"),
+        ("own:", "cannot import"),
+        ("own:Task", "own:Task does not say its inputs and outputs and steps"),
+        ("own.py", r"unknown task.*module:Class"),
+    ],
+)
+def test_names_of_no_task_of_ones_own_are_refused(name, said):
+    for ask in (get_task, sizes):
+        with pytest.raises(VsrnnError, match=said):
+            ask(name)
 
 
 def test_unknown_names_are_refused_with_what_there_is():

@@ -23,6 +23,7 @@ from vsrnn.results import list_results as list_results
 from vsrnn.store import Store as Store
 from vsrnn.sweep import sweep as sweep
 from vsrnn.tasks import get_task as get_task
+from vsrnn.tasks._task import Task as Task
 from vsrnn.training import evaluate as evaluate
 from vsrnn.training import predict as predict
 from vsrnn.training import run as run

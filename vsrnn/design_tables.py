@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vsrnn.designs import PER_BLOCK, Design, check_task, design_of
+from vsrnn.designs import PER_BLOCK, Design, design_of
 from vsrnn.errors import VsrnnError
 from vsrnn.geometry import BLOCKS, Geometry
 from vsrnn.random_designs import FALLBACK_RATE
 from vsrnn.store import replace_text
-from vsrnn.tasks import SIZES
+from vsrnn.tasks import sizes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,8 +43,8 @@ def design_table(task: str, designs: Sequence[Design]) -> pd.DataFrame:
     """
     import pandas as pd
 
-    check_task(task)
-    return pd.DataFrame([_row(design, *SIZES[task]) for design in designs])
+    inputs, outputs = sizes(task)
+    return pd.DataFrame([_row(design, inputs, outputs) for design in designs])
 
 
 def read_designs(path: str | os.PathLike[str]) -> list[Design]:

@@ -201,13 +201,16 @@ def _rows() -> tuple[dict[str, str], ...]:
 
 
 def check_task(task: str) -> None:
-    """Refuse a task that is not one of the paper's.
+    """Refuse a task that the paper has no designs for.
 
     Raises:
         VsrnnError: it is unknown.
     """
     if task not in SIZES:
-        raise VsrnnError(f"no designs for task {task!r}; choose {', '.join(SIZES)}")
+        raise VsrnnError(
+            f"the paper has no designs for task {task!r}, only for {', '.join(SIZES)}; "
+            "draw random designs for it, or read a table of them"
+        )
 
 
 @cache

@@ -47,10 +47,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from vsrnn.designs import Design, check_task
+from vsrnn.designs import Design
 from vsrnn.errors import VsrnnError
 from vsrnn.geometry import Geometry
-from vsrnn.tasks import SIZES
+from vsrnn.tasks import sizes
 
 DISTRIBUTIONS = ("uniform", "normal", "uniform_size", "normal_size", "even")
 """Names of the distributions: four published ones, and ``even``."""
@@ -74,7 +74,7 @@ def draw_designs(
     """Draw designs; each depends on the seed and its own number, not on how many.
 
     Args:
-        task: decides the input and output sizes, see `vsrnn.list_designs`.
+        task: decides the input and output sizes, see `vsrnn.get_task`.
         distribution: one of `DISTRIBUTIONS`.
         number: how many designs; more of the same seed begin with the same ones.
         seed: of the draw, 0 or more.
@@ -116,7 +116,7 @@ def draw_designs(
 def _check(
     task: str, distribution: str, number: int, seed: int, budget: float | None
 ) -> None:
-    check_task(task)
+    sizes(task)  # raises where there is no such task
     if distribution not in DISTRIBUTIONS:
         raise VsrnnError(
             f"unknown distribution {distribution!r}; choose {', '.join(DISTRIBUTIONS)}"
@@ -198,7 +198,7 @@ def _normal_density(rng: np.random.Generator) -> Six:
 def _solved(task: str, density: Six, budget: float) -> int:
     """The hidden size that spends the budget, 0 if there is none."""
     try:
-        return Geometry.for_budget(budget, *SIZES[task], density).hidden
+        return Geometry.for_budget(budget, *sizes(task), density).hidden
     except VsrnnError:
         return 0
 
@@ -207,7 +207,7 @@ def _draw_even(
     rng: np.random.Generator, task: str, proportion: float, budget: float
 ) -> tuple[int, Six]:
     """Hidden size and densities of a proportion and a budget; 0 if none is found."""
-    inputs, outputs = SIZES[task]
+    inputs, outputs = sizes(task)
     for _ in range(TRIES):
         hidden = int(math.exp(rng.uniform(0, math.log(LARGEST_HIDDEN + 1))))
         _, _, hy, yx, yh, yy = density = _normal_density(rng)

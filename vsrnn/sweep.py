@@ -17,7 +17,7 @@ from vsrnn.errors import VsrnnError
 from vsrnn.grouping import passes
 from vsrnn.provenance import provenance
 from vsrnn.store import Store, table
-from vsrnn.tasks import get_task, task_class
+from vsrnn.tasks import TASKS, get_task, task_class
 from vsrnn.training import Result, build_model, run_many
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def fill(
         ``"elsewhere"`` for what another process trained meanwhile.
     """
     unique = {config.id: config for config in configs}
-    origin = {id: "found" for id, c in unique.items() if _found(c, store)}
+    origin = dict.fromkeys(_found(unique.values(), store), "found")
     todo = [config for id, config in unique.items() if id not in origin]
     if not todo:
         return origin
@@ -125,27 +125,42 @@ def fill(
     return origin
 
 
-def _found(config: Config, store: Store) -> bool:
-    """Whether the store has the result of a config.
+def _found(configs: Iterable[Config], store: Store) -> Iterator[str]:
+    """The ids of the configs whose results the store has.
 
     Raises:
-        VsrnnError: when it is of another policy, that was in a file of the same name.
+        VsrnnError: when one is of another policy, that was in a file of the same name,
+            or of other data than a task of one's own gives now.
     """
-    result = store.get(config)
-    if result is None:
-        return False
-    known = result["provenance"]["data"].get("policy_sha256")
-    if known:
-        try:
-            now = task_class(config.task).policy_sha256(**config.task_options)
-        except VsrnnError:  # the file is not here: nothing contradicts
-            return True
-        if now != known:
-            raise VsrnnError(
-                f"{store.path(config)} is of another policy than the file is now; "
-                "name another store, or the file otherwise"
-            )
-    return True
+    checksums: dict[tuple[str, ...], str] = {}
+    for config in configs:
+        result = store.get(config)
+        if result is None:
+            continue
+        data = result["provenance"]["data"]
+        if "policy_sha256" in data:
+            _check_policy(config, data["policy_sha256"], store)
+        if config.task not in TASKS:
+            own = _data_of(config)
+            checksums[own] = checksums.get(own) or _task(config).checksum
+            if data["sha256"] != checksums[own]:
+                raise VsrnnError(
+                    f"{store.path(config)} is of other data than {config.task} gives "
+                    "now; name another store, or let it give the same each time"
+                )
+        yield config.id
+
+
+def _check_policy(config: Config, known: str, store: Store) -> None:
+    try:
+        now = task_class(config.task).policy_sha256(**config.task_options)
+    except VsrnnError:  # the file is not here: nothing contradicts
+        return
+    if now != known:
+        raise VsrnnError(
+            f"{store.path(config)} is of another policy than the file is now; "
+            "name another store, or the file otherwise"
+        )
 
 
 def forget_failed(configs: Iterable[Config], store: Store) -> None:
@@ -158,9 +173,17 @@ def forget_failed(configs: Iterable[Config], store: Store) -> None:
 
 def _prepare(configs: list[Config]) -> None:
     """Make each task's data once, here, with its progress bar, before workers start."""
-    seen = {(c.task, c.scale, repr(sorted(c.task_options.items()))): c for c in configs}
-    for config in seen.values():
-        get_task(config.task, config.scale, **config.task_options)
+    for config in {_data_of(config): config for config in configs}.values():
+        _task(config)
+
+
+def _data_of(config: Config) -> tuple[str, ...]:
+    """What decides the data of a run."""
+    return config.task, config.scale, repr(sorted(config.task_options.items()))
+
+
+def _task(config: Config) -> Any:
+    return get_task(config.task, config.scale, **config.task_options)
 
 
 def _groups(configs: list[Config], workers: Workers) -> list[list[Config]]:
@@ -265,7 +288,7 @@ def _failure(config: Config, problem: Exception) -> Result:
             f"({kind}{text}); finished runs are stored: free memory or space, or use "
             "fewer jobs, and run the same again"
         ) from problem
-    task = get_task(config.task, config.scale, **config.task_options)
+    task = _task(config)
     if isinstance(problem, VsrnnError):
         kind = ""
         if _can_be_built(config, task):

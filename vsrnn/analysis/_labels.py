@@ -2,10 +2,10 @@
 
 from pandas import DataFrame
 
-from vsrnn.tasks import GUESS
+from vsrnn.tasks import SIZES
 
 PROPORTION = "hidden proportion [fraction]"
-CHANCE = 100 * GUESS["rad"]  # accuracy [%] of a guess among ten positions
+CHANCE = 100 / SIZES["rad"][1]  # accuracy [%] of a guess among ten positions
 
 TASK_LABELS = {
     "rad": "Random Anomaly",

@@ -33,6 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     A command returns nothing when all went well, or the status to exit with.
     """
     arguments = _parser().parse_args(argv)
+    if "" not in sys.path:
+        sys.path.append("")  # the working folder, where a task of one's own may be
     with suppress(ValueError):  # not the main thread
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
     try:

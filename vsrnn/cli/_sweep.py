@@ -51,7 +51,7 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     sweep.set_defaults(command=_sweep)
-    sweep.add_argument("task", help="for instance rad")
+    sweep.add_argument("task", help="for instance rad, or module:Class of your own")
     sweep.add_argument(
         "designs",
         nargs="*",

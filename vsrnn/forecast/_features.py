@@ -10,7 +10,7 @@ from pandas import DataFrame
 
 from vsrnn.errors import VsrnnError
 from vsrnn.geometry import BLOCKS, Geometry
-from vsrnn.tasks import GUESS, SIZES, task_class
+from vsrnn.tasks import sizes, task_class
 
 SCORE = "score [%]"
 PROPORTION = "hidden_proportion"
@@ -76,8 +76,8 @@ def features(
     tasks = designs["task"] if "task" in designs else ["rad"] * len(designs)
     empty = (table[[*MEANS]].to_numpy() == 0) & (table[[*DEVIATIONS]].to_numpy() == 0)
     density = np.where(empty, 0.0, table[[*DENSITIES]].to_numpy()).tolist()
-    sizes = table["hidden"].astype(int)
-    expected = [_expected(*row) for row in zip(tasks, sizes, density, strict=True)]
+    hidden = table["hidden"].astype(int)
+    expected = [_expected(*row) for row in zip(tasks, hidden, density, strict=True)]
     names = [*COUNTS, PROPORTION, *SHARES]
     known = pd.concat([table, DataFrame(expected, table.index, names)], axis=1)
     if unknown := set(columns) - set(known):
@@ -146,7 +146,7 @@ def scored(runs: DataFrame) -> DataFrame:
     otherwise, such as those of designs that no hidden size fits, are left out.
     """
     diverged = _diverged(runs)
-    guess = runs["task"].map(GUESS).fillna(0.0)
+    guess = runs["task"].map(lambda task: task_class(task).guess)
     score = 100.0 * runs["score"].astype(float).mask(diverged, guess)
     return runs.assign(**{SCORE: score, "diverged": diverged})[score.notna()]
 
@@ -164,7 +164,7 @@ def _diverged(runs: DataFrame) -> DataFrame:
 
 def _expected(task: str, hidden: int, density: list[float]) -> list[float]:
     """Expected weights in all and each block, hidden proportion, share of blocks."""
-    inputs, outputs = SIZES[task]
+    inputs, outputs = sizes(task)
     geometry = Geometry(inputs, hidden, outputs, density)
     counts = geometry.block_weights.values()
     shares = [count / (geometry.weights or 1) for count in counts]

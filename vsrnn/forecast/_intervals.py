@@ -46,7 +46,8 @@ def predict_scores(
 
     Args:
         runs: one row a run, as `vsrnn.get_results` gives them.
-        designs: one row a design, as `vsrnn.list_designs` gives them.
+        designs: one row a design, as `vsrnn.list_designs` or `vsrnn.design_table`
+            gives them; of the task of the runs where they name none.
         kind: what is read of a design, see `features`.
         model: see `forecaster`.
         level: share of intervals that are meant to hold the score, 0..1.
@@ -68,9 +69,10 @@ def predict_scores(
     >>> list(table.columns)
     ['forecast [%]', 'low [%]', 'high [%]']
     """
-    return _forecast(
-        forecaster(kind, model, seed=seed), examples(runs), designs, level, seed
-    )
+    known = examples(runs)
+    if "task" not in designs:
+        designs = designs.assign(task=known["task"].iloc[0])
+    return _forecast(forecaster(kind, model, seed=seed), known, designs, level, seed)
 
 
 def check_intervals(

@@ -16,9 +16,6 @@ SIZES: dict[str, tuple[int, int]] = {
 }
 """Inputs and outputs of every task of the paper, for the arithmetic of designs."""
 
-GUESS: dict[str, float] = {"rad": 0.1}
-"""Score of a guess, 0..1: one of ten positions; 0 for tasks that are played."""
-
 TASKS: dict[str, str] = {
     "rad": "vsrnn.tasks.rad:RandomAnomaly",
     "hammer": "vsrnn.tasks.hammer:Hammer",
@@ -37,7 +34,7 @@ def get_task(name: str, scale: str = "quick", **options: Any) -> Any:
     """Return a task with its data, made or taken from the cache.
 
     Args:
-        name: a name in `TASKS`.
+        name: a name in `TASKS`, or "module:Class", a `vsrnn.Task` of your own.
         scale: "smoke" (seconds), "quick" (under a minute per design on two cores) or
             "paper" (as published).
         **options: the options of the task's class; see
@@ -73,12 +70,44 @@ def task_class(name: str) -> Any:
     """Return the class of a task, whose sizes are known without its data.
 
     Raises:
-        VsrnnError: the task is unknown.
+        VsrnnError: the task is unknown, or a class of your own cannot be imported.
 
     >>> task_class("rad").inputs
     2500
     """
-    if name not in TASKS:
-        raise VsrnnError(f"unknown task {name!r}; choose one of: {', '.join(TASKS)}")
-    module, kind = TASKS[name].split(":")
-    return getattr(import_module(module), kind)
+    module, colon, kind = TASKS.get(name, name).partition(":")
+    if not colon:
+        raise VsrnnError(
+            f"unknown task {name!r}; choose one of: {', '.join(TASKS)}; or name a "
+            "class of your own as module:Class"
+        )
+    if name in TASKS:
+        return getattr(import_module(module), kind)
+    try:
+        found = getattr(import_module(module), kind)
+    except (ImportError, AttributeError, ValueError) as problem:
+        raise VsrnnError(
+            f"cannot import {kind} from {module} ({problem}); is the file {module}.py "
+            "in the working folder, or its package installed?"
+        ) from problem
+    lacking = [
+        size for size in ("inputs", "outputs", "steps") if not hasattr(found, size)
+    ]
+    if lacking:
+        raise VsrnnError(f"the task {name} does not say its {' and '.join(lacking)}")
+    return found
+
+
+def sizes(task: str) -> tuple[int, int]:
+    """Return the inputs and outputs of a task.
+
+    Raises:
+        VsrnnError: as `task_class` does.
+
+    >>> sizes("hammer")
+    (46, 26)
+    """
+    if task in SIZES:
+        return SIZES[task]
+    own = task_class(task)
+    return own.inputs, own.outputs

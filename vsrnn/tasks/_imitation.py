@@ -17,6 +17,7 @@ from vsrnn.errors import VsrnnError
 from vsrnn.tasks._adroit import Act, Array, versions
 from vsrnn.tasks._cache import cache_folder, cached, take
 from vsrnn.tasks._episodes import NAME, download_episodes
+from vsrnn.tasks._task import Task, time_first, variance
 
 PLAYED = range(100)
 """Seeds of the episodes that score a model; no data has them."""
@@ -42,7 +43,7 @@ class Scale:
         return self.played
 
 
-class Imitation:
+class Imitation(Task):
     """A task: give the actions that an expert gave for what it saw.
 
     A task of its own says its sizes, its scales, how it reads a Minari data set
@@ -57,14 +58,11 @@ class Imitation:
     """
 
     name: str
-    inputs: int
-    outputs: int
-    steps: int
     scales: dict[str, Scale]
     generator: int
     usual_source: str
     sources: str
-    batch_size, shuffle, metric = 64, True, "success"
+    batch_size, metric = 64, "success"
 
     def __init__(
         self,
@@ -97,10 +95,7 @@ class Imitation:
         build = self._source(Path(own))
         identity = f"{self.name}-{scale}", self.provenance
         self._data, self.checksum = cached(*identity, build, cache)
-        actions = self._data["train_actions"].flatten(
-            0, 1
-        )  # (episodes * time, outputs)
-        self._variance = float(actions[~actions.isnan().any(1)].var(0).mean())
+        self._variance = variance(self._data["train_actions"])
 
     def batch(self, split: str, rows: slice | Tensor) -> tuple[Tensor, Tensor]:
         """Return observations and the expert's actions.
@@ -114,32 +109,8 @@ class Imitation:
             float32.
         """
         inputs = take(self._data[f"{split}_observations"], rows)
-        # time first in memory, which is how recurrent networks read it
-        inputs = inputs.transpose(0, 1).clone(memory_format=torch.contiguous_format)
         targets = take(self._data[f"{split}_actions"], rows)
-        return inputs.transpose(0, 1), targets.clone()
-
-    def loss(self, output: Tensor, targets: Tensor) -> Tensor:
-        """Return the mean squared error over all steps and actions.
-
-        Args:
-            output: (batch, time, outputs) actions; axes before these are kept, so
-                outputs of many models give the loss of each.
-            targets: (batch, time, outputs), the expert's.
-        """
-        return (output - targets).square().mean((-3, -2, -1))
-
-    def accuracy(self, output: Tensor, targets: Tensor) -> Tensor:
-        """Return the share of the variance of the expert's actions that is explained.
-
-        It is 1 - loss / variance over the training episodes, so noise in the data
-        keeps it below 1, and a model worse than the mean action is below 0.
-
-        Args:
-            output: (batch, time, outputs) actions; axes before these are kept.
-            targets: (batch, time, outputs), the expert's.
-        """
-        return 1 - self.loss(output, targets).double() / self._variance
+        return time_first(inputs), targets.clone()
 
     def score(self, model: nn.Module) -> dict[str, float]:
         """Let a model play, always the same episodes, and say how it did."""

@@ -15,6 +15,7 @@ from tqdm import tqdm
 from vsrnn.errors import VsrnnError
 from vsrnn.tasks._cache import cached, take
 from vsrnn.tasks._digits import CHECKSUMS, check_digits, load_digits
+from vsrnn.tasks._task import Task
 from vsrnn.tasks._transforms import TRANSFORMS, resize, transform
 
 VERSION = 1
@@ -59,7 +60,7 @@ SCALES = {
 """The sizes to choose from; "paper" is as published."""
 
 
-class RandomAnomaly:
+class RandomAnomaly(Task):
     """Ten images of one digit, one of them transformed differently: which one?
 
     Each image is 50 x 50 pixels. All ten pass through the same base transform, with
@@ -94,7 +95,7 @@ class RandomAnomaly:
 
     name = "rad"
     inputs, outputs, steps = PIXELS, 10, FRAMES + 1
-    batch_size, shuffle, metric = 16, False, "accuracy"
+    batch_size, shuffle, guess = 16, False, 0.1
     transforms, scales = tuple(TRANSFORMS), SCALES
 
     def __init__(
@@ -151,31 +152,6 @@ class RandomAnomaly:
         torch.add(_SHIFT, seen, alpha=1 / (255 * STD), out=seen)
         inputs[FRAMES] = 0
         return inputs.transpose(0, 1), take(self._data[f"{split}_position"], rows)
-
-    def loss(self, output: Tensor, targets: Tensor) -> Tensor:
-        """Return the mean cross-entropy of the answers at the last step.
-
-        Args:
-            output: (batch, time, 10) scores; axes before these are kept, so outputs
-                of many models give the loss of each.
-            targets: (batch,) places of the anomalies, 0..9.
-        """
-        last = output[..., -1, :]
-        wanted = targets.expand(last.shape[:-1])
-        loss = torch.nn.functional.cross_entropy(
-            last.flatten(0, -2), wanted.flatten(), reduction="none"
-        )
-        return loss.view(wanted.shape).mean(-1)
-
-    def accuracy(self, output: Tensor, targets: Tensor) -> Tensor:
-        """Return the share of sequences whose highest score is at the right place.
-
-        Args:
-            output: (batch, time, 10) scores; axes before these are kept.
-            targets: (batch,) places of the anomalies, 0..9.
-        """
-        right = output[..., -1, :].argmax(-1) == targets
-        return right.mean(-1, dtype=torch.float64)
 
     def info(self, split: str) -> dict[str, np.ndarray]:
         """Return what made each sequence of a split, as columns of a table.

@@ -1,0 +1,179 @@
+"""What a task is, and tasks of one's own: sequences, a loss and a score."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vsrnn.errors import VsrnnError
+from vsrnn.tasks._cache import checksum, take
+
+SPLITS = ("train", "val", "test")
+
+
+class Task:
+    """A task of your own: a subclass says its sizes and gives its sequences.
+
+    Its name is ``module:Class``, wherever a task is named: in :class:`vsrnn.Config`,
+    :func:`vsrnn.draw_designs`, ``vsrnn sweep``. All processes that train have to find
+    the module; the command line looks in the working folder, too.
+
+    The targets say what is to be learned. Integers (sequences,): one of ``outputs``
+    classes, given at the last step, by cross-entropy. Numbers (sequences, outputs), to
+    be given at the last step, or (sequences, steps, outputs), at every step: by the
+    mean squared error.
+
+    A subclass sets:
+
+    - ``inputs``, ``outputs``, ``steps``: numbers read and given at a step, and steps;
+    - ``epochs`` (10), ``batch_size`` (16), ``shuffle`` (True: a new order each epoch);
+    - ``guess`` (0): the score of knowing nothing, for runs that diverge.
+
+    Args:
+        scale: "smoke", "quick" or "paper", kept as ``self.scale``: `data` may give
+            fewer sequences at a smaller one.
+
+    Raises:
+        VsrnnError: the data are not of these sizes, not finite or do not vary.
+
+    >>> class Repeat(Task):
+    ...     inputs, outputs, steps = 3, 3, 5
+    ...
+    ...     def data(self):
+    ...         x = torch.randn(60, 5, 3, generator=torch.Generator().manual_seed(0))
+    ...         parts = {"train": x[:40], "val": x[40:50], "test": x[50:]}
+    ...         return {split: (part, part) for split, part in parts.items()}
+    >>> Repeat().sizes
+    {'train': 40, 'val': 10, 'test': 10}
+    """
+
+    inputs: int
+    outputs: int
+    steps: int
+    epochs = 10
+    batch_size = 16
+    shuffle = True
+    metric = "accuracy"
+    guess = 0.0
+
+    def __init__(self, scale: str = "quick") -> None:
+        self.scale = scale
+        given = self.data()
+        if given.keys() != set(SPLITS):
+            found = ", ".join(map(repr, given)) or "nothing"
+            raise VsrnnError(
+                f"the data of {type(self).__name__} must be 'train', 'val' and 'test', "
+                f"not {found}"
+            )
+        pairs = {split: self._pair(split, given[split]) for split in SPLITS}
+        self._data = {
+            f"{split}_{name}": tensor
+            for split, pair in pairs.items()
+            for name, tensor in zip(("inputs", "targets"), pair, strict=True)
+        }
+        self.sizes = {split: len(inputs) for split, (inputs, _) in pairs.items()}
+        name = f"{type(self).__module__}:{type(self).__qualname__}"
+        self.provenance: dict[str, Any] = {"task": name, "sizes": self.sizes}
+        self.checksum = checksum(self._data)
+        targets = pairs["train"][1]
+        self._variance = variance(targets) if targets.is_floating_point() else 1.0
+        if not self._variance > 0:
+            raise VsrnnError(f"the training targets of {name} are all the same")
+
+    def data(self) -> Mapping[str, Sequence[Any]]:
+        """Return inputs and targets of "train", "val" and "test", always the same.
+
+        Inputs are numbers (sequences, steps, inputs); arrays of numpy will do, too.
+        Each process asks anew for each training: keep in a file what is slow to make.
+        """
+        raise NotImplementedError
+
+    def batch(self, split: str, rows: slice | Tensor) -> tuple[Tensor, Tensor]:
+        """Return inputs and targets of these rows.
+
+        Args:
+            split: "train", "val" or "test".
+            rows: a slice, or a LongTensor of row numbers.
+
+        Returns:
+            Inputs, (batch, time, inputs) float32, and targets, a copy.
+        """
+        inputs = take(self._data[f"{split}_inputs"], rows)
+        targets = take(self._data[f"{split}_targets"], rows)
+        return time_first(inputs), targets.clone()
+
+    def loss(self, output: Tensor, targets: Tensor) -> Tensor:
+        """Return the mean cross-entropy at the last step, or the mean squared error.
+
+        Args:
+            output: (batch, time, outputs); axes before these are kept, so outputs of
+                many models give the loss of each.
+            targets: as `batch` gives them.
+        """
+        if targets.is_floating_point():
+            if targets.ndim == 2:
+                output, targets = output[..., -1:, :], targets[:, None]
+            return (output - targets).square().mean((-3, -2, -1))
+        last = output[..., -1, :]
+        wanted = targets.expand(last.shape[:-1])
+        loss = torch.nn.functional.cross_entropy(
+            last.flatten(0, -2), wanted.flatten(), reduction="none"
+        )
+        return loss.view(wanted.shape).mean(-1)
+
+    def accuracy(self, output: Tensor, targets: Tensor) -> Tensor:
+        """Return the share of right answers, or of the targets' variance explained.
+
+        The latter is 1 - loss / variance over the training sequences: noise in the
+        targets keeps it below 1, and a model worse than their mean is below 0.
+
+        Args:
+            output: (batch, time, outputs); axes before these are kept.
+            targets: as `batch` gives them.
+        """
+        if targets.is_floating_point():
+            return 1 - self.loss(output, targets).double() / self._variance
+        right = output[..., -1, :].argmax(-1) == targets
+        return right.mean(-1, dtype=torch.float64)
+
+    def _pair(self, split: str, pair: Sequence[Any]) -> tuple[Tensor, Tensor]:
+        """Inputs and targets of a split, once it is clear that they fit the sizes."""
+        inputs, targets = map(torch.as_tensor, pair)
+        classes = not targets.is_floating_point()
+        targets = targets.long() if classes else targets.float()
+        n, last = len(inputs), self.outputs - 1
+        wanted = [(n,)] if classes else [(n, last + 1), (n, self.steps, last + 1)]
+        where = f"in {split!r} of the data of {type(self).__name__}"
+        if not n or inputs.shape != (n, self.steps, self.inputs):
+            raise VsrnnError(
+                f"the inputs {where} must be (sequences, {self.steps}, "
+                f"{self.inputs}), not {tuple(inputs.shape)}"
+            )
+        if targets.shape not in wanted:
+            raise VsrnnError(
+                f"the {'classes' if classes else 'numbers'} to be given {where} must "
+                f"be {' or '.join(map(str, wanted))}, not {tuple(targets.shape)}"
+            )
+        if classes and not 0 <= targets.min() <= targets.max() <= last:
+            raise VsrnnError(f"the classes {where} must be from 0 to {last}")
+        if not (inputs.isfinite().all() and targets.isfinite().all()):
+            raise VsrnnError(f"some numbers {where} are not finite")
+        return inputs, targets
+
+
+def time_first(inputs: Tensor) -> Tensor:
+    """Copy (batch, time, inputs) to float32, with time first in memory.
+
+    That is how recurrent networks read it.
+    """
+    first = inputs.transpose(0, 1)
+    return torch.empty(first.shape).copy_(first).transpose(0, 1)
+
+
+def variance(targets: Tensor) -> float:
+    """Return the mean variance of targets (..., outputs), rows with NaN left out."""
+    rows = targets.flatten(0, -2)
+    return float(rows[~rows.isnan().any(1)].var(0).mean())
