@@ -294,6 +294,8 @@ def test_designs_that_name_no_task_are_of_the_runs_own():
     pd.testing.assert_frame_equal(found, named)
     middle = found["forecast [%]"] / 100
     assert (middle - new["hidden_proportion"]).abs().median() < 0.05
+    low = forecast.predict_scores(runs.assign(score=-runs["score"]), new)
+    assert (low["low [%]"] < low["forecast [%]"]).all() and low["low [%]"].min() < -5
 
 
 @pytest.mark.parametrize("level, words", [(0.99, "more than 30"), (90, "0 and 1")])

@@ -114,7 +114,7 @@ class Design:
             )
         if self.hidden == 0:
             raise VsrnnError(
-                f"no hidden size fits the budget of design {self.name}; give a larger "
+                f"no hidden size fits the budget of design {self.name}; give another "
                 "budget or other densities"
             )
         return Geometry(inputs, self.hidden, outputs, self.density)

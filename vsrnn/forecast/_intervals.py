@@ -121,10 +121,11 @@ def _forecast(
         ratios[rest] = np.abs(score[rest] - middle) / error
     middle, error = _expect(pipeline, known, designs, seed)
     width = np.sort(ratios)[rank - 1] * error
+    least = 0 if score.min() >= 0 else -np.inf  # variance explained can be below 0
     columns = {
         FORECAST: middle,
-        "low [%]": np.clip(middle - width, 0, 100),
-        "high [%]": np.clip(middle + width, 0, 100),
+        "low [%]": np.clip(middle - width, least, 100),
+        "high [%]": np.clip(middle + width, least, 100),
     }
     return DataFrame(columns, index=designs.index)
 
