@@ -196,6 +196,7 @@ def test_code_of_the_book_runs(tmp_path, monkeypatch):
         elif "import vsrnn\n" in block:
             small = block.replace('"quick"', '"smoke"').replace("500", "50")
             exec(compile(small, "use.md", "exec"), {})
+    assert Path("best.safetensors").exists()
     best = pd.read_csv("best.csv")
     assert set(best["name"]) < set(vsrnn.Store("runs").collect()["design"])
 
