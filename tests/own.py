@@ -25,10 +25,14 @@ class Classes(Task):
 
 
 class Last(Classes):
-    """Numbers at the last step, in double precision."""
+    """Numbers at the last step, in double precision, of inputs times a factor."""
+
+    def __init__(self, scale="quick", factor=1.0):
+        self.factor = factor
+        super().__init__(scale)
 
     def pair(self, rng, n):
-        inputs = rng.normal(size=(n, self.steps, self.inputs))
+        inputs = self.factor * rng.normal(size=(n, self.steps, self.inputs))
         return inputs, inputs[:, 0, : self.outputs]
 
 

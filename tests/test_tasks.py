@@ -8,6 +8,7 @@ import own
 import pytest
 import torch
 
+from vsrnn import Config, Design, run
 from vsrnn.errors import VsrnnError
 from vsrnn.tasks import TASKS, get_task, sizes
 
@@ -170,6 +171,7 @@ def test_data_of_ones_own_that_do_not_fit_are_refused(spoil, said):
     ("name", "said"),
     [
         ("own:Nothing", "cannot import Nothing from own.*working folder"),
+        ("own.py:Classes", "from own.py .*module without .py"),
         ("not_there:Mine", "cannot import Mine from not_there"),
         (":Mine", "cannot import Mine from"),
         ("own:", "cannot import"),
@@ -181,6 +183,21 @@ def test_names_of_no_task_of_ones_own_are_refused(name, said):
     for ask in (get_task, sizes):
         with pytest.raises(VsrnnError, match=said):
             ask(name)
+
+
+def test_an_own_task_has_options_of_its_own():
+    twice = get_task("own:Last", factor=2.0).batch("val", slice(3))
+    once = get_task("own:Last").batch("val", slice(3))
+    assert all(torch.equal(a, 2 * b) for a, b in zip(twice, once, strict=True))
+    design = Design("small", 5, (1,) * 6)
+    options = {"factor": 2.0}
+    results = [run(Config("own:Last", design, task_options=o)) for o in ({}, options)]
+    plain, doubled = (result["provenance"]["data"]["sha256"] for result in results)
+    assert plain != doubled
+    assert results[0]["id"] != results[1]["id"]
+    for name, known in {"own:Last": "factor", "own:Every": "none"}.items():
+        with pytest.raises(VsrnnError, match=f"unknown option 'window'.*from: {known}"):
+            get_task(name, window=3)
 
 
 def test_unknown_names_are_refused_with_what_there_is():

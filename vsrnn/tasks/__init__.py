@@ -61,7 +61,7 @@ def get_task(name: str, scale: str = "quick", **options: Any) -> Any:
         if option not in known:
             raise VsrnnError(
                 f"unknown option {option!r} of task {name!r}; "
-                f"choose from: {', '.join(known)}"
+                f"choose from: {', '.join(known) or 'none'}"
             )
     return task(scale, **options)
 
@@ -87,8 +87,9 @@ def task_class(name: str) -> Any:
         found = getattr(import_module(module), kind)
     except (ImportError, AttributeError, ValueError) as problem:
         raise VsrnnError(
-            f"cannot import {kind} from {module} ({problem}); is the file {module}.py "
-            "in the working folder, or its package installed?"
+            f"cannot import {kind} from {module} ({problem}); a task of your own is "
+            "named module:Class, the module without .py and in the working folder or "
+            "installed"
         ) from problem
     lacking = [
         size for size in ("inputs", "outputs", "steps") if not hasattr(found, size)

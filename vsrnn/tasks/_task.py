@@ -32,6 +32,9 @@ class Task:
     - ``epochs`` (10), ``batch_size`` (16), ``shuffle`` (True: a new order each epoch);
     - ``guess`` (0): the score of knowing nothing, for runs that diverge.
 
+    What an ``__init__`` of its own takes after ``scale`` are options, as in
+    ``--option window=20``.
+
     Args:
         scale: "smoke", "quick" or "paper", kept as ``self.scale``: `data` may give
             fewer sequences at a smaller one.
