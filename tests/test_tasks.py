@@ -176,6 +176,8 @@ def test_data_of_ones_own_that_do_not_fit_are_refused(spoil, said):
         (":Mine", "cannot import Mine from"),
         ("own:", "cannot import"),
         ("own:Task", "own:Task does not say its inputs and outputs and steps"),
+        ("own:SIZES", "own:SIZES is no class derived from vsrnn.Task"),
+        ("json:JSONDecoder", "json:JSONDecoder is no class derived"),
         ("own.py", r"unknown task.*module:Class"),
     ],
 )

@@ -83,6 +83,8 @@ def task_class(name: str) -> Any:
         )
     if name in TASKS:
         return getattr(import_module(module), kind)
+    from vsrnn.tasks._task import Task
+
     try:
         found = getattr(import_module(module), kind)
     except (ImportError, AttributeError, ValueError) as problem:
@@ -91,10 +93,10 @@ def task_class(name: str) -> Any:
             "named module:Class, the module without .py and in the working folder or "
             "installed"
         ) from problem
-    lacking = [
-        size for size in ("inputs", "outputs", "steps") if not hasattr(found, size)
-    ]
-    if lacking:
+    if not (isinstance(found, type) and issubclass(found, Task)):
+        raise VsrnnError(f"{name} is no class derived from vsrnn.Task")
+    needed = ("inputs", "outputs", "steps")
+    if lacking := [size for size in needed if not hasattr(found, size)]:
         raise VsrnnError(f"the task {name} does not say its {' and '.join(lacking)}")
     return found
 
