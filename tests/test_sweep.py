@@ -206,10 +206,18 @@ def test_a_task_of_ones_own_is_swept_from_its_folder(folder):
     assert abs(expected - 300).max() < 30
     assert "0 trained now, 4 found" in typed(folder, *draw).stdout
 
-    (folder / "mine.py").write_text(MINE.replace("SHIFT = 0", "SHIFT = 1"))
-    again = typed(folder, *draw)
-    assert again.returncode == 2 and "Traceback" not in again.stderr
-    assert "is of other data than mine:Mine gives now" in again.stderr
+    for old, new, said in (
+        ("SHIFT = 0", "SHIFT = 1", "data"),
+        (
+            "(Classes):",
+            "(Classes):\n    epochs, batch_size = 3, 8\n",
+            "epochs and batches",
+        ),
+    ):
+        (folder / "mine.py").write_text(MINE.replace(old, new))
+        again = typed(folder, *draw)
+        assert again.returncode == 2 and "Traceback" not in again.stderr
+        assert f"is of other {said} than mine:Mine has now" in again.stderr
     assert Store(folder / "runs").collect().equals(table)
 
 

@@ -130,25 +130,34 @@ def _found(configs: Iterable[Config], store: Store) -> Iterator[str]:
 
     Raises:
         VsrnnError: when one is of another policy, that was in a file of the same name,
-            or of other data than a task of one's own gives now.
+            or trained otherwise than a task of one's own says now.
     """
-    checksums: dict[tuple[str, ...], str] = {}
+    own: dict[tuple[str, ...], Any] = {}
     for config in configs:
         result = store.get(config)
         if result is None:
             continue
-        data = result["provenance"]["data"]
-        if "policy_sha256" in data:
-            _check_policy(config, data["policy_sha256"], store)
+        known = result["provenance"]["data"].get("policy_sha256")
+        if known:
+            _check_policy(config, known, store)
         if config.task not in TASKS:
-            own = _data_of(config)
-            checksums[own] = checksums.get(own) or _task(config).checksum
-            if data["sha256"] != checksums[own]:
-                raise VsrnnError(
-                    f"{store.path(config)} is of other data than {config.task} gives "
-                    "now; name another store, or let it give the same each time"
-                )
+            name = _data_of(config)
+            own[name] = own.get(name) or _task(config)
+            _check_own(config, own[name], result, store)
         yield config.id
+
+
+def _check_own(config: Config, task: Any, result: Result, store: Store) -> None:
+    pairs = {
+        "data": (result["provenance"]["data"]["sha256"], task.checksum),
+        "epochs": (result["epochs"], config.epochs or task.epochs),
+        "batches": (result["batch_size"], task.batch_size),
+    }
+    if other := [what for what, (then, now) in pairs.items() if then != now]:
+        raise VsrnnError(
+            f"{store.path(config)} is of other {' and '.join(other)} than "
+            f"{config.task} has now; name another store, or let it be as it was"
+        )
 
 
 def _check_policy(config: Config, known: str, store: Store) -> None:
