@@ -74,7 +74,8 @@ def test_the_same_task_again_is_equal(task):
 
 
 def test_description_is_json(task):
-    assert json.loads(json.dumps(task.provenance)) == task.provenance
+    for value in (getattr(task, "options", {}), task.provenance):
+        assert json.loads(json.dumps(value)) == value
     assert len(task.checksum) == 64
     assert task.epochs >= 1
     assert task.batch_size >= 1

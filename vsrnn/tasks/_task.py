@@ -82,9 +82,10 @@ class Task:
         self.provenance: dict[str, Any] = {"task": name, "sizes": self.sizes}
         self.checksum = checksum(self._data)
         targets = pairs["train"][1]
-        self._variance = variance(targets) if targets.is_floating_point() else 1.0
-        if not self._variance > 0:
-            raise VsrnnError(f"the training targets of {name} are all the same")
+        if targets.is_floating_point():
+            self._variance = variance(targets)
+            if not self._variance > 0:
+                raise VsrnnError(f"the training targets of {name} are all the same")
 
     def data(self) -> Mapping[str, Sequence[Any]]:
         """Return inputs and targets of "train", "val" and "test", always the same.
@@ -147,8 +148,8 @@ class Task:
         inputs, targets = map(torch.as_tensor, pair)
         classes = not targets.is_floating_point()
         targets = targets.long() if classes else targets.float()
-        n, last = len(inputs), self.outputs - 1
-        wanted = [(n,)] if classes else [(n, last + 1), (n, self.steps, last + 1)]
+        n, outputs = len(inputs), self.outputs
+        wanted = [(n,)] if classes else [(n, outputs), (n, self.steps, outputs)]
         where = f"in {split!r} of the data of {type(self).__name__}"
         if not n or inputs.shape != (n, self.steps, self.inputs):
             raise VsrnnError(
@@ -160,8 +161,8 @@ class Task:
                 f"the {'classes' if classes else 'numbers'} to be given {where} must "
                 f"be {' or '.join(map(str, wanted))}, not {tuple(targets.shape)}"
             )
-        if classes and not 0 <= targets.min() <= targets.max() <= last:
-            raise VsrnnError(f"the classes {where} must be from 0 to {last}")
+        if classes and not 0 <= targets.min() <= targets.max() < outputs:
+            raise VsrnnError(f"the classes {where} must be from 0 to {outputs - 1}")
         if not (inputs.isfinite().all() and targets.isfinite().all()):
             raise VsrnnError(f"some numbers {where} are not finite")
         return inputs, targets
