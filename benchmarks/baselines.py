@@ -12,7 +12,7 @@ class MaskedDense(nn.Module):
     """The network of a `BlockRNN` as dense matrices with masks, and autograd.
 
     The masks are multiplied in at every training step, the inputs of all time steps
-    go through one product before the loop, and the optimiser sees whole matrices.
+    go through one product before the loop, and the optimizer sees whole matrices.
 
     Args:
         model: the network to copy: its masks, weights and biases.

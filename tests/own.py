@@ -42,3 +42,15 @@ class Every(Classes):
     def pair(self, rng, n):
         inputs = torch.from_numpy(rng.normal(size=(n, self.steps, self.inputs)))
         return inputs, inputs[:, :, : self.outputs]
+
+
+class Once(Classes):
+    """All training sequences in one batch, once: one step."""
+
+    epochs, batch_size = 1, SIZES["train"]
+
+
+class Nought(Task):
+    """Nothing to train on."""
+
+    inputs, outputs, steps = 6, 4, 5

@@ -169,7 +169,8 @@ def test_every_public_name_is_in_the_reference():
 
 def test_commands_of_the_book_are_understood(build):
     makefile = (ROOT / "Makefile").read_text()
-    lines = "".join(code_blocks("book/use", "bash")).splitlines()
+    text = "".join(code_blocks("book/use", "bash"))
+    lines = text.replace("\\\n", "").splitlines()
     assert any(line.startswith("make book") for line in lines)
     for line in lines:
         program, *arguments = shlex.split(line)

@@ -137,6 +137,7 @@ def test_designs_are_listed(capsys):
         (["designs", "--task", "chess"], "chess"),
         (["table", "--store", "nowhere"], "no store"),
         (["table", "--store", "."], "holds no results"),
+        (["table", "--out", "t.csv", "--curves", "t.csv"], "name one file"),
     ],
 )
 def test_bad_input_gets_one_sentence_and_status_2(folder, capsys, arguments, words):

@@ -335,6 +335,25 @@ def test_importance_and_dependence_find_the_truth(made_runs):
     assert np.ptp(flat["forecast [%]"]) < 2
 
 
+def test_dependence_is_the_mean_with_the_feature_set(made_runs):
+    runs = made_runs(60)
+    lines = analysis.forecast_dependence(runs, ["density_hx"]).query("forest == 0")
+    known = forecast.examples(runs)
+    values = forecast.features(known)
+    fit, _ = next(forecast.splits(known))
+    model = forecast.forecaster(seed=0).fit(known.iloc[fit], known[SCORE].iloc[fit])
+    for line in lines.iloc[[0, 17, 39]].to_dict("records"):
+        given = values.assign(density_hx=line["value"])
+        expected = model[-1].predict(given).mean()
+        assert line["forecast [%]"] == pytest.approx(expected)
+
+
+def test_where_no_score_varies_nothing_is_explained(made_runs):
+    known = forecast.evaluate(made_runs(20).assign(score=0.5), [("mean", "proportion")])
+    found = forecast.compare(known).set_index("measure").loc["R2"]
+    assert found[["value", "low", "high"]].tolist() == [0, 0, 0]
+
+
 def test_more_runs_make_a_better_forecast(made_runs):
     table = analysis.forecast_runs(made_runs(90), steps=3, repeats=4)
     curve = table[table["measure"] == "R2"]
@@ -455,6 +474,8 @@ def test_counts_are_of_their_blocks(task):
         "noise",
         "data_seed",
         "policy_sha256",
+        "data_sha256",
+        "batch_size",
     ],
 )
 def test_runs_made_in_several_ways_are_refused(made_runs, column):

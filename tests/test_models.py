@@ -316,6 +316,24 @@ def test_rows_are_multiplied_apart_only_where_many_are_thin(density, apart):
     assert len(product.thick) == len(product.index) - len(product.thin) > 0
 
 
+@pytest.mark.parametrize("yx", [0.1, 0.5, 1])
+def test_rows_without_weights_are_left_out_of_the_product(yx):
+    torch.manual_seed(6)
+    model = BlockRNN(Geometry(300, 30, 5, (0, 1, 1, yx, 1, 1)), seed=4)
+    assert len(model.layout.input.dense_rows) < 35
+    x, target = torch.randn(3, 4, 300), torch.randint(0, 5, (3,))
+    loss = cross_entropy(model(x)[0][:, -1], target)
+    loss.backward()
+    expected, grad_input, *_ = dense_gradients(model, x, target)
+    grad = grad_input.flatten()[model.index_input]
+    torch.testing.assert_close(loss, expected, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(model.weight_input.grad, grad, rtol=1e-4, atol=1e-6)
+
+
+def test_no_sequences_give_no_outputs():
+    assert BlockRNN(SMALL)(torch.zeros(0, 7, 30))[0].shape == (0, 7, 4)
+
+
 def test_the_budget_of_the_plain_rnn():
     rnn = PlainRNN.for_budget(100_000, 2500, 10)
     assert sum(p.numel() for p in rnn.parameters()) == 99_499
@@ -335,7 +353,9 @@ def test_the_budget_of_the_plain_rnn():
             "shapes",
         ),
         (lambda: ProjectedLSTM(20, 10, 10), "at least 11"),
-        (lambda: PlainRNN.for_budget(5, 20, 10), "hidden unit"),
+        (lambda: PlainRNN.for_budget(42, 20, 10), "at least 43 parameters"),
+        (lambda: PlainRNN.for_budget(-1e9, 20, 10), "hidden unit"),
+        (lambda: PlainRNN.for_budget(float("inf"), 20, 10), "hidden unit"),
     ],
 )
 def test_bad_input_gets_a_sentence(make, words):

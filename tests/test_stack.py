@@ -121,6 +121,32 @@ def test_a_stack_follows_its_models_to_another_precision():
     torch.testing.assert_close(outputs[1], models[1](x)[0])
 
 
+def test_rows_that_pad_a_smaller_model_are_left_out_of_the_product():
+    torch.manual_seed(0)
+    models = [BlockRNN(Geometry(300, h, 4, 0.3), seed=h) for h in (20, 90)]
+    stack, x = Stack(models), torch.randn(3, 5, 300)
+    assert len(stack.layout.input.dense_rows) < stack.layout.input.rows
+    for model, output in zip(models, stack(x), strict=True):
+        torch.testing.assert_close(output, model(x)[0], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("mask", ["bernoulli", "exact"])
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_stack_takes_the_masks_that_are_loaded(mask, whole):
+    def models(seed):
+        geometry = Geometry(30, 9, 4, 0.5)
+        return [BlockRNN(geometry, mask=mask, seed=seed + n) for n in (0, 1)]
+
+    x, saved = torch.randn(3, 5, 30), Stack(models(2))
+    stack = Stack(models(0))
+    if whole:
+        stack.load_state_dict(saved.state_dict())
+    else:
+        for own, other in zip(stack.models, saved.models, strict=True):
+            own.load_state_dict(other.state_dict())
+    torch.testing.assert_close(stack(x), saved(x))
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_results_on_cuda_equal_those_on_the_cpu(together):
     for one, other in zip(together, run_many(CONFIGS, device="cuda"), strict=True):

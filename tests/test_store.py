@@ -143,8 +143,16 @@ def test_a_damaged_result_gets_a_sentence(store):
     path = store.path(CONFIGS[0])
     path.write_text(path.read_text()[:100])
     for look in (lambda: store.get(CONFIGS[0]), store.collect, store.curves):
-        with pytest.raises(VsrnnError, match=f"{path.name} is damaged; delete it"):
+        with pytest.raises(VsrnnError, match=f"{path.name} is damaged"):
             look()
+
+
+def test_a_result_that_lacks_a_part_gets_a_sentence(store):
+    result = run(CONFIGS[0])
+    for part in ("config", "weights", "provenance"):
+        store.put(result | {part: "text"})
+        with pytest.raises(VsrnnError, match=r"is damaged, or no result"):
+            store.collect()
 
 
 def test_no_store_gets_a_sentence(store):

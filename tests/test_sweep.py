@@ -51,7 +51,7 @@ def test_designs_are_drawn_written_down_and_trained(folder, capsys):
     best = table.loc[table["score"].idxmax()]
     assert f"best: {best['design']}" in said
     assert table["seed"].tolist() == [0, 0, 0]
-    designs = read_designs("runs/designs/normal_size_50k_5.csv")
+    designs = read_designs("runs/designs/rad_normal_size_50k_5.csv")
     assert designs == draw_designs("rad", "normal_size", 3, seed=5, budget=50_000)
     assert table["design"].tolist() == [design.name for design in designs]
     assert table["hidden"].tolist() == [design.hidden for design in designs]
@@ -68,7 +68,7 @@ def test_more_designs_of_a_draw_are_added_to_it(folder, capsys):
     assert "3 runs: 1 trained now, 2 found" in capsys.readouterr().out
     after = {path: path.stat().st_mtime_ns for path in results(folder)}
     assert before.items() < after.items()
-    assert len(read_designs("runs/designs/normal_size_50k_0.csv")) == 3
+    assert len(read_designs("runs/designs/rad_normal_size_50k_0.csv")) == 3
 
 
 def test_the_table_is_there_before_anything_is_trained(folder, monkeypatch, capsys):
@@ -78,7 +78,7 @@ def test_the_table_is_there_before_anything_is_trained(folder, monkeypatch, caps
     monkeypatch.setattr(engine, "run_many", stop)
     assert main([*DRAW, "--number", "2", "--jobs", "1"]) == 130
     assert "goes on" in capsys.readouterr().err
-    assert len(read_designs("runs/designs/normal_size_50k_0.csv")) == 2
+    assert len(read_designs("runs/designs/rad_normal_size_50k_0.csv")) == 2
     assert not results(folder)
 
 
@@ -93,7 +93,7 @@ def test_names_and_tables_are_swept_with_several_seeds(folder, capsys):
     capsys.readouterr()
     assert main([*again, *SMOKE, "--jobs", "1", "--per-pass", "4"]) == 0
     assert "4 runs: 2 trained now, 2 found" in capsys.readouterr().out
-    assert (folder / "runs" / "designs" / "mine.csv").exists()
+    assert (folder / "runs" / "designs" / "rad_mine.csv").exists()
 
 
 def test_long_lists_of_names_have_tables_of_their_own(folder, monkeypatch):
@@ -108,7 +108,7 @@ def test_long_lists_of_names_have_tables_of_their_own(folder, monkeypatch):
 def test_another_rate_is_written_down_as_it_is_trained(folder):
     command = ["sweep", "rad", "111111_", *SMOKE, "--learning-rate", "0.01"]
     assert main([*command, "--jobs", "1"]) == 0
-    (design,) = read_designs("runs/designs/111111_.csv")
+    (design,) = read_designs("runs/designs/rad_111111_.csv")
     assert design.learning_rate == 0.01
     (result,) = Store("runs").results()
     assert result["config"]["design"]["learning_rate"] == 0.01
@@ -219,6 +219,36 @@ def test_a_task_of_ones_own_is_swept_from_its_folder(folder):
         assert again.returncode == 2 and "Traceback" not in again.stderr
         assert f"is of other {said} than mine:Mine has now" in again.stderr
     assert Store(folder / "runs").collect().equals(table)
+
+
+def test_two_tasks_share_a_store(folder):
+    for task in ("own:Classes", "own:Every"):
+        draw = ["sweep", task, "normal_size", "--budget", "300", "--number", "2"]
+        assert main([*draw, "--jobs", "1"]) == 0
+    assert len(Store("runs").collect()) == 4
+    for task in ("Classes", "Every"):
+        written = Path("runs/designs", f"own_{task}_normal_size_0.3k_0.csv")
+        assert len(read_designs(written)) == 2
+
+
+@pytest.mark.parametrize("wrong", [["--scale", "huge"], ["--option", "size=3"]])
+def test_nothing_is_written_for_what_cannot_be_trained(folder, wrong):
+    assert main(["sweep", "rad", "normal", *wrong]) == 2
+    assert not (folder / "runs").exists()
+
+
+def test_data_that_are_not_those_of_the_store_are_refused(folder, capsys):
+    command = ["sweep", "rad", "111111_", "000000_", *SMOKE, "--jobs", "1"]
+    assert main(command) == 0
+    one, other = results(folder)
+    changed = one.read_text().replace('"sha256": "', '"sha256": "0')
+    one.write_text(changed)
+    capsys.readouterr()
+    assert main(command) == 0  # nothing to train, nothing to mix
+    other.unlink()
+    assert main(command) == 2
+    assert "is of other data than rad has now" in capsys.readouterr().err
+    assert one.read_text() == changed and not other.exists()
 
 
 def test_what_is_no_task_or_has_no_named_designs_is_refused(folder, capsys):

@@ -1,7 +1,9 @@
 """What every task promises, whatever it is about."""
 
+import importlib
 import json
 import math
+import sys
 
 import numpy as np
 import own
@@ -161,6 +163,8 @@ def at(split, part, change):
         (at("test", 0, lambda x: x * np.nan), "in 'test'.*not finite"),
         (at("train", 1, lambda y: np.zeros((24, 4))), "all the same"),
         (at("val", 1, lambda y: np.full((10, 4), np.inf)), "in 'val'.*not finite"),
+        (at("val", 0, lambda x: np.full(x.shape, 1e300)), "in 'val'.*not finite"),
+        (at("val", 0, lambda x: x * 1j), "in 'val'.*complex"),
     ],
 )
 def test_data_of_ones_own_that_do_not_fit_are_refused(spoil, said):
@@ -173,6 +177,8 @@ def test_data_of_ones_own_that_do_not_fit_are_refused(spoil, said):
     [
         ("own:Nothing", "cannot import Nothing from own.*working folder"),
         ("own.py:Classes", "from own.py .*module without .py"),
+        ("./own.py:Classes", "from ./own.py .*module without .py"),
+        (".own:Classes", "cannot import Classes from .own"),
         ("not_there:Mine", "cannot import Mine from not_there"),
         (":Mine", "cannot import Mine from"),
         ("own:", "cannot import"),
@@ -186,6 +192,39 @@ def test_names_of_no_task_of_ones_own_are_refused(name, said):
     for ask in (get_task, sizes):
         with pytest.raises(VsrnnError, match=said):
             ask(name)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("epochs = 0", "epochs of Mine must be a whole number of at least 1, not 0"),
+        ("batch_size = 2.5", "batch_size of Mine must be a whole number"),
+        ("data = None", "cannot be made.*TypeError"),
+        ("def data(self): return None", "cannot be made.*NoneType.*--debug"),
+        ("def data(self): return dict.fromkeys(SIZES)", "cannot be made"),
+        ("def data(self): return dict.fromkeys(SIZES, 'ab')", "cannot be made"),
+        ("def data(self): return dict.fromkeys(SIZES, [[1]])", "cannot be made"),
+        ("def data(self): raise RuntimeError('no\\n luck')", "RuntimeError: no luck"),
+        ("def __init__(self, scale): pass", r"must call super\(\).__init__\(scale\)"),
+        ("def __init__(self): pass", "cannot be made.*positional"),
+        ("1 / 0", "cannot import Mine from .*ZeroDivisionError"),
+        ("data = (", "cannot import Mine from .*SyntaxError"),
+    ],
+)
+def test_classes_that_do_not_work_get_a_sentence(body, said, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    monkeypatch.delitem(sys.modules, "broken", raising=False)
+    text = f"from own import *\nclass Mine(Classes):\n    {body}\n"
+    (tmp_path / "broken.py").write_text(text)
+    importlib.invalidate_caches()
+    with pytest.raises(VsrnnError, match=said):
+        get_task("broken:Mine")
+
+
+def test_a_task_without_data_says_what_it_needs():
+    with pytest.raises(VsrnnError, match="a subclass needs a method `data`"):
+        get_task("own:Nought")
 
 
 def test_an_own_task_has_options_of_its_own():

@@ -5,6 +5,7 @@ import json
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -148,6 +149,23 @@ def test_a_diverged_run_says_so():
     assert all(math.isfinite(point["train_loss"]) for point in result["curve"])
 
 
+def test_a_run_that_diverges_in_its_last_step_says_so():
+    wild = Design("wild", 20, (1,) * 6, learning_rate=1e20)
+    result = run(Config("own:Once", wild))
+    assert math.isfinite(result["curve"][-1]["train_loss"])
+    assert result["error"] == "diverged: test loss not finite"
+    assert result["score"] is None and result["test"] is None
+
+
+def test_whole_numbers_of_numpy_are_taken_and_others_refused():
+    config = Config("rad", "balanced_0", seed=np.int64(3), epochs=np.int32(2))
+    assert type(config.seed) is type(config.epochs) is int
+    assert config.id == Config("rad", "balanced_0", seed=3, epochs=2).id
+    for wrong in ({"seed": 1.0}, {"epochs": 2.5}, {"seed": None}):
+        with pytest.raises(VsrnnError, match=f"{next(iter(wrong))} must be a whole"):
+            Config("rad", "balanced_0", **wrong)
+
+
 def test_an_epoch_ends_when_every_model_has_diverged(monkeypatch):
     monkeypatch.setattr(training, "LOOK", 2)
     step, steps = training.train_step, []
@@ -167,7 +185,7 @@ def test_an_epoch_ends_when_every_model_has_diverged(monkeypatch):
     "make, words",
     [
         (lambda: Config("rad", "nothing"), "vsrnn designs"),
-        (lambda: Config("rad", "balanced_0", epochs=0), "1 or more"),
+        (lambda: Config("rad", "balanced_0", epochs=0), "from 1 to"),
         (lambda: run(Config("rad", "balanced_0", scale="huge")), "paper"),
         (
             lambda: run(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import operator
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,8 @@ class Config:
     Args:
         task: name of a task, see :func:`vsrnn.get_task`.
         design: a :class:`vsrnn.Design`, or the name of a published one.
-        scale: ``"smoke"``, ``"quick"`` or ``"paper"`` (the published protocol).
+        scale: ``"smoke"``, ``"quick"`` or ``"paper"`` (the published
+            protocol, on ``rad`` with the option ``digits="mnist"``).
         seed: of masks, initial values and, where the task shuffles, the order.
         mask: ``"bernoulli"`` as published, or ``"exact"`` counts.
         epochs: instead of the scale's number of epochs.
@@ -65,13 +67,10 @@ class Config:
     def __post_init__(self) -> None:
         if isinstance(self.design, str):
             object.__setattr__(self, "design", get_design(self.task, self.design))
-        if self.epochs is not None and self.epochs < 1:
-            raise VsrnnError(f"epochs must be 1 or more, not {self.epochs}")
         check_mask(self.mask)
-        if not hasattr(self.seed, "__index__") or not 0 <= self.seed < 2**63:
-            raise VsrnnError(
-                f"seed must be a whole number from 0 to 2**63 - 1, not {self.seed!r}"
-            )
+        object.__setattr__(self, "seed", _whole("seed", self.seed, 0))
+        if self.epochs is not None:
+            object.__setattr__(self, "epochs", _whole("epochs", self.epochs, 1))
         for name in ("name", "scale"):
             if name in self.task_options:
                 raise VsrnnError(f"{name!r} is no option of a task")
@@ -92,6 +91,15 @@ class Config:
         identity["design"].pop("name")
         text = json.dumps(identity, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _whole(name: str, value: Any, least: int) -> int:
+    """A whole number of Python, of Python or numpy."""
+    if not hasattr(value, "__index__") or not least <= value < 2**63:
+        raise VsrnnError(
+            f"{name} must be a whole number from {least} to 2**63 - 1, not {value!r}"
+        )
+    return operator.index(value)
 
 
 def _plain(value: Any) -> Any:

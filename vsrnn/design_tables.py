@@ -90,6 +90,8 @@ def keep_designs(table: pd.DataFrame, path: Path) -> None:
         if len(lines) > len(before):
             path.parent.mkdir(parents=True, exist_ok=True)
             replace_text(path, text)
+    except UnicodeDecodeError as problem:
+        raise VsrnnError(f"{path} is no table; name another store") from problem
     except OSError as problem:
         raise VsrnnError(
             f"cannot write {path} ({problem.strerror}); name another store"

@@ -1,4 +1,4 @@
-"""The one exception the package raises for problems a user can mend."""
+"""The one exception the package raises for problems a user can mend, and its words."""
 
 
 class VsrnnError(ValueError):
@@ -11,3 +11,12 @@ class VsrnnError(ValueError):
     ...
     vsrnn.errors.VsrnnError: density must lie in 0..1, not 1.5
     """
+
+
+def told(problem: Exception) -> str:
+    """The kind and text of an exception, on one line.
+
+    >>> told(KeyError("x"))
+    "KeyError: 'x'"
+    """
+    return f"{type(problem).__name__}: {' '.join(str(problem).split())}"

@@ -125,10 +125,10 @@ def _check(
         raise VsrnnError(f"the number of designs must be 1 or more, not {number}")
     if seed < 0:
         raise VsrnnError(f"the seed of the draw must be 0 or more, not {seed}")
-    if distribution in BUDGETED and not (budget and 0 < budget < math.inf):
+    if distribution in BUDGETED and not (budget and 0 < budget <= 2**53):
         raise VsrnnError(
             f"the distribution {distribution} spends a budget of weights; "
-            "give one above 0, for instance 50000"
+            "give one above 0 and up to 2**53, for instance 50000"
         )
     if distribution not in BUDGETED and budget is not None:
         raise VsrnnError(

@@ -21,7 +21,6 @@ from vsrnn.training import Result
 if TYPE_CHECKING:
     import pandas as pd
 
-_PARTS = {"config", "score", "curve", "seconds", "provenance", "error"}
 _EPISODES = ("source", "demonstrations", "noise", "data_seed", "policy_sha256")
 
 
@@ -214,13 +213,14 @@ def _per_block(name: str, values: list[Any]) -> dict[str, Any]:
 def _read(path: Path) -> Result:
     try:
         result: Result = json.loads(path.read_text(encoding="utf-8"))
-        if result["id"] != path.stem or not result.keys() >= _PARTS:
+        if _row(result)["id"] != path.stem:  # which needs all parts of a result
             raise KeyError("id")
     except OSError as problem:
         raise VsrnnError(f"cannot read {path} ({problem.strerror})") from problem
     except (ValueError, KeyError, TypeError, AttributeError) as problem:
         raise VsrnnError(
-            f"the result file {path} is damaged; delete it and run its config again"
+            f"{path} is damaged, or no result of a run; delete it and run its config "
+            "again, or name another store"
         ) from problem
     return result
 

@@ -13,7 +13,7 @@ import torch
 from tqdm import tqdm
 
 from vsrnn.config import SCHEMA, Config
-from vsrnn.errors import VsrnnError
+from vsrnn.errors import VsrnnError, told
 from vsrnn.grouping import passes
 from vsrnn.provenance import provenance
 from vsrnn.store import Store, table
@@ -78,9 +78,9 @@ def sweep(
         One row a run, as :meth:`vsrnn.Store.collect` gives them.
 
     Raises:
-        VsrnnError: for a bad config, a damaged result, a store that cannot be
-            written, a scheduler that does not answer, workers that were killed or
-            lack memory; runs that ended before stay in the store.
+        VsrnnError: for a bad config, a damaged result, a store that has results of
+            other data or cannot be written, a scheduler that does not answer, workers
+            that were killed or lack memory; runs that ended before stay in the store.
     """
     unique = {config.id: config for config in configs}
     workers = Workers(jobs, per_pass, memory, device, scheduler)
@@ -104,7 +104,7 @@ def fill(
     if not todo:
         return origin
     store.check()
-    _prepare(todo)
+    _prepare(todo, [unique[id] for id in origin], store)
     bar = tqdm(
         total=len(unique),
         initial=len(origin),
@@ -130,7 +130,8 @@ def _found(configs: Iterable[Config], store: Store) -> Iterator[str]:
 
     Raises:
         VsrnnError: when one is of another policy, that was in a file of the same name,
-            or trained otherwise than a task of one's own says now.
+            or trained otherwise than a task of one's own says now, which has to be
+            made for that.
     """
     own: dict[tuple[str, ...], Any] = {}
     for config in configs:
@@ -143,11 +144,15 @@ def _found(configs: Iterable[Config], store: Store) -> Iterator[str]:
         if config.task not in TASKS:
             name = _data_of(config)
             own[name] = own.get(name) or _task(config)
-            _check_own(config, own[name], result, store)
+            _check_same(config, own[name], store)
         yield config.id
 
 
-def _check_own(config: Config, task: Any, result: Result, store: Store) -> None:
+def _check_same(config: Config, task: Any, store: Store) -> None:
+    """Refuse a result of other data, epochs or batches than the task has now."""
+    result = store.get(config)
+    if result is None:
+        return
     pairs = {
         "data": (result["provenance"]["data"]["sha256"], task.checksum),
         "epochs": (result["epochs"], config.epochs or task.epochs),
@@ -180,10 +185,17 @@ def forget_failed(configs: Iterable[Config], store: Store) -> None:
             store.path(config).unlink(missing_ok=True)
 
 
-def _prepare(configs: list[Config]) -> None:
-    """Make each task's data once, here, with its progress bar, before workers start."""
-    for config in {_data_of(config): config for config in configs}.values():
-        _task(config)
+def _prepare(todo: list[Config], found: list[Config], store: Store) -> None:
+    """Make each task's data once, here, with its progress bar, before workers start.
+
+    Raises:
+        VsrnnError: when what the store has was trained otherwise.
+    """
+    for data, config in {_data_of(config): config for config in todo}.items():
+        task = _task(config)
+        for other in found:
+            if _data_of(other) == data:
+                _check_same(other, task, store)
 
 
 def _data_of(config: Config) -> tuple[str, ...]:
@@ -290,16 +302,16 @@ def _failure(config: Config, problem: Exception) -> Result:
     Raises:
         VsrnnError: when it is not the design that is at fault.
     """
-    kind, text = f"{type(problem).__name__}: ", " ".join(str(problem).split())
+    text = told(problem)
     if isinstance(problem, _MACHINE) or "DefaultCPUAllocator" in text:
         raise VsrnnError(
             f"{config.design.name} could not be trained on this machine "
-            f"({kind}{text}); finished runs are stored: free memory or space, or use "
+            f"({text}); finished runs are stored: free memory or space, or use "
             "fewer jobs, and run the same again"
         ) from problem
     task = _task(config)
     if isinstance(problem, VsrnnError):
-        kind = ""
+        text = str(problem)
         if _can_be_built(config, task):
             raise problem
     return {
@@ -317,7 +329,7 @@ def _failure(config: Config, problem: Exception) -> Result:
         "batch_size": task.batch_size,
         "seconds": {"data": 0.0, "train": 0.0, "total": 0.0},
         "provenance": provenance(task, threads=1),
-        "error": FAILED + kind + text,
+        "error": FAILED + text,
     }
 
 

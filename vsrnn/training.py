@@ -43,7 +43,8 @@ def run(config: Config, *, threads: int = 1, progress: bool = False) -> Result:
     Returns:
         A dict of plain JSON values: ``score`` (0..1: test accuracy, or the share of
         episodes that succeed where a task is played, as ``hammer`` is; in the
-        kitchens the mean return), ``test``,
+        kitchens the mean return, and for numbers as targets of a task of one's own the
+        share of their variance that is explained), ``test``,
         ``curve`` (one entry an epoch; the training values are means over the epoch's
         batches as they were trained), ``weights`` per block, ``total_weights``,
         ``parameters``, ``hidden_proportion`` as drawn, ``seconds``, ``provenance``,
@@ -96,6 +97,9 @@ def run_many(
         curves, errors = _train(models, task, configs, device, progress)
         trained = time.perf_counter()
         tests = _evaluate(_together(models), task, "test", device)
+        for number, test in enumerate(tests):
+            if errors[number] is None and not math.isfinite(test["loss"]):
+                errors[number] = "diverged: test loss not finite"
         if hasattr(task, "score"):  # where outputs decide what comes next
             for model, error, test in zip(models, errors, tests, strict=True):
                 test |= task.score(model.cpu()) if error is None else {}
@@ -239,7 +243,7 @@ def train_step(
     x: Tensor,
     y: Tensor,
 ) -> tuple[Tensor, Tensor]:
-    """One step of the optimiser; each model's loss, and the outputs before it.
+    """One step of the optimizer; each model's loss, and the outputs before it.
 
     Args:
         network: a stack, ``(batch, time, inputs) -> (models, batch, time, outputs)``.

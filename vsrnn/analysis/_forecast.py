@@ -167,9 +167,9 @@ def forecast_dependence(
     for number, (_, _, forest) in enumerate(_fitted(known, 1, seed)):
         for name in [name for name in shown if values[name].nunique() > 1]:
             found = partial_dependence(
-                *(forest, values, [name]),  # here only for the grid
+                *(forest, values, [name]),
                 kind="average",
-                method="recursion",
+                method="brute",  # the other one weights designs as the trees split them
                 grid_resolution=40,
             )
             columns = {"feature": name, "forest": number}

@@ -32,13 +32,13 @@ BUDGET, DEMONSTRATIONS = "budget [weights]", "demonstrations [episodes]"
 
 
 def hammer_runs(names: Sequence[str], live: DataFrame | None = None) -> DataFrame:
-    """Runs of this session above those of committed tables, one row a run.
+    """Runs trained now above those of committed tables, one row a run.
 
     What they imitate, ``source`` in a table, is in ``expert``.
 
     Args:
         names: of tables; those that do not exist are left out.
-        live: runs of this session, none if absent.
+        live: runs trained now, none if absent.
 
     >>> hammer_runs(["nothing"]).empty
     True

@@ -38,7 +38,7 @@ def stored(name: str) -> DataFrame:
 
 
 def together(live: DataFrame, *committed: DataFrame) -> DataFrame:
-    """Runs of this session above committed ones, with where each is from in `source`.
+    """Runs trained now above committed ones, with where each is from in `source`.
 
     >>> both = together(DataFrame({"id": ["a"]}), DataFrame({"id": ["b"]}))
     >>> both["source"].tolist()
@@ -146,8 +146,8 @@ def shared_images(
     """Test accuracy by design and by whether the splits share source images.
 
     Args:
-        runs: one row a run, with a column `split` of "pooled" or "separate"; runs of
-            this session unless a column `source` says otherwise.
+        runs: one row a run, with a column `split` of "pooled" or "separate"; runs
+            trained now unless a column `source` says otherwise.
         designs: names, in the order wanted.
     """
     if "source" not in runs:

@@ -20,7 +20,7 @@ examples:
   vsrnn designs --task rad
   vsrnn run rad balanced_0 --scale quick --seed 0
   vsrnn run rad 111111_ 000000_ balanced_0 --seed 0 1 2 --jobs 2
-  vsrnn sweep rad normal_size --number 200 --budget 50000 --scale paper
+  vsrnn sweep rad normal_size --number 20 --budget 50000
   vsrnn table --out runs.csv --curves curves.csv
   vsrnn verify rad_smoke --number 20
   vsrnn figure final_accuracy --style manuscript

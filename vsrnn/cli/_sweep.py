@@ -15,6 +15,7 @@ from vsrnn.cli._shared import (
     ended,
     names_of,
     number,
+    task_options,
     trained,
     with_rate,
 )
@@ -24,6 +25,7 @@ from vsrnn.errors import VsrnnError
 from vsrnn.random_designs import DISTRIBUTIONS, draw_designs
 from vsrnn.store import Store
 from vsrnn.sweep import forget_failed
+from vsrnn.tasks import check_task
 from vsrnn.training import Result
 
 DESCRIPTION = """\
@@ -96,8 +98,10 @@ def _sweep(arguments: argparse.Namespace) -> int:
     designs = with_rate(arguments, chosen)
     part, parts = _shard(arguments.shard or "1/1")
     configs = configs_of(arguments, designs, arguments.run_seed)[part - 1 :: parts]
+    check_task(arguments.task, arguments.scale, task_options(arguments.option))
     store = Store(arguments.store)
-    path = store.folder / "designs" / f"{name}.csv"
+    task = arguments.task.replace(":", "_")
+    path = store.folder / "designs" / f"{task}_{name}.csv"
     keep_designs(design_table(arguments.task, designs), path)
     if arguments.retry_failed:
         forget_failed(configs, store)

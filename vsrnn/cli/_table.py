@@ -24,6 +24,8 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
 def _table(arguments: argparse.Namespace) -> None:
     check_out(arguments.out)
     check_out(arguments.curves)
+    if arguments.out and arguments.out == arguments.curves:
+        raise VsrnnError("--out and --curves name one file; give each its own")
     store = Store(arguments.store)
     table = store.collect()
     if table.empty:

@@ -25,7 +25,7 @@ _LOOKS = {
     "10AH12": DESIGN_LOOKS["111111_"],
     "mixed": ("#000000", "*", "-"),
 }
-"""Colour and marker of designs: one for an arrangement, whatever the task."""
+"""Color and marker of designs: one for an arrangement, whatever the task."""
 
 _LINES: dict[str, dict[str, Any]] = {
     "single": {"color": "#0072B2", "marker": "o"},

@@ -225,7 +225,7 @@ def _log_axis(ax: Axes, values: DataFrame, label: str, unit: int = 1) -> None:
 
 
 def _lines(ax: Axes, rows: DataFrame, by: str, x: str, named: list[str]) -> None:
-    """A line for each design: those with a name in colour, the others in grey.
+    """A line for each design: those with a name in color, the others in gray.
 
     Intervals are bands, or bars beside each other where places are few.
     """

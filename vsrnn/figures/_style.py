@@ -1,4 +1,4 @@
-"""The look of the figures: sizes by medium, colours, labels on lines."""
+"""The look of the figures: sizes by medium, colors, labels on lines."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ DESIGN_LOOKS |= {
     "10AH10": DESIGN_LOOKS["rnn_"],
     "10AH13": DESIGN_LOOKS["lstm_"],
 }
-"""Colour, marker and line style of the designs that have a name of their own."""
+"""Color, marker and line style of the designs that have a name of their own."""
 
 
 @contextmanager
@@ -83,7 +83,7 @@ def _title_to_label(figure: Figure) -> None:
 
 
 def look(name: str, rank: int = 0) -> dict[str, Any]:
-    """Colour, marker and line style of a design, by rank when it has none."""
+    """Color, marker and line style of a design, by rank when it has none."""
     cycle = list(dict.fromkeys(DESIGN_LOOKS.values()))
     color, marker, line = DESIGN_LOOKS.get(name, cycle[rank % len(cycle)])
     return {"color": color, "marker": marker, "linestyle": line}
@@ -98,17 +98,17 @@ def spread(heights: Sequence[float], gap: float, floor: float = -np.inf) -> np.n
     [0.75, 1.75, 5.0]
     """
     order = np.argsort(heights, kind="stable")
-    groups: list[list[float]] = []  # each: centre, members
+    groups: list[list[float]] = []  # each: center, members
     for height in np.asarray(heights, dtype=float)[order]:
         groups.append([float(height), 1])
         while len(groups) > 1 and _touching(groups[-2], groups[-1], gap):
             right, left = groups.pop(), groups.pop()
             members = left[1] + right[1]
-            centre = (left[0] * left[1] + right[0] * right[1]) / members
-            groups.append([centre, members])
+            center = (left[0] * left[1] + right[0] * right[1]) / members
+            groups.append([center, members])
     placed = [
-        centre + gap * (member - (members - 1) / 2)
-        for centre, members in groups
+        center + gap * (member - (members - 1) / 2)
+        for center, members in groups
         for member in range(int(members))
     ]
     out = np.empty(len(placed))

@@ -279,7 +279,9 @@ def _shares(observed: np.ndarray, forecast: np.ndarray) -> np.ndarray:
     expansion to first order, which has no such resamples.
     """
     error, spread = (observed - forecast) ** 2, (observed - observed.mean()) ** 2
-    variance = spread.mean() or 1.0
+    variance = spread.mean()
+    if not variance:  # as `measure` has it
+        return np.zeros(len(observed))
     ratio = error.mean() / variance
     return np.asarray(1 - ratio - (error - ratio * spread) / variance)
 

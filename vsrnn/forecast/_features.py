@@ -22,8 +22,8 @@ COUNTS = ("weights", *(f"weights_{block}" for block in BLOCKS))
 SHARES = tuple(f"share_{block}" for block in BLOCKS)
 
 PROTOCOL = (
-    *("task", "scale", "epochs", "mask", "digits", "split", "source"),
-    *("demonstrations", "noise", "data_seed", "policy_sha256"),
+    *("task", "scale", "epochs", "batch_size", "mask", "digits", "split", "source"),
+    *("demonstrations", "noise", "data_seed", "policy_sha256", "data_sha256"),
 )
 """What designs have to share to be compared: the columns that tell how a run is made
 from its design and seed."""
@@ -99,8 +99,9 @@ def examples(runs: DataFrame) -> DataFrame:
         runs: one row a run, as `vsrnn.get_results` gives them.
 
     Returns:
-        One row a design, columns: design, task, scale, table where there is one, all
-        columns of `FEATURES`, score [%], seeds (runs averaged) and diverged (of these).
+        One row a design, columns: design, task, scale, table where there is one, the
+        columns of `FEATURES` but the shares, score [%], seeds (runs averaged) and
+        diverged (of these).
 
     Raises:
         VsrnnError: the runs are of several tasks or scales, or were trained or their

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from math import floor, sqrt
+from math import floor, inf, sqrt
 
 import torch
 from torch import Tensor, nn
@@ -96,8 +96,17 @@ class PlainRNN(nn.Module):
     def for_budget(
         cls, parameters: float, inputs: int, outputs: int, *, seed: int = 0
     ) -> PlainRNN:
-        """The largest plain RNN within a budget of parameters."""
+        """The largest plain RNN within a budget of parameters.
+
+        Raises:
+            VsrnnError: the budget pays for no hidden unit, or is not finite.
+        """
         linear = inputs + outputs + 2
+        if not linear + outputs + 1 <= parameters < inf:
+            raise VsrnnError(
+                f"a plain RNN of {inputs} inputs and {outputs} outputs needs at least "
+                f"{linear + outputs + 1} parameters for a hidden unit, not {parameters}"
+            )
         hidden = (-linear + sqrt(linear**2 + 4 * (parameters - outputs))) / 2
         return cls(inputs, floor(hidden), outputs, seed=seed)
 

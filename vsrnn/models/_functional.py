@@ -239,5 +239,7 @@ class _Pass(torch.autograd.Function):
 
 def _zero(values: Tensor) -> bool:
     """Whether all are; several times as fast as ``values.any()``."""
+    if not values.numel():
+        return True
     low, high = values.aminmax()
     return not (low or high)

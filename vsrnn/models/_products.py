@@ -83,7 +83,7 @@ class InputProduct:
         self.thin = thin[row].nonzero()[:, 0]  # which weights
         self.sparse = Sparse(row[self.thin], column[self.thin], (rows, inputs))
         self.thick = self.dense_index = index  # all of them, if not some are thin
-        if len(self.thin):
+        if thin.any():  # rows without weights, too
             self.thick = (~thin)[row].nonzero()[:, 0]
             rank = (~thin).cumsum(0) - 1
             self.dense_index = (rank[row] * inputs + column)[self.thick]

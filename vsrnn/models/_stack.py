@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import is_not
 from typing import Any, Self, cast
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 
 from vsrnn.errors import VsrnnError
 from vsrnn.models._block import BlockRNN
-from vsrnn.models._functional import lay_out, propagate
+from vsrnn.models._functional import Layout, lay_out, propagate
 
 
 class Stack(nn.Module):
@@ -51,6 +52,8 @@ class Stack(nn.Module):
         Returns:
             The outputs, ``(models, batch, time, outputs)``.
         """
+        if any(map(is_not, self._layouts(), self.laid_out)):
+            self._lay_out()  # a model was given other masks
         layout = self.layout
         names = ("weight_input", "weight_state", "bias")
         weight_input, weight_state, bias = (self._all(name) for name in names)
@@ -65,9 +68,14 @@ class Stack(nn.Module):
         every = [getattr(model, name) for model in self.models]
         return torch.cat(every) if len(every) > 1 else every[0]
 
+    def _layouts(self) -> list[Layout]:
+        """How the weights of each model lie, anew when its masks are."""
+        return [cast(BlockRNN, model).layout for model in self.models]
+
     def _lay_out(self) -> None:
         """Place every model's rows and weights in the matrices of the pass."""
         models = cast("list[BlockRNN]", list(self.models))
+        self.laid_out = self._layouts()
         geometries = [model.geometry for model in models]
         hidden = max(g.hidden for g in geometries)
         inputs, outputs = geometries[0].inputs, geometries[0].outputs

@@ -1,10 +1,11 @@
 """The tasks by name."""
 
+from collections.abc import Mapping
 from importlib import import_module
 from inspect import signature
 from typing import Any
 
-from vsrnn.errors import VsrnnError
+from vsrnn.errors import VsrnnError, told
 
 SIZES: dict[str, tuple[int, int]] = {
     "rad": (2500, 10),
@@ -34,9 +35,10 @@ def get_task(name: str, scale: str = "quick", **options: Any) -> Any:
     """Return a task with its data, made or taken from the cache.
 
     Args:
-        name: a name in `TASKS`, or "module:Class", a `vsrnn.Task` of your own.
+        name: "rad", "hammer", "door", "kitchen-mixed", "kitchen-blind",
+            "kitchen-complete", or "module:Class", a `vsrnn.Task` of your own.
         scale: "smoke" (seconds), "quick" (under a minute per design on two cores) or
-            "paper" (as published).
+            "paper" (as published, on "rad" with digits="mnist").
         **options: the options of the task's class; see
             `vsrnn.tasks.rad.RandomAnomaly`, `vsrnn.tasks.hammer.Hammer` and
             `vsrnn.tasks.kitchen.KitchenMixed`.
@@ -53,6 +55,30 @@ def get_task(name: str, scale: str = "quick", **options: Any) -> Any:
     >>> inputs.shape, targets.shape
     (torch.Size([16, 11, 2500]), torch.Size([16]))
     """
+    check_task(name, scale, options)
+    task = task_class(name)
+    if name in TASKS:
+        return task(scale, **options)
+    try:
+        own = task(scale, **options)
+    except (VsrnnError, OSError, MemoryError):
+        raise
+    except Exception as problem:  # whatever a class of one's own does
+        raise VsrnnError(
+            f"the task {name} cannot be made ({told(problem)}); on the command line "
+            "--debug shows where"
+        ) from problem
+    if not hasattr(own, "checksum"):
+        raise VsrnnError(f"the __init__ of {name} must call super().__init__(scale)")
+    return own
+
+
+def check_task(name: str, scale: str, options: Mapping[str, Any]) -> None:
+    """Refuse a task, scale or options that there are not, without making data.
+
+    Raises:
+        VsrnnError: one of them is unknown.
+    """
     task = task_class(name)
     if scale not in SCALES:
         raise VsrnnError(f"unknown scale {scale!r}; choose one of: {', '.join(SCALES)}")
@@ -63,7 +89,6 @@ def get_task(name: str, scale: str = "quick", **options: Any) -> Any:
                 f"unknown option {option!r} of task {name!r}; "
                 f"choose from: {', '.join(known) or 'none'}"
             )
-    return task(scale, **options)
 
 
 def task_class(name: str) -> Any:
@@ -87,11 +112,11 @@ def task_class(name: str) -> Any:
 
     try:
         found = getattr(import_module(module), kind)
-    except (ImportError, AttributeError, ValueError) as problem:
+    except Exception as problem:  # whatever a module of one's own does
         raise VsrnnError(
-            f"cannot import {kind} from {module} ({problem}); a task of your own is "
-            "named module:Class, the module without .py and in the working folder or "
-            "installed"
+            f"cannot import {kind} from {module} ({told(problem)}); a task of your own "
+            "is named module:Class, the module without .py and in the working folder "
+            "or installed"
         ) from problem
     if not (isinstance(found, type) and issubclass(found, Task)):
         raise VsrnnError(f"{name} is no class derived from vsrnn.Task")

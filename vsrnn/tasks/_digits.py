@@ -34,7 +34,7 @@ _WAYS_OUT = (
 
 @dataclass(frozen=True)
 class Digits:
-    """A set of labelled digit images.
+    """A set of labeled digit images.
 
     Args:
         images: (n, 28, 28) uint8, 0..255, ink bright.

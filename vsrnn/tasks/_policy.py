@@ -46,7 +46,7 @@ class Policy:
     def noisy(self, seeds: Iterable[int], noise: float = 1.0) -> Act:
         """Return the policy with its noise, for episodes of these seeds.
 
-        The noise of an episode depends on its seed alone, not on its neighbours.
+        The noise of an episode depends on its seed alone, not on its neighbors.
 
         Args:
             seeds: of the episodes.

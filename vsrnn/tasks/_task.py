@@ -24,7 +24,9 @@ class Task:
     The targets say what is to be learned. Integers (sequences,): one of ``outputs``
     classes, given at the last step, by cross-entropy. Numbers (sequences, outputs), to
     be given at the last step, or (sequences, steps, outputs), at every step: by the
-    mean squared error.
+    mean squared error. An output reads the hidden state of the step before: where the
+    answer depends on the last input, end with a step of zeros, which counts as one of
+    ``steps``.
 
     A subclass sets:
 
@@ -33,14 +35,16 @@ class Task:
     - ``guess`` (0): the score of knowing nothing, for runs that diverge.
 
     What an ``__init__`` of its own takes after ``scale`` are options, as in
-    ``--option window=20``.
+    ``--option window=20``. It keeps what `data` needs, then calls
+    ``super().__init__(scale)``, which asks for the data.
 
     Args:
         scale: "smoke", "quick" or "paper", kept as ``self.scale``: `data` may give
             fewer sequences at a smaller one.
 
     Raises:
-        VsrnnError: the data are not of these sizes, not finite or do not vary.
+        VsrnnError: the data are not of these sizes, not finite or do not vary, or a
+            number of epochs or sequences of a batch is below 1.
 
     >>> class Repeat(Task):
     ...     inputs, outputs, steps = 3, 3, 5
@@ -64,6 +68,13 @@ class Task:
 
     def __init__(self, scale: str = "quick") -> None:
         self.scale = scale
+        for size in ("epochs", "batch_size"):
+            value = getattr(self, size)
+            if not isinstance(value, int) or value < 1:
+                raise VsrnnError(
+                    f"{size} of {type(self).__name__} must be a whole number of at "
+                    f"least 1, not {value!r}"
+                )
         given = self.data()
         if given.keys() != set(SPLITS):
             found = ", ".join(map(repr, given)) or "nothing"
@@ -93,7 +104,7 @@ class Task:
         Inputs are numbers (sequences, steps, inputs); arrays of numpy will do, too.
         Each process asks anew for each training: keep in a file what is slow to make.
         """
-        raise NotImplementedError
+        raise NotImplementedError("a subclass needs a method `data`")
 
     def batch(self, split: str, rows: slice | Tensor) -> tuple[Tensor, Tensor]:
         """Return inputs and targets of these rows.
@@ -145,7 +156,9 @@ class Task:
 
     def _pair(self, split: str, pair: Sequence[Any]) -> tuple[Tensor, Tensor]:
         """Inputs and targets of a split, once it is clear that they fit the sizes."""
-        inputs, targets = map(torch.as_tensor, pair)
+        inputs, targets = (torch.as_tensor(part).detach() for part in pair)
+        if inputs.is_floating_point():
+            inputs = inputs.float()
         classes = not targets.is_floating_point()
         targets = targets.long() if classes else targets.float()
         n, outputs = len(inputs), self.outputs
@@ -161,6 +174,8 @@ class Task:
                 f"the {'classes' if classes else 'numbers'} to be given {where} must "
                 f"be {' or '.join(map(str, wanted))}, not {tuple(targets.shape)}"
             )
+        if inputs.is_complex():
+            raise VsrnnError(f"the inputs {where} are complex; give real numbers")
         if classes and not 0 <= targets.min() <= targets.max() < outputs:
             raise VsrnnError(f"the classes {where} must be from 0 to {outputs - 1}")
         if not (inputs.isfinite().all() and targets.isfinite().all()):

@@ -215,7 +215,7 @@ def make_kitchen(goals: tuple[str, ...], steps: int) -> Any:
     """Return the kitchen of the data sets: rewards at every step, and no early end."""
     with quietly():
         from gymnasium_robotics.envs.franka_kitchen import franka_env
-    # its own, of gymnasium-robotics 1.4.2, recognises no type of joint with MuJoCo 4
+    # its own, of gymnasium-robotics 1.4.2, recognizes no type of joint with MuJoCo 4
     franka_env.robot_get_obs = robot_joints
     keep = {"remove_task_when_completed": False, "terminate_on_tasks_completed": False}
     options = {"tasks_to_complete": goals} | keep
