@@ -36,7 +36,7 @@ HAMMER = $(BIN)/vsrnn run hammer --scale paper --seed 0 1 2 --per-pass 1
 DIGITS := 0 1 2 3 4 5 6 7 8 9
 TEN := $(DIGITS:%=10AH0%) $(addprefix 10AH1,0 1 2 3 4 5 6 7)
 NAMED := $(TEN) $(DIGITS:%=25AHV0%) $(DIGITS:%=50AHV0%) \
-  $(addprefix adroit_hammer_lstm,25 50) 400AH01 400AH12
+  $(addprefix adroit_hammer_lstm,25 50) 400AH01 400AH12 25AH020
 results: $(STAMP)
 	$(BIN)/vsrnn sweep rad 100k --run-seed 0 1 2 3 4 $(PAPER) \
 	  --store results/rad_100k
