@@ -230,6 +230,9 @@ def test_a_baseline_is_one_design_whatever_blocks_it_is_given(tmp_path):
         ({"init_std": ()}, "six densities, initial means and deviations"),
         ({"init_mean": (math.nan,) * 6}, "initial mean"),
         ({"learning_rate": 0}, "above 0"),
+        ({"learning_rate": None}, "needs numbers"),
+        ({"hidden": "many"}, "needs numbers"),
+        ({"density": 0.5}, "needs numbers.*six densities"),
     ],
 )
 def test_a_bad_design_gets_a_sentence(change, words):

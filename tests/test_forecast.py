@@ -354,6 +354,12 @@ def test_where_no_score_varies_nothing_is_explained(made_runs):
     assert found[["value", "low", "high"]].tolist() == [0, 0, 0]
 
 
+@pytest.mark.parametrize("folds", [1, 21])
+def test_folds_that_cannot_be_are_refused(made_runs, folds):
+    with pytest.raises(VsrnnError, match="folds must be from 2 to 20"):
+        forecast.evaluate(made_runs(20), folds=folds)
+
+
 def test_more_runs_make_a_better_forecast(made_runs):
     table = analysis.forecast_runs(made_runs(90), steps=3, repeats=4)
     curve = table[table["measure"] == "R2"]

@@ -170,6 +170,11 @@ def test_passes_group_what_shares_batches():
     assert all(len(group) <= 2 for group in passes(every, most=2))
 
 
+def test_no_more_come_together_than_asked_for():
+    for most in (0, 1, 2):
+        assert max(map(len, passes(CONFIGS, most))) == max(1, most)
+
+
 def test_memory_bounds_a_pass():
     many = [Config("rad", "balanced_0", "paper", seed=seed) for seed in range(20)]
     one, five = pass_memory(many[:1]), pass_memory(many[:5])

@@ -77,12 +77,18 @@ class Design:
     def __post_init__(self) -> None:
         # 1 and 1.0 are the same design, also where a design is written as text
         blocks = len(BLOCKS) if self.model == "block" else 0
-        for name in PER_BLOCK:
-            values = tuple(map(float, getattr(self, name))) if blocks else ()
-            object.__setattr__(self, name, values)
+        try:
+            for name in PER_BLOCK:
+                values = tuple(map(float, getattr(self, name))) if blocks else ()
+                object.__setattr__(self, name, values)
+            hidden, rate = float(self.hidden), float(self.learning_rate)
+        except (TypeError, ValueError) as problem:
+            raise VsrnnError(
+                f"the design {self.name} needs numbers: hidden units, six densities, "
+                f"means and deviations, a learning rate ({problem})"
+            ) from problem
         given = {len(getattr(self, name)) for name in PER_BLOCK}
-        known = ("block", "lstm", "rnn")
-        hidden, rate, infinite = float(self.hidden), float(self.learning_rate), math.inf
+        known, infinite = ("block", "lstm", "rnn"), math.inf
         checks = {
             "a name": isinstance(self.name, str) and self.name,
             f"model block, lstm or rnn, not {self.model!r}": self.model in known,

@@ -34,7 +34,8 @@ def passes(
     for alike in together.values():
         group: list[Config] = []
         for config in sorted(alike, key=_kinship):
-            full = len(group) == most or pass_memory([*group, config]) > memory
+            many = most is not None and len(group) >= most
+            full = many or pass_memory([*group, config]) > memory
             if group and (full or not _alike([*group, config])):
                 groups.append(group)
                 group = []

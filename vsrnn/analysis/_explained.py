@@ -18,9 +18,9 @@ from vsrnn.forecast import (
     FEATURES,
     LEAST,
     SCORE,
-    compare,
     evaluate,
     gain,
+    measure,
     spearman,
 )
 from vsrnn.forecast._features import DENSITIES
@@ -28,6 +28,7 @@ from vsrnn.geometry import BLOCKS
 
 MEASURES = (SCORE, AREA, EPOCHS)
 NOTHING, ALL = "nothing", "all hyperparameters"
+_SEEN = ("observed", "forecast", "base")
 TRIMMED = "nothing, far scores left out"
 LEARNING = "learning rate and initial weights"
 
@@ -98,9 +99,7 @@ def rank_correlation(
     return DataFrame(rows)
 
 
-def variance_explained(
-    runs: DataFrame, repeats: int = 10, folds: int = 5, seed: int = 0
-) -> DataFrame:
+def variance_explained(runs: DataFrame, repeats: int = 10, seed: int = 0) -> DataFrame:
     r"""Variance of the score explained out of fold, without and with the proportion.
 
     Both models of a pair are sums of smooth functions, one a feature (splines with
@@ -110,8 +109,7 @@ def variance_explained(
 
     Args:
         runs: as `study_runs` gives them.
-        repeats: how often the designs are split anew.
-        folds: parts they are split into.
+        repeats: how often the designs are split anew, into five parts.
         seed: of the splits.
 
     Returns:
@@ -126,11 +124,11 @@ def variance_explained(
     for name, known in by_table(runs[runs["table"] != NAMED], LEAST):
         part = runs[runs["table"] == name]
         bases = [base for base in BASES if base != TRIMMED]
-        each = _gains(part, bases, folds, repeats, seed)
+        each = _gains(part, bases, repeats, seed)
         far = known["design"][_far(known[SCORE])]
         if 0 < len(far) <= len(known) - LEAST:
             rest = part[~part["design"].isin(far)]
-            each[1:1] = _gains(rest, [TRIMMED], folds, repeats, seed)
+            each[1:1] = _gains(rest, [TRIMMED], repeats, seed)
         rows += [{"table": name, "scale": known["scale"].iloc[0]} | row for row in each]
     return DataFrame(rows)
 
@@ -177,8 +175,13 @@ def proportion_optimum(
     return pd.concat(tables, ignore_index=True)
 
 
+def _r2(forecasts: DataFrame) -> float:
+    """R2 of one model's forecasts of all designs."""
+    return float(measure("R2", *(forecasts[name].to_numpy() for name in _SEEN)))
+
+
 def _gains(
-    runs: DataFrame, bases: Sequence[str], folds: int, repeats: int, seed: int
+    runs: DataFrame, bases: Sequence[str], repeats: int, seed: int
 ) -> list[dict[str, object]]:
     """What the hidden proportion adds to some bases, a row each."""
     pairs = {
@@ -186,16 +189,17 @@ def _gains(
         for base in bases
     }
     models = dict.fromkeys(model for pair in pairs.values() for model in pair)
-    found = evaluate(runs, models, folds=folds, repeats=repeats, seed=seed)
-    means = compare(found).set_index(["measure", "model", "features"])["value"]
+    found = evaluate(runs, models, repeats=repeats, seed=seed)
+    each = found.groupby(["model", "features", "repeat"])[[*_SEEN]].apply(_r2)
+    means = each.groupby(["model", "features"]).mean()
     rows: list[dict[str, object]] = []
     for base, pair in pairs.items():
         without, added = ((model, " ".join(columns)) for model, columns in pair)
         gained, low, high = gain(found, added, without)
         rows.append(
             {"designs": found["row"].nunique(), "base": base}
-            | {"without [R2]": means["R2", *without]}
-            | {"with [R2]": means["R2", *added]}
+            | {"without [R2]": means[without]}
+            | {"with [R2]": means[added]}
             | {"gain [R2]": gained, "low [R2]": low, "high [R2]": high}
         )
     return rows
@@ -224,15 +228,15 @@ def _correlations(
 ) -> list[dict[str, object]]:
     """Rank correlation of a feature with each measure that the table has."""
     rows = []
-    for measure in [m for m in MEASURES if m in known]:
-        one, other = known[[feature, measure]].to_numpy(float).T
+    for name in [m for m in MEASURES if m in known]:
+        one, other = known[[feature, name]].to_numpy(float).T
         rho, low, high = rank_interval(one, other, resamples, seed)
         if np.isnan(rho):
             continue
         first = {"table": known["table"].iloc[0], "scale": known["scale"].iloc[0]}
         rows.append(
             first
-            | {"designs": len(known), "feature": feature, "measure": measure}
+            | {"designs": len(known), "feature": feature, "measure": name}
             | {"rank correlation": rho, "low": low, "high": high}
         )
     return rows

@@ -26,6 +26,9 @@ PUBLISHED_ORDER = (
 )
 """Which design the paper says is above which at equal weights: claim by claim."""
 
+PASSED = 40.0
+"""Accuracy [%] by which the pages tell fast learners."""
+
 
 def found_geometry(shares: DataFrame, layout: DataFrame, surface: DataFrame) -> str:
     """Sentences on the geometry, from the three tables of that notebook."""
@@ -96,11 +99,11 @@ def _named(layout: DataFrame) -> str:
     return f"At about {round(weights, -3):,.0f} weights each, {'; '.join(parts)}."
 
 
-def _reach(surface: DataFrame, budget: float = 1e5) -> str:
+def _reach(surface: DataFrame) -> str:
     """Range of the hidden proportion at one budget, by task and arrangement."""
     grid = surface[surface["design"] == ""]
     sizes = np.sort(grid["budget [weights]"].unique())
-    near = sizes[np.abs(np.log(sizes / budget)).argmin()]
+    near = sizes[np.abs(np.log(sizes / 100_000)).argmin()]
     parts = []
     for (task, kind), rows in grid[grid["budget [weights]"] == near].groupby(
         ["task", "arrangement"], sort=False
@@ -218,22 +221,22 @@ def _scores(final: DataFrame) -> Iterator[str]:
         yield _nested(head, parts)
 
 
-def _speed(learning: DataFrame, passed: float = 40.0) -> Iterator[str]:
+def _speed(learning: DataFrame) -> Iterator[str]:
     """How soon the mean curves pass an accuracy [%], and what they lose at the end."""
     for (source, scale), rows in learning.groupby(["source", "scale"], sort=False):
         soon, lost = [], []
         for name, curve in rows.groupby("design", sort=False):
             label = DESIGN_LABELS.get(str(name), name)
             mean = curve.set_index("epoch")["mean [%]"]
-            over = mean.index[mean > passed]
+            over = mean.index[mean > PASSED]
             soon.append(f"{label} {over.min()}" if len(over) else f"{label} never")
-            if mean.max() > passed:
+            if mean.max() > PASSED:
                 lost.append(f"{label} {mean.max() - mean.iloc[-1]:.1f} points")
         yield _nested(
             f"{str(scale).capitalize()} scale, {source}",
             [
                 "epochs until the mean validation accuracy passes "
-                f"{passed:.0f} %: {', '.join(soon)}",
+                f"{PASSED:.0f} %: {', '.join(soon)}",
                 "lost from the best epoch to the last, for those that pass: "
                 f"{', '.join(lost) or 'none passes'}",
             ],

@@ -171,7 +171,10 @@ def number(value: float | None, how: str) -> str:
 
 
 def csv_text(table: Any) -> str:
-    """A table as CSV, from which the config of every run can be made again."""
+    """A table as CSV, from which the config of each run can be made again.
+
+    Options of a task of one's own are not in it.
+    """
     chosen = {
         name: table[name].map(lambda value: number(value, ""))
         for name in table.columns

@@ -45,13 +45,15 @@ def splits(
         seed: of the splits.
 
     Raises:
-        VsrnnError: there are fewer than 15 designs.
+        VsrnnError: there are fewer than 15 designs, or than folds.
     """
     if len(known) < LEAST:
         raise VsrnnError(
             f"a forecast is checked on {LEAST} designs or more, not {len(known)}; "
             "train more designs"
         )
+    if not 2 <= folds <= len(known):
+        raise VsrnnError(f"folds must be from 2 to {len(known)} designs, not {folds}")
     folding = RepeatedStratifiedKFold(
         n_splits=folds, n_repeats=repeats, random_state=seed
     )

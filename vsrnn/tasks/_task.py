@@ -38,6 +38,9 @@ class Task:
     ``--option window=20``. It keeps what `data` needs, then calls
     ``super().__init__(scale)``, which asks for the data.
 
+    A sweep refuses a store with results of other data, epochs or batches. Another
+    change, of the loss or of ``shuffle``, it does not see: name another store.
+
     Args:
         scale: "smoke", "quick" or "paper", kept as ``self.scale``: `data` may give
             fewer sequences at a smaller one.
