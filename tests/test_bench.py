@@ -203,6 +203,23 @@ def test_parent_of_the_workers_loads_no_torch():
     assert done.stdout.split() == ["False"]
 
 
+def test_one_model_is_one_model():
+    measured = vsrnn.get_results("bench")
+    rates = analysis.speed(measured)
+    alone = rates.query("kind == 'single' and processes == 1 and design != 'mixed'")
+    assert set(alone["way"]) == {"one model"} and set(alone["models"]) == {1}
+    many = rates.query("models > processes and kind != 'many'")
+    assert set(many["way"]) == {
+        "one model, 16 in turn",
+        "masked dense matrices, 16 in turn",
+    }
+    best = alone.groupby(["task", "batch", "design"])["sequences a second [1/s]"].max()
+    bound = alone.groupby(["task", "batch", "design"])["dense products [1/s]"].first()
+    share = 100 * best / bound
+    text = analysis.found_speed(measured)
+    assert f"one model reaches {share.min():.0f} to {share.max():.0f} %" in text
+
+
 def test_bounds_and_memory_follow_from_the_measurements():
     rows = pd.DataFrame(
         {

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import nbformat
@@ -288,10 +289,13 @@ def test_a_table_of_one_design_is_told_of_without_a_spread(alike):
     runs = pd.concat([alike, one.assign(table="hammer_normal")], ignore_index=True)
     found = tables_of(runs)
     text = analysis.found_contrast(*found.values())
-    assert "hammer_normal (1 design drawn as published, " in text and "nan" not in text
+    assert (
+        "hammer_normal (1 design drawn as published, of any size, " in text
+        and "nan" not in text
+    )
     figure = figures.contrast_proportion(found["contrast_proportion"])
     titles = {ax.get_title(loc="left") for ax in figure.axes}
-    assert "Hammer, drawn as published: 1 design\ntoo few for a fit" in titles
+    assert "Hammer, drawn as published, of any size\nn = 1, too few for a fit" in titles
 
 
 @pytest.fixture
@@ -311,12 +315,38 @@ def test_a_part_of_the_tables_is_enough(partial):
             assert used.y0 >= -0.01 and used.y1 <= height + 0.01
     drawn = figures.contrast_proportion(found["contrast_proportion"])
     words = [text.get_text() for ax in drawn.axes for text in ax.texts]
-    assert words == ["no runs yet"]
+    assert words == ["no such runs"]
     text = analysis.found_contrast(*found.values())
     assert "hammer_named 10 runs of 5" in text
     assert "hammer_named has no run of it" in text
     assert "hammer_named (4 designs named in the paper" in text
     assert not any(line.startswith("- Hammer, ") for line in text.splitlines())
+
+
+def test_as_many_tables_as_there_may_be_fit_the_figure(tables):
+    one = tables["contrast_correlation"].query("table == 'hammer_even_10k'")
+    table = pd.concat([one.assign(table=f"rad_normal_size_{n}k") for n in range(7)])
+    for style in ("web", "manuscript"):
+        figure = figures.contrast_correlation(table, style)
+        used, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
+        assert used.x1 <= width + 0.01 and used.y1 <= height + 0.01
+        titles = [ax._left_title.get_window_extent() for ax in figure.axes]
+        for left, right in pairwise(titles):
+            assert left.y0 > right.y1 or left.x1 < right.x0
+    assert len(figure.axes) == 7
+
+
+def test_too_few_designs_for_a_forecast_get_a_sentence(alike):
+    named = alike[alike["table"].isin(["rad_100k", "hammer_named"])]
+    with pytest.raises(vsrnn.VsrnnError, match="15 designs drawn at random"):
+        analysis.contrast_forecast(named)
+
+
+def test_ties_of_means_are_ties():
+    noisy = np.array([1, 2, 2 + 1e-14, 3, 4, 5.0])
+    first = np.array([1, 3, 2, 4, 5, 6.0])
+    expected = stats.spearmanr(first, noisy.round(6)).statistic
+    assert rank_interval(first, noisy, 50, 0)[0] == pytest.approx(expected)
 
 
 def test_without_common_arrangements_or_tables_one_sentence(alike):

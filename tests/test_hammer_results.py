@@ -169,7 +169,7 @@ def test_dense_does_well_unless_another_is_shown_to_be_above(shift, said):
 def test_where_nothing_tells_designs_apart_dense_is_not_decided():
     text = found(made(dict.fromkeys(SHARES, 0.5)))
     assert text.count("That dense does well here is not decided.") == 2
-    assert "most successful is 18 alike" in text
+    assert "the most success is that of 18 alike" in text
 
 
 @pytest.mark.parametrize("apart", [0.0, 0.3])
@@ -190,7 +190,7 @@ def test_whether_designs_differ_is_that_of_an_analysis_of_variance(apart):
 def test_sentences_say_where_success_tells_nothing_apart():
     shares = SHARES | {"10AH01": 0.0, "10AH02": 0.0, "10AH03": 1.0}
     text = found(made(shares, 1))
-    assert "most successful is 10AH03, 100.0 %" in text
+    assert "the most success is that of 10AH03, 100.0 %" in text
     assert "3 stay at 0 to 1 %" in text and "from 40.0 to 40.0 %" in text
     assert "reach 99" not in text and "dense is shown" not in text
 
@@ -234,10 +234,27 @@ def test_figures_are_drawn_from_parts_of_the_runs(seeds):
         assert figures.FIGURES[name](table).axes, name
 
 
-@pytest.mark.parametrize("name", ["demonstrations", "ranking", "size"])
+def test_runs_that_all_diverged_say_so_and_stop_nothing():
+    lost = {"score": None, "error": "diverged: x", "test_return": None}
+    lost |= {"val_accuracy": None}
+    runs = made(SHARES | {"10AH03": 0.0})
+    for gone in (runs["design"] == "10AH04", runs["design"] != ""):
+        some = runs.assign(**{k: runs[k].mask(gone, v) for k, v in lost.items()})
+        some = some.astype({"val_accuracy": float, "test_return": float})
+        text = found(some)
+        assert "nan" not in text and "the most success is that of" in text
+        for name, table in tables(some).items():
+            assert figures.FIGURES[name](table).axes, name
+
+
+@pytest.mark.parametrize(
+    "name", ["success", "curve", "demonstrations", "ranking", "size"]
+)
 def test_figures_without_runs_say_so(name):
     table = tables(analysis.hammer_runs(["nothing"]))[f"hammer_{name}"]
     figure = figures.FIGURES[f"hammer_{name}"](table)
-    texts = [text for ax in figure.axes for text in ax.texts]
+    texts = [
+        text for ax in figure.axes for text in (*ax.texts, ax.title, ax._left_title)
+    ]
     texts += [text for legend in figure.legends for text in legend.get_texts()]
     assert any("no runs yet" in text.get_text() for text in texts)

@@ -157,7 +157,9 @@ def rebuild(row: Mapping[str, Any]) -> Config:
 def _runs(name: str) -> pd.DataFrame:
     runs = get_results(name)
     if not {"mask", "data_sha256", "score"} <= set(runs.columns):
-        raise VsrnnError(f"{name} is not a table of runs; name one without _curves")
+        raise VsrnnError(
+            f"{name} is not a table of runs; name one that is, such as rad_smoke"
+        )
     return runs
 
 

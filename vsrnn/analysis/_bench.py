@@ -118,6 +118,8 @@ def _way(row: dict[str, Any]) -> str:
     if row["kind"] == "many":
         places = f"{processes} processes" if processes > 1 else "one pass"
         return f"{models} models in {places}"
+    if models > processes:
+        return f"{WAYS[row['kind']]}, {models} in turn"
     if processes > 1:
         return f"one model in each of {processes} processes"
     return WAYS[row["kind"]]

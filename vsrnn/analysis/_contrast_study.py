@@ -15,6 +15,7 @@ from vsrnn.analysis._explained import (
     rank_interval,
 )
 from vsrnn.analysis._study import PROPORTION, by_table
+from vsrnn.errors import VsrnnError
 from vsrnn.forecast import (
     LEAST,
     SCORE,
@@ -29,9 +30,8 @@ from vsrnn.tasks import task_class
 EVEN, PUBLISHED = "drawn evenly", "named in the paper"
 DRAWN = {
     **dict.fromkeys(("rad_even_100k", "hammer_even_10k"), EVEN),
-    **dict.fromkeys(
-        ("rad_normal_size_50k", "rad_normal", "hammer_normal"), "drawn as published"
-    ),
+    "rad_normal_size_50k": "drawn as published, of one size",
+    **dict.fromkeys(("rad_normal", "hammer_normal"), "drawn as published, of any size"),
     **dict.fromkeys(("rad_100k", "hammer_named"), PUBLISHED),
 }
 """How designs were chosen in the tables of the usual protocol of each task."""
@@ -119,6 +119,9 @@ def contrast_forecast(runs: DataFrame, repeats: int = 1, seed: int = 0) -> DataF
         AUC of the top third): task, scale, designs, source, features, measure, value,
         low, high (95 %, over designs). Tasks of fewer than 15 designs are not asked
         about.
+
+    Raises:
+        VsrnnError: no task can be asked about.
     """
     known = {
         str(task): _as_ranks(examples(part))
@@ -136,6 +139,11 @@ def contrast_forecast(runs: DataFrame, repeats: int = 1, seed: int = 0) -> DataF
             order = _ordering(found, refitted=source == OTHER)
             tables.append(order.assign(**first, source=source))
     columns = ["task", "scale", "designs", "source", "features", "measure"]
+    if not tables:
+        raise VsrnnError(
+            f"a forecast across tasks needs {LEAST} designs drawn at random on one "
+            "task, and runs of the other"
+        )
     table = pd.concat(tables, ignore_index=True).round(4)
     return table[[*columns, "value", "low", "high"]]
 

@@ -250,6 +250,7 @@ def rank_interval(
     The order of the pairs does not matter. Fewer than five, or values that are all
     equal, give no correlation.
     """
+    first, second = np.round(first, 9), np.round(second, 9)  # ties of means are ties
     if len(first) < 5 or min(np.ptp(first), np.ptp(second)) == 0:
         return (np.nan,) * 3
     rho = float(spearman(first, second))

@@ -14,6 +14,7 @@ from vsrnn.analysis._labels import (
     DESIGN_LABELS,
     PROPORTION,
     TASK_LABELS,
+    designs_label,
     seeds_label,
 )
 from vsrnn.analysis._scores import welch
@@ -119,15 +120,19 @@ def _reach(surface: DataFrame) -> str:
 
 def _hard(pairs: DataFrame) -> str:
     seen = pairs[pairs["sequences"] > 0]
+    if seen.empty:
+        return "The model was asked about no sequence."
     accuracy = seen["accuracy [%]"]
     total = np.average(accuracy, weights=seen["sequences"])
     best, worst = seen.loc[accuracy.idxmax()], seen.loc[accuracy.idxmin()]
     near = int((accuracy < 2 * CHANCE).sum())
+    ends = ", of each pair"
+    if accuracy.nunique() > 1:
+        ends = f", most often for {_pair(best)} and least often for {_pair(worst)}"
     return (
         f"On {seen['sequences'].sum():,} fresh sequences the model is right in "
-        f"{total:.1f} % (a guess: {CHANCE:.0f} %), most often for {_pair(best)} and "
-        f"least often for {_pair(worst)}; {near} of {len(seen)} pairs stay under "
-        f"{2 * CHANCE:.0f} %."
+        f"{total:.1f} % (a guess: {CHANCE:.0f} %){ends}; {near} of {len(seen)} "
+        f"pairs stay under {2 * CHANCE:.0f} %."
     )
 
 
@@ -202,9 +207,11 @@ def _order(final: DataFrame) -> Iterator[str]:
 def _above(high: str, low: str, first: list[float], second: list[float]) -> str:
     """Whether one design scores above another, as published."""
     points, least, most = welch(first, second)
-    text = f"{DESIGN_LABELS[high]} above {DESIGN_LABELS[low]}, {points:+.1f} points"
-    if min(len(first), len(second)) < 2 or not (np.ptp(first) or np.ptp(second)):
+    text = f"{DESIGN_LABELS[high]} above {DESIGN_LABELS[low]}, {points:+z.1f} points"
+    if min(len(first), len(second)) < 2:
         return f"{text} (more seeds are needed)"
+    if not (np.ptp(first) or np.ptp(second)):
+        return f"{text} (in each run)"
     seen = _verdict(least, most)
     return f"{text} (95 % interval {least:+.1f} to {most:+.1f}) {seen}"
 
@@ -265,7 +272,7 @@ def _ranks(ranking: DataFrame) -> Iterator[str]:
         best = scored.iloc[0]
         at = f" (hidden proportion {best[PROPORTION]:.3f})"
         yield (
-            f"The best of the {len(scored)} stored designs is {best['design']} with "
+            f"Of {designs_label(len(scored))} stored the best is {best['design']} with "
             f"{best['mean [%]']:.1f} %{at if np.isfinite(best[PROPORTION]) else ''}."
         )
     both = scored[scored["design"] != "rnn_"].dropna(subset=[PROPORTION])

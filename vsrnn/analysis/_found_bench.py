@@ -110,6 +110,8 @@ def _bounds(rates: DataFrame) -> Iterator[str]:
     dense, weights = BOUNDS.values()
     for kind, label in (("single", "one model"), ("many", "many models")):
         rows = rates[(rates["kind"] == kind) & (rates["design"] != "mixed")]
+        if kind == "single":
+            rows = rows[rows["processes"] == 1]
         best = rows.sort_values(RATE).groupby(["task", "batch", "design"]).tail(1)
         shares = [best[RATE] / best[bound] for bound in (dense, weights)]
         low, high = ([share.min(), share.max()] for share in shares)
@@ -147,8 +149,8 @@ def _memory(rates: DataFrame) -> Iterator[str]:
     parts = []
     for kind, label in (("single", "one model"), ("many", "many models"), *_PLAIN):
         rows = rates[(rates["kind"] == kind) & (rates["processes"] == 1)]
-        memory = rows[MEMORY]
-        if len(rows):
+        memory = rows[MEMORY].dropna()
+        if len(memory):
             parts.append(f"{label} {memory.min():.0f} to {memory.max():.0f} MiB")
     if parts:
         yield _nested("Peak memory beyond data and libraries", parts)

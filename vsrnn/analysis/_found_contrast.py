@@ -56,6 +56,7 @@ def found_contrast(
         growth: as `contrast_growth` gives it.
     """
     rad, hammer = (ranks[ranks["task"] == task] for task in ("rad", "hammer"))
+    rad = rad[rad["table"] == rad["table"].iloc[0]]  # ranks are within a table
     tables = [rows for _, rows in hammer.groupby("table", sort=False)]
     return _bullets(
         _there(ranks),
@@ -139,6 +140,8 @@ def _elsewhere(here: DataFrame, there: DataFrame, table: DataFrame) -> str:
     """How the best of one task's table does in a table of the other task."""
     name = table["table"].iloc[0]
     both = here[here["arrangement"].isin(there["arrangement"])]
+    if both.empty:
+        return f"{name} is not decided (no arrangement has runs on both)"
     best = both[both[SCORE] == both[SCORE].max()]["arrangement"].tolist()
     if len(best) > 1:
         return f"{name} is not decided ({len(best)} share the best score)"

@@ -129,10 +129,12 @@ def _enough(cost: DataFrame) -> str:
             f"the most there are, and more than {SLACK:g} lower with fewer: more may "
             "help."
         )
+    less = f"with fewer than {enough} it is more than {SLACK:g} below that"
+    if enough == rows.index[0]:
+        less = "fewer were not tried"
     return (
         f"With {enough} trained designs R² on designs held out is {rows[enough]:z.2f}, "
-        f"with {most} it is {rows[most]:z.2f}; with fewer than {enough} it is more "
-        f"than {SLACK:g} below that."
+        f"with {most} it is {rows[most]:z.2f}; {less}."
     )
 
 

@@ -17,7 +17,12 @@ from vsrnn.analysis._hammer_results import (
     RETURN,
     SUCCESS,
 )
-from vsrnn.analysis._labels import EXPERT_LABELS, design_label, seeds_label
+from vsrnn.analysis._labels import (
+    EXPERT_LABELS,
+    design_label,
+    designs_label,
+    seeds_label,
+)
 from vsrnn.analysis._runs import completeness
 from vsrnn.analysis._scores import welch_of_means
 from vsrnn.designs import list_designs
@@ -94,21 +99,30 @@ def _best(ranking: DataFrame) -> Iterator[str]:
         each = {
             name: part.set_index("design") for name, part in rows.groupby("measure")
         }
-        success, explained = each[SUCCESS]["mean"], each[EXPLAINED]["mean"]
-        best, knows = success.idxmax(), explained.idxmax()
+        success = each[SUCCESS]["mean"]
+        explained = each[EXPLAINED]["mean"].dropna() if EXPLAINED in each else Series()
         text = (
-            f"{_head(expert)}, {len(success)} designs: most successful is "
-            f"{_most(success)}, {_mean(each[SUCCESS].loc[best])}; most variance is "
-            f"explained by {_most(explained)}, {_mean(each[EXPLAINED].loc[knows])}"
+            f"{_head(expert)}, {designs_label(len(success))}: the most success is that "
+            f"of {_most(success)}, {_mean(each[SUCCESS].loc[success.idxmax()])}"
         )
+        if len(explained):
+            text += (
+                f"; the most variance is explained by {_most(explained)}, "
+                f"{_mean(each[EXPLAINED].loc[explained.idxmax()])}"
+            )
         for verb, (low, high) in EXTREMES.items():
             same = success.index[success.between(low, high)]
             if len(same) > 1:
                 text += (
                     f"; {len(same)} {verb} {low:.0f} to {high:.0f} %, where success "
-                    f"does not tell them apart and the variance they explain goes from "
-                    f"{explained[same].min():.1f} to {explained[same].max():.1f} %"
+                    "does not tell them apart"
                 )
+                known = explained.reindex(same).dropna()
+                if len(known):
+                    text += (
+                        " and the variance they explain goes from "
+                        f"{known.min():.1f} to {known.max():.1f} %"
+                    )
         yield f"{text}."
 
 
@@ -137,8 +151,8 @@ def _dense(ranking: DataFrame) -> Iterator[str]:
         yield (
             f"{_head(expert)}, {measure.removesuffix(' [%]')}: dense is shown to be "
             f"above {len(under)} of {len(each)} other designs and below {len(over)}"
-            f"{shown}, each comparison by itself; {len(each) - len(under) - len(over)} "
-            "are not decided. That dense does well here "
+            f"{shown}, each comparison by itself; not decided against "
+            f"{len(each) - len(under) - len(over)}. That dense does well here "
             f"{' and '.join(verdicts) or 'is not decided'}."
         )
 
@@ -178,7 +192,7 @@ def _fewer(amounts: DataFrame) -> Iterator[str]:
             texts.append(f"{text}{dense}){_differ(rows)}")
         yield _nested(
             f"With {number:,} demonstrations, {epochs} epochs, "
-            f"{part['design'].nunique()} designs",
+            f"{designs_label(part['design'].nunique())}",
             texts,
         )
 

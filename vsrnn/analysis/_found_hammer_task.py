@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from pandas import DataFrame
 
 from vsrnn.analysis._found import _bullets
@@ -43,6 +44,11 @@ def _strike(episode: DataFrame) -> str:
     rows = episode[episode[NOISE] == 0]
     steps = rows[rows["driven"]].groupby("episode")["step"].min()
     boards = rows.groupby("episode")[BOARD].first()
+    if steps.empty:
+        return (
+            f"In none of {len(boards)} episodes shown does the expert without noise "
+            "drive the nail in."
+        )
     return (
         f"In {len(steps)} of {len(boards)} episodes shown, the expert without noise "
         f"drives the nail in, {steps.min()} to {steps.max()} steps "
@@ -67,8 +73,9 @@ def _played_with(row: Any) -> str:
 
 def _slip(noise: DataFrame) -> str:
     worth = (noise["return"] - noise["return of version 2"]).abs()
+    share = 100 * (worth / noise["return"].abs()).max()
     return (
         "The slip of sign in version 1 of the reward is worth "
-        f"{worth.min():.1f} to {worth.max():.1f} points of return, "
-        f"{100 * (worth / noise['return']).max():.2f} % at most."
+        f"{worth.min():.1f} to {worth.max():.1f} points of return"
+        f"{f', {share:.2f} % at most' if np.isfinite(share) else ''}."
     )

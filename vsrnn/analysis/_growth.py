@@ -56,7 +56,7 @@ def contrast_growth(runs: DataFrame, number: int = 100, seed: int = 0) -> DataFr
             )
             sizes = list(_sizes(model, x, steps))
             known = (task, design.name, design.hidden)
-            grown = not sizes[-1] < GROWN * sizes[0]
+            grown = sizes[-1] > 0 and sizes[-1] >= GROWN * sizes[0]
             outcome = words[lost.get((task, design.name))]
             rows += [
                 (*known, step, size, grown, outcome)

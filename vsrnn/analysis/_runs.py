@@ -61,7 +61,10 @@ def completeness(
     >>> completeness(DataFrame({"design": ["lstm_"], "seed": [0], "score": [0.5]}))
     '1 of 125 runs are there: 1 of 25 designs have a run, and 0 have all 5 seeds.'
     """
-    done = runs[runs["design"].isin(designs)].dropna(subset=["score"])
+    ended = runs["score"].notna()  # diverged runs, too: that is what they found
+    if "error" in runs:
+        ended |= runs["error"].astype("str").str.startswith("diverged")
+    done = runs[runs["design"].isin(designs) & ended]
     each = done.groupby("design")["seed"].nunique().clip(upper=seeds)
     total = len(designs)
     return (

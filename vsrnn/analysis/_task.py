@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from pandas import DataFrame
 
+from vsrnn.errors import VsrnnError
+
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
@@ -35,6 +37,9 @@ def sequences(
         One row an image, eleven a sequence: sequence, step, base, alternative,
         anomaly (whether this image is it), and its 2,500 pixels as gray levels 0..255;
         the blank eleventh image has the normalized value 0, gray level 33.
+
+    Raises:
+        VsrnnError: the split has none of the pairs.
     """
     info = task.info(split)
     names = np.array(task.transforms)
@@ -54,6 +59,8 @@ def sequences(
                 "anomaly": steps == 1 + int(position[0]),
             }
             tables.append(_pixels(DataFrame(labels), _gray(inputs[0])))
+    if not tables:
+        raise VsrnnError(f"no sequence of {split!r} is of one of these pairs")
     return pd.concat(tables, ignore_index=True)
 
 
@@ -65,12 +72,17 @@ def transforms(draws: int = 4, digit: int = 5, seed: int = 0) -> DataFrame:
         digit: which digit, 0..9.
         seed: of all draws.
 
+    Raises:
+        VsrnnError: there is no such digit.
+
     Returns:
         One row an image: transform, draw, and its 2,500 pixels as gray levels 0..255.
 
     >>> transforms(draws=1).shape
     (8, 2502)
     """
+    if digit not in range(10):
+        raise VsrnnError(f"a digit is a whole number from 0 to 9, not {digit!r}")
     digits, labels = _digits()
     source = digits[labels == digit][:1].repeat(draws, 1, 1)
     tables = []

@@ -22,6 +22,8 @@ LOOKS = {
 def agreement(table: DataFrame, style: str = "web") -> Figure:
     """How far runs move when trained again, beside the tolerance and other seeds.
 
+    Runs that are further off than an axis goes lie at its end.
+
     Args:
         table: as `vsrnn.analysis.agreement` gives it.
         style: "web" or "manuscript".
@@ -30,8 +32,8 @@ def agreement(table: DataFrame, style: str = "web") -> Figure:
     with drawing(style, 0.2 + 0.07 * len(rows)) as figure:
         left, right = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
         for place, (_, runs) in enumerate(rows):
-            _points(left, runs[LOSS].abs(), runs["verdict"], place)
-            _points(right, runs[SCORE], runs["verdict"], place)
+            _points(left, runs[LOSS].abs().clip(upper=1e3), runs["verdict"], place)
+            _points(right, runs[SCORE].clip(-1.45, 1.45), runs["verdict"], place)
         left.set_xscale("symlog", linthresh=1e-6)
         left.set(xlabel="difference of the\nfirst epoch's loss [tolerances]")
         left.set(xlim=(-3e-7, 1e3), xticks=[0, 1e-5, 1e-3, 1e-1, 10, 1e3])

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from math import log10
 from typing import Any
 
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -79,12 +80,15 @@ def speed_growth(table: DataFrame, style: str = "web") -> Figure:
     """
     with drawing(style, 0.75) as figure:
         axes = figure.subplots(2, 2).flat
+        ways: dict[str, Line2D] = {}
         for ax, study in zip(axes, GROWTH.values(), strict=True):
             ax.set(xlabel=study, ylabel=TIME, xscale="log", yscale="log")
             for kind, rows in table[table["study"] == study].groupby("kind"):
                 _line(ax, str(kind), rows.sort_values("value"))
             _plain_numbers(ax, "xy")
-            ax.legend(loc="best")
+            for line in ax.get_lines():
+                ways.setdefault(str(line.get_label()), line)
+        figure.legend(ways.values(), ways, loc="outside lower center", ncols=3)
     return figure
 
 
@@ -102,12 +106,18 @@ def _by_task(
     with drawing(style, rows * (0.14 + 0.045 * most)) as figure:
         panels = figure.subplots(rows, 2, squeeze=False, sharey="row")
         axes = list(panels.flat)
-        for ax, ((task, batch), own) in zip(axes[:-1], groups, strict=False):
-            _panel(ax, own, names, values)
+        for number, ((task, batch), own) in enumerate(groups):
+            ax, first = axes[number], number // 2 * 2
+            beside = pd.concat([rows for _, rows in groups[first : first + 2]])
+            _panel(ax, own, names, values, list(dict.fromkeys(beside[names])))
             for name, line in (bounds or {}).items():
                 for design, one in own.groupby("design"):
-                    color = _LOOKS[str(design)][0]
-                    ax.axvline(one[name].median(), color=color, ls=line, lw=0.8)
+                    color, marker, _ = _LOOKS[str(design)]
+                    bound = one[name].median()
+                    ax.axvline(bound, color=color, ls=line, lw=0.8)
+                    above = ax.get_xaxis_transform()
+                    look: dict[str, Any] = {"color": color, "markersize": 4}
+                    ax.plot(bound, 1, marker, transform=above, clip_on=False, **look)
             ax.set_title(f"{TASK_LABELS[str(task)]}\nbatches of {batch}")
         for ax in axes[len(groups) :]:
             ax.set_axis_off()
@@ -115,9 +125,11 @@ def _by_task(
     return figure
 
 
-def _panel(ax: Axes, rows: DataFrame, names: str, values: Mapping[str, str]) -> None:
+def _panel(
+    ax: Axes, rows: DataFrame, names: str, values: Mapping[str, str], known: list[str]
+) -> None:
     """A point with its quartiles for each row, at the height of its name."""
-    places = {name: y for y, name in enumerate(dict.fromkeys(rows[names]))}
+    places = {name: y for y, name in enumerate(known)}
     designs = list(dict.fromkeys(rows["design"]))
     for row in rows.to_dict("records"):
         color, marker, _ = _LOOKS[row["design"]]
@@ -177,4 +189,6 @@ def _plain_numbers(ax: Axes, axes: str) -> None:
 
 
 def _plain(value: float, _: object) -> str:
+    if value >= 1e6:
+        return f"{value / 1e6:g}M"
     return f"{value:,.0f}" if value >= 1 else f"{value:g}"

@@ -148,11 +148,10 @@ def contrast_growth(table: DataFrame, style: str = "web") -> Figure:
             rows = table[table["task"] == task]
             for _, line in rows.groupby("design", sort=False):
                 first = line.iloc[0]
-                seen = line[line[STATE] <= top * 100]
                 look = _GROWING[bool(first["grown"])]
-                ax.plot(seen["step"], seen[STATE], **look, alpha=0.5)
+                ax.plot(line["step"], line[STATE].clip(upper=1e30), **look, alpha=0.5)
                 if first["outcome"] in _OUTCOMES:
-                    end = seen[seen[STATE] < top].iloc[-1]
+                    end = line[line[STATE] < top].iloc[-1]
                     ax.plot(end["step"], end[STATE], **_OUTCOMES[first["outcome"]])
             count = rows.drop_duplicates("design")["grown"]
             ax.set_title(
@@ -303,7 +302,7 @@ def _proportion(ax: Axes, task: str, kind: str, rows: DataFrame) -> None:
     if task == "rad":
         chance_line(ax)
     if rows.empty:
-        ax.text(0.5, 0.5, "no runs yet", transform=ax.transAxes, ha="center")
+        ax.text(0.5, 0.5, "no such runs", transform=ax.transAxes, ha="center")
         ax.set_title(f"{TASK_LABELS[task]}, {kind}", fontsize="small")
         return
     first, x = rows.iloc[0], rows[PROPORTION]
@@ -319,11 +318,11 @@ def _proportion(ax: Axes, task: str, kind: str, rows: DataFrame) -> None:
 
 
 def _proportion_title(first: DataFrame, designs: int) -> str:
-    head = f"{TASK_LABELS[first['task']]}, {first['drawn']}: {designs_label(designs)}"
+    head = f"{TASK_LABELS[first['task']]}, {first['drawn']}\nn = {designs}"
     if not np.isfinite(first["rank correlation"]):
-        return f"{head}\ntoo few for a fit"
+        return f"{head}, too few for a fit"
     return (
-        f"{head}\nrank correlation {first['rank correlation']:.2f} "
+        f"{head}, rank correlation {first['rank correlation']:.2f} "
         f"({first['low']:.2f} to {first['high']:.2f})"
     )
 

@@ -24,6 +24,7 @@ KINDS = {
     "with proportion": "+ proportion",
     "with counts": "+ block weights",
     "with both": "+ both",
+    "across tasks": "all but sizes",
 }
 _RANGES = {"R2": (-0.3, 1), "rank correlation": (-0.3, 1), "ROC AUC": (0.3, 1)}
 _FOREST, _OTHER = {"color": BLUE, "marker": "o"}, {"color": ORANGE, "marker": "s"}
@@ -257,5 +258,5 @@ def _interval(
     ends = np.clip([row["low"], row["high"]], *within)
     ax.plot(ends, [place, place], color=look["color"], linewidth=1.2)
     if row["value"] < within[0]:
-        look |= {"marker": "<"}
+        look |= {"marker": "<", "clip_on": False}
     ax.plot(np.clip(row["value"], *within), place, **look)

@@ -127,7 +127,7 @@ def proportion_surface(table: DataFrame, style: str = "web") -> Figure:
         for task, row in zip(tasks, axes, strict=True):
             for arrangement, ax in zip(arrangements, row, strict=True):
                 here = (table["task"] == task) & (table["arrangement"] == arrangement)
-                filled = _surface(ax, table[here & (table["design"] == "")])
+                filled, lines = _surface(ax, table[here & (table["design"] == "")])
                 _points(ax, table[here & (table["design"] != "")])
                 title = f"{TASK_LABELS.get(task, task)}\n{arrangement}"
                 ax.set_title(title, fontsize="small")
@@ -136,6 +136,8 @@ def proportion_surface(table: DataFrame, style: str = "web") -> Figure:
             ax.set_xlabel("budget [weights]")
         bar = figure.colorbar(filled, ax=axes, shrink=0.6, aspect=30)
         bar.set_label("hidden proportion")
+        bar.add_lines(lines)
+        bar.set_ticks([0, *_LEVELS, 1])
     return figure
 
 
@@ -228,7 +230,10 @@ def _design_title(name: str, blocks: DataFrame) -> str:
     )
 
 
-def _surface(ax: Axes, table: DataFrame) -> QuadContourSet:
+_LEVELS = (0.1, 0.3, 0.5, 0.7, 0.9)
+
+
+def _surface(ax: Axes, table: DataFrame) -> tuple[QuadContourSet, QuadContourSet]:
     grid = table.pivot(
         index="density [fraction]",
         columns="budget [weights]",
@@ -240,11 +245,10 @@ def _surface(ax: Axes, table: DataFrame) -> QuadContourSet:
     filled = ax.contourf(*place, values, levels=np.linspace(0, 1, 21))
     filled.set_edgecolor("face")
     ax.set(xscale="log", yscale="log")
-    levels, inks = [0.1, 0.3, 0.5, 0.7, 0.9], ["w", "w", "w", "k", "k"]
-    lines = ax.contour(*place, values, levels=levels, colors=inks, linewidths=0.7)
-    ax.clabel(lines, fmt="%.1f", fontsize="x-small")
+    inks = ["w", "w", "w", "k", "k"]
+    lines = ax.contour(*place, values, levels=_LEVELS, colors=inks, linewidths=0.7)
     ax.set_yticks([0.01, 0.1, 1], ["0.01", "0.1", "1"])
-    return filled
+    return filled, lines
 
 
 def _points(ax: Axes, table: DataFrame) -> None:

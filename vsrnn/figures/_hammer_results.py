@@ -44,7 +44,7 @@ def hammer_success(table: DataFrame, style: str = "web") -> Figure:
         table: as `vsrnn.analysis.hammer_success` gives it.
         style: "web" or "manuscript".
     """
-    groups = list(_groups(table))
+    groups = list(_groups(table)) or [("no runs yet", table)]
     designs = list(dict.fromkeys(table["design"]))
     with drawing(style, 1.3) as figure:
         axes = figure.subplots(3, len(groups), sharex="row", sharey=True, squeeze=False)
@@ -68,7 +68,7 @@ def hammer_curve(table: DataFrame, style: str = "web") -> Figure:
         table: as `vsrnn.analysis.hammer_curve` gives it.
         style: "web" or "manuscript".
     """
-    groups = list(_groups(table))
+    groups = list(_groups(table)) or [("no runs yet", table)]
     with drawing(style, 0.5) as figure:
         panels = figure.subplots(1, len(groups), sharey=True, squeeze=False)[0]
         panels[0].set_ylim(0, 100)
@@ -206,7 +206,7 @@ def _measure_axis(ax: Axes, table: DataFrame, measure: str, along: str = "x") ->
         getattr(ax, f"{along}axis").set_major_formatter(_THOUSANDS)
     if measure == SUCCESS:
         ax.set(**{f"{along}lim": (-8, 108), f"{along}ticks": (0, 25, 50, 75, 100)})
-    elif table["mean"].notna().any():
+    elif table.loc[table["measure"] == measure, "mean"].notna().any():
         rows = table[table["measure"] == measure]
         shown = rows.filter(["value", "mean"]).stack()
         room = 0.2 * (shown.max() - shown.min()) or 1

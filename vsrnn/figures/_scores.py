@@ -39,7 +39,7 @@ def learning_curve(table: DataFrame, style: str = "web") -> Figure:
         table: as `vsrnn.analysis.learning_curve` gives it.
         style: "web" or "manuscript".
     """
-    groups = list(_groups(table))
+    groups = list(_groups(table)) or [("no runs yet", table)]
     with drawing(style, 0.5) as figure:
         panels = figure.subplots(1, len(groups), sharey=True, squeeze=False)[0]
         for ax, (title, rows) in zip(panels, groups, strict=True):
@@ -57,7 +57,7 @@ def final_accuracy(table: DataFrame, style: str = "web") -> Figure:
         table: as `vsrnn.analysis.final_accuracy` gives it.
         style: "web" or "manuscript".
     """
-    groups = list(_groups(table))
+    groups = list(_groups(table)) or [("no runs yet", table)]
     designs = list(dict.fromkeys(table["design"]))
     with drawing(style, 0.45) as figure:
         panels = figure.subplots(1, len(groups), sharey=True, squeeze=False)[0]
@@ -122,8 +122,8 @@ def share_column(side: Axes, shares: np.ndarray) -> list[Any]:
         colors.append(shades(share / most) if known else "white")
         text = f"{share:.3f}" if known else "none"
         side.barh(place, share / most if known else 0, color=colors[-1], height=0.7)
-        side.text(1.75, place, text, ha="right", va="center", fontsize="small")
-    side.set(xlabel="hidden\nproportion", xlim=(0, 1.8), xticks=[])
+        side.text(2.05, place, text, ha="right", va="center", fontsize="small")
+    side.set(xlabel="hidden\nproportion", xlim=(0, 2.1), xticks=[])
     side.tick_params(left=False)
     side.spines[["left", "bottom"]].set_visible(False)
     return colors

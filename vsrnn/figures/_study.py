@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -103,7 +104,8 @@ def rank_correlation(table: DataFrame, style: str = "web") -> Figure:
     """
     features = list(table["feature"].unique())
     found = [name for name in MEASURES if name in set(table["measure"])]
-    with drawing(style, 0.2 + 0.06 * len(features)) as figure:
+    height = 0.2 + (0.03 + 0.01 * len(found)) * len(features)
+    with drawing(style, _lines(table) * height) as figure:
         for ax, rows in _columns(figure, table):
             ax.axvline(0, color=GRAY, linewidth=0.8)
             for row in rows.to_dict("records"):
@@ -131,7 +133,7 @@ def variance_explained(table: DataFrame, style: str = "web") -> Figure:
     """
     bases = [base for base in BASES if base in set(table["base"])]
     low = -0.3
-    with drawing(style, 0.62) as figure:
+    with drawing(style, _lines(table) * 0.62) as figure:
         for ax, rows in _columns(figure, table):
             ax.axvline(0, color=GRAY, linewidth=0.8)
             for row in rows.to_dict("records"):
@@ -290,11 +292,19 @@ def _panels(figure: Figure, table: DataFrame) -> Iterator[tuple[Axes, DataFrame]
         axes[len(names) - 2].set_xlabel(_SQRT, fontsize="small")
 
 
+def _lines(table: DataFrame) -> int:
+    """How many lines of panels: four stand side by side."""
+    return math.ceil(table["table"].nunique() / 4)
+
+
 def _columns(figure: Figure, table: DataFrame) -> Iterator[tuple[Axes, DataFrame]]:
     """A panel for each table side by side, whose rows have the same names."""
     names = list(table["table"].unique())
-    axes = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
-    for ax, name in zip(axes, names, strict=True):
+    shape = (_lines(table), math.ceil(len(names) / _lines(table)))
+    axes = figure.subplots(*shape, sharey=True, squeeze=False).ravel()
+    for ax in axes[len(names) :]:
+        ax.remove()
+    for ax, name in zip(axes, names, strict=False):
         rows = table[table["table"] == name]
         ax.set_title(_narrow_title(rows), fontsize="x-small")
         yield ax, rows

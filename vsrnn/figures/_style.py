@@ -55,7 +55,7 @@ def drawing(style: str, height: float) -> Iterator[Figure]:
 
     In a manuscript the caption says what a title would: the only title of a figure
     becomes its label, which the JSON file beside the figure holds. Titles that tell
-    panels apart stay.
+    panels apart stay, and so does one above these.
 
     Args:
         style: "web" or "manuscript".
@@ -80,6 +80,9 @@ def _title_to_label(figure: Figure) -> None:
     if len(titled) == 1:
         figure.set_label(titled[0].get_title(loc="left"))
         titled[0].set_title("")
+    elif not titled and figure.get_suptitle():
+        figure.set_label(figure.get_suptitle())
+        figure.suptitle("")
 
 
 def look(name: str, rank: int = 0) -> dict[str, Any]:
