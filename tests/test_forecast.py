@@ -480,7 +480,6 @@ def test_counts_are_of_their_blocks(task):
         "noise",
         "data_seed",
         "policy_sha256",
-        "data_sha256",
         "batch_size",
     ],
 )
@@ -489,6 +488,13 @@ def test_runs_made_in_several_ways_are_refused(made_runs, column):
     runs.loc[4, column] = "other"
     with pytest.raises(VsrnnError, match=f"differ in {column}: select"):
         forecast.examples(runs)
+
+
+def test_other_data_of_a_task_of_ones_own_are_refused(made_runs):
+    runs = made_runs(5).assign(data_sha256=list("aaaab"))
+    assert len(forecast.examples(runs)) == 5  # pixels that a processor rounds
+    with pytest.raises(VsrnnError, match="differ in data_sha256: select"):
+        forecast.examples(runs.assign(task="own:Classes"))
 
 
 def test_the_forest_is_that_of_the_paper_and_seeds_split(made_runs):

@@ -149,12 +149,18 @@ def _found(configs: Iterable[Config], store: Store) -> Iterator[str]:
 
 
 def _check_same(config: Config, task: Any, store: Store) -> None:
-    """Refuse a result of other data, epochs or batches than the task has now."""
+    """Refuse a result of other data, epochs or batches than the task has now.
+
+    Data of the paper's tasks are the same where they are made alike: processors round
+    a few of their pixels differently.
+    """
     result = store.get(config)
     if result is None:
         return
+    then, now = result["provenance"]["data"], task.provenance
+    alike = config.task in TASKS and then == now | {"sha256": then["sha256"]}
     pairs = {
-        "data": (result["provenance"]["data"]["sha256"], task.checksum),
+        "data": (then["sha256"], then["sha256"] if alike else task.checksum),
         "epochs": (result["epochs"], config.epochs or task.epochs),
         "batches": (result["batch_size"], task.batch_size),
     }

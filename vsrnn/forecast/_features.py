@@ -10,7 +10,7 @@ from pandas import DataFrame
 
 from vsrnn.errors import VsrnnError
 from vsrnn.geometry import BLOCKS, Geometry
-from vsrnn.tasks import sizes, task_class
+from vsrnn.tasks import TASKS, sizes, task_class
 
 SCORE = "score [%]"
 PROPORTION = "hidden_proportion"
@@ -23,7 +23,7 @@ SHARES = tuple(f"share_{block}" for block in BLOCKS)
 
 PROTOCOL = (
     *("task", "scale", "epochs", "batch_size", "mask", "digits", "split", "source"),
-    *("demonstrations", "noise", "data_seed", "policy_sha256", "data_sha256"),
+    *("demonstrations", "noise", "data_seed", "policy_sha256"),
 )
 """What designs have to share to be compared: the columns that tell how a run is made
 from its design and seed."""
@@ -112,7 +112,10 @@ def examples(runs: DataFrame) -> DataFrame:
     >>> int(table.loc["000000_", "hidden"])
     176
     """
-    differ = [name for name in PROTOCOL if name in runs and runs[name].nunique() > 1]
+    names: tuple[str, ...] = PROTOCOL
+    if not set(runs["task"]) <= set(TASKS):  # no column tells how these data are made
+        names = (*PROTOCOL, "data_sha256")
+    differ = [name for name in names if name in runs and runs[name].nunique() > 1]
     if differ:
         raise VsrnnError(
             "a forecast is of one task and one way to train; these runs differ in "
