@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vsrnn import Config, Geometry, Store
+from vsrnn import Config, Geometry, Store, run
 from vsrnn.errors import VsrnnError
 from vsrnn.models import BlockRNN
 from vsrnn.sweep import Workers, fill
@@ -93,9 +93,9 @@ def test_a_result_of_another_policy_is_not_taken_for_this_one(tmp_path, monkeypa
     config = Config("hammer", "10AH12", "smoke", task_options={"source": "mine.npz"})
     known = Hammer.policy_sha256("mine.npz")
     store = Store(tmp_path / "runs")
-    parts = dict.fromkeys(("config", "score", "curve", "seconds", "error"))
-    provenance = {"data": {"policy_sha256": known}}
-    store.put(parts | {"id": config.id, "provenance": provenance})
+    result = run(Config("rad", "rnn_", "smoke", epochs=1))
+    result["provenance"]["data"]["policy_sha256"] = known
+    store.put(result | {"id": config.id})
     assert fill([config], store, Workers()) == {config.id: "found"}
     np.savez(tmp_path / "mine.npz", **(arrays() | {"b0": np.ones_like(arrays()["b0"])}))
     with pytest.raises(VsrnnError, match="another policy than the file is now"):
