@@ -144,19 +144,16 @@ def _found(configs: Iterable[Config], store: Store) -> Iterator[str]:
         if config.task not in TASKS:
             name = _data_of(config)
             own[name] = own.get(name) or _task(config)
-            _check_same(config, own[name], store)
+            _check_same(config, own[name], result, store)
         yield config.id
 
 
-def _check_same(config: Config, task: Any, store: Store) -> None:
+def _check_same(config: Config, task: Any, result: Result, store: Store) -> None:
     """Refuse a result of other data, epochs or batches than the task has now.
 
     Data of the paper's tasks are the same where they are made alike: processors round
     a few of their pixels differently.
     """
-    result = store.get(config)
-    if result is None:
-        return
     then, now = result["provenance"]["data"], task.provenance
     alike = config.task in TASKS and then == now | {"sha256": then["sha256"]}
     pairs = {
@@ -200,8 +197,10 @@ def _prepare(todo: list[Config], found: list[Config], store: Store) -> None:
     for data, config in {_data_of(config): config for config in todo}.items():
         task = _task(config)
         for other in found:
-            if _data_of(other) == data:
-                _check_same(other, task, store)
+            # those of a task of one's own were looked at when they were found
+            same = other.task in TASKS and _data_of(other) == data
+            if same and (result := store.get(other)):
+                _check_same(other, task, result, store)
 
 
 def _data_of(config: Config) -> tuple[str, ...]:

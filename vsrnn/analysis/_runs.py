@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pandas import DataFrame
 
 from vsrnn.designs import RAD_100K
+from vsrnn.forecast._features import _diverged
 
 if TYPE_CHECKING:
     from vsrnn.config import Config
@@ -61,9 +62,7 @@ def completeness(
     >>> completeness(DataFrame({"design": ["lstm_"], "seed": [0], "score": [0.5]}))
     '1 of 125 runs are there: 1 of 25 designs have a run, and 0 have all 5 seeds.'
     """
-    ended = runs["score"].notna()  # diverged runs, too: that is what they found
-    if "error" in runs:
-        ended |= runs["error"].astype("str").str.startswith("diverged")
+    ended = runs["score"].notna() | _diverged(runs)  # that is what these found
     done = runs[runs["design"].isin(designs) & ended]
     each = done.groupby("design")["seed"].nunique().clip(upper=seeds)
     total = len(designs)

@@ -44,7 +44,7 @@ def hammer_success(table: DataFrame, style: str = "web") -> Figure:
         table: as `vsrnn.analysis.hammer_success` gives it.
         style: "web" or "manuscript".
     """
-    groups = list(_groups(table)) or [("no runs yet", table)]
+    groups = list(_groups(table))
     designs = list(dict.fromkeys(table["design"]))
     with drawing(style, 1.3) as figure:
         axes = figure.subplots(3, len(groups), sharex="row", sharey=True, squeeze=False)
@@ -68,7 +68,7 @@ def hammer_curve(table: DataFrame, style: str = "web") -> Figure:
         table: as `vsrnn.analysis.hammer_curve` gives it.
         style: "web" or "manuscript".
     """
-    groups = list(_groups(table)) or [("no runs yet", table)]
+    groups = list(_groups(table))
     with drawing(style, 0.5) as figure:
         panels = figure.subplots(1, len(groups), sharey=True, squeeze=False)[0]
         panels[0].set_ylim(0, 100)
@@ -175,6 +175,8 @@ _EXPERTS: dict[str, dict[str, Any]] = {
 
 def _groups(table: DataFrame) -> Iterator[tuple[str, DataFrame]]:
     """Rows of one scale, source and expert, with the panel's title that says so."""
+    if table.empty:
+        yield "no runs yet", table
     keys = ["source", "scale", "expert"]
     for (source, scale, expert), rows in table.groupby(keys, sort=False):
         label = EXPERT_LABELS[expert]
@@ -201,13 +203,13 @@ def _of(table: DataFrame, measure: str) -> DataFrame:
 def _measure_axis(ax: Axes, table: DataFrame, measure: str, along: str = "x") -> None:
     """Label and limits of an axis with a measure on it; long intervals are cut."""
     label = measure.replace(" variance", "\nvariance")
+    rows = table[table["measure"] == measure]
     if measure == RETURN:
         label = "return [thousands]"
         getattr(ax, f"{along}axis").set_major_formatter(_THOUSANDS)
     if measure == SUCCESS:
         ax.set(**{f"{along}lim": (-8, 108), f"{along}ticks": (0, 25, 50, 75, 100)})
-    elif table.loc[table["measure"] == measure, "mean"].notna().any():
-        rows = table[table["measure"] == measure]
+    elif rows["mean"].notna().any():
         shown = rows.filter(["value", "mean"]).stack()
         room = 0.2 * (shown.max() - shown.min()) or 1
         ax.set(**{f"{along}lim": (shown.min() - room, shown.max() + room)})

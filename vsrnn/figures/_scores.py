@@ -39,7 +39,7 @@ def learning_curve(table: DataFrame, style: str = "web") -> Figure:
         table: as `vsrnn.analysis.learning_curve` gives it.
         style: "web" or "manuscript".
     """
-    groups = list(_groups(table)) or [("no runs yet", table)]
+    groups = list(_groups(table))
     with drawing(style, 0.5) as figure:
         panels = figure.subplots(1, len(groups), sharey=True, squeeze=False)[0]
         for ax, (title, rows) in zip(panels, groups, strict=True):
@@ -57,7 +57,7 @@ def final_accuracy(table: DataFrame, style: str = "web") -> Figure:
         table: as `vsrnn.analysis.final_accuracy` gives it.
         style: "web" or "manuscript".
     """
-    groups = list(_groups(table)) or [("no runs yet", table)]
+    groups = list(_groups(table))
     designs = list(dict.fromkeys(table["design"]))
     with drawing(style, 0.45) as figure:
         panels = figure.subplots(1, len(groups), sharey=True, squeeze=False)[0]
@@ -177,6 +177,8 @@ _PLAIN: dict[str, Any] = {"color": GRAY, "marker": "o"}
 
 def _groups(table: DataFrame) -> Iterator[tuple[str, DataFrame]]:
     """Rows of one scale and source, with the panel's title that says so."""
+    if table.empty:
+        yield "no runs yet", table
     for (source, scale), rows in table.groupby(["source", "scale"], sort=False):
         yield f"{scale} scale, {source}: {seeds_label(rows)}", rows
 

@@ -55,8 +55,7 @@ def get_task(name: str, scale: str = "quick", **options: Any) -> Any:
     >>> inputs.shape, targets.shape
     (torch.Size([16, 11, 2500]), torch.Size([16]))
     """
-    check_task(name, scale, options)
-    task = task_class(name)
+    task = check_task(name, scale, options)
     if name in TASKS:
         return task(scale, **options)
     try:
@@ -73,8 +72,8 @@ def get_task(name: str, scale: str = "quick", **options: Any) -> Any:
     return own
 
 
-def check_task(name: str, scale: str, options: Mapping[str, Any]) -> None:
-    """Refuse a task, scale or options that there are not, without making data.
+def check_task(name: str, scale: str, options: Mapping[str, Any]) -> Any:
+    """Return the class of a task that has this scale and these options.
 
     Raises:
         VsrnnError: one of them is unknown.
@@ -89,6 +88,7 @@ def check_task(name: str, scale: str, options: Mapping[str, Any]) -> None:
                 f"unknown option {option!r} of task {name!r}; "
                 f"choose from: {', '.join(known) or 'none'}"
             )
+    return task
 
 
 def task_class(name: str) -> Any:
