@@ -63,14 +63,12 @@ def compare(
     by more than half of the tolerance. A score of the two episodes of the scale
     `smoke` is never *different*.
 
-    The sequences are made on each machine. Another kind of processor, or another
-    release of kornia, rounds some pixels otherwise: then the verdict is *different*,
-    and the reason "other data". The committed runs of the scale `paper` are of data
-    made on an AMD EPYC; an Intel Xeon differs in 6 of 800 million pixels, by one gray
-    level, unless MKL_CBWR=COMPATIBLE is in the environment while the data are made. One
-    without AVX2 instructions differs in 35,000. The same is said where a policy's file
-    is not the one that a run imitated, or another release of MuJoCo moves the hand
-    otherwise.
+    The sequences are made on each machine, alike on an AMD EPYC and an Intel Xeon. A
+    processor without AVX2 instructions (35,000 of 800 million pixels of the scale
+    `paper`, by one gray level), or another release of kornia, rounds some pixels
+    otherwise: then the verdict is *different*, and the reason "other data". The same
+    is said where a policy's file is not the one that a run imitated, or another
+    release of MuJoCo moves the hand otherwise.
 
     Args:
         row: the run in its table.

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -13,8 +12,9 @@ from torch import Tensor
 from tqdm import tqdm
 
 from vsrnn.errors import VsrnnError
+from vsrnn.tasks._alike import alike
 from vsrnn.tasks._cache import cached, take
-from vsrnn.tasks._digits import CHECKSUMS, check_digits, load_digits
+from vsrnn.tasks._digits import CHECKSUMS, Digits, check_digits, load_digits
 from vsrnn.tasks._task import Task
 from vsrnn.tasks._transforms import TRANSFORMS, resize, transform
 
@@ -35,6 +35,8 @@ POOLS = {"train": (0.0, 0.8), "val": (0.8, 0.9), "test": (0.9, 1.0)}
 
 BLOCK = 250
 """Sequences made at a time, from one random stream."""
+
+Columns = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -167,31 +169,21 @@ class RandomAnomaly(Task):
         """Make the sequences of all splits."""
         digits = load_digits(self.options["digits"], mnist_dir)
         total = sum(self.sizes.values())
-        bar = tqdm(total=total, desc="making sequences", leave=False, delay=1)
         made: dict[str, Tensor] = {}
-        with bar, _one_thread():
-            pool = _Pool(resize(digits.images), digits.labels)
-            for split, size in self.sizes.items():
-                whole = self.options["split"] == "pooled"
-                part = pool if whole else pool.part(*POOLS[split])
-                rows = range(FIRST[split], FIRST[split] + size)
-                columns = _sequences(part, rows, self.options["data_seed"], bar)
-                made |= {f"{split}_{name}": column for name, column in columns.items()}
+        with tqdm(total=total, desc="making sequences", leave=False, delay=1) as bar:
+            parts = alike(_sequences, digits, self.sizes, self.options)
+            for split, rows, columns in parts:
+                for name, column in columns.items():
+                    part = torch.from_numpy(column)
+                    key, shape = f"{split}_{name}", part.shape[1:]
+                    if key not in made:
+                        made[key] = part.new_empty(self.sizes[split], *shape)
+                    made[key][rows] = part
+                bar.update(rows.stop - rows.start)
         return made
 
 
 _SHIFT = torch.tensor(-MEAN / STD)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Let torch use one thread: as fast for small images, kinder to other processes."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 @dataclass(frozen=True)
@@ -208,24 +200,30 @@ class _Pool:
         return _Pool(self.images[rows], self.labels[rows])
 
 
-def _sequences(pool: _Pool, rows: range, seed: int, bar: Any) -> dict[str, Tensor]:
-    """Make the sequences of these numbers, whole blocks at a time."""
-    made: dict[str, Tensor] = {}
-    for block in range(rows.start // BLOCK, -(-rows.stop // BLOCK)):
-        inside = range(
-            max(rows.start, block * BLOCK), min(rows.stop, (block + 1) * BLOCK)
-        )
-        source = slice(inside.start - block * BLOCK, inside.stop - block * BLOCK)
-        target = slice(inside.start - rows.start, inside.stop - rows.start)
-        for name, column in _block(pool, block, seed).items():
-            if name not in made:
-                made[name] = column.new_empty(len(rows), *column.shape[1:])
-            made[name][target] = column[source]
-        bar.update(len(inside))
-    return made
+def _sequences(
+    digits: Digits, sizes: dict[str, int], options: dict[str, Any]
+) -> Iterator[tuple[str, slice, Columns]]:
+    """Make the sequences of all splits, those of one block at a time.
+
+    Yields:
+        The split, which of its rows these are, and their columns.
+    """
+    pool = _Pool(resize(digits.images), digits.labels)
+    for split, size in sizes.items():
+        whole = options["split"] == "pooled"
+        part = pool if whole else pool.part(*POOLS[split])
+        first, last = FIRST[split], FIRST[split] + size
+        for block in range(first // BLOCK, -(-last // BLOCK)):
+            start = block * BLOCK
+            low, high = max(first, start), min(last, start + BLOCK)
+            columns = _block(part, block, options["data_seed"])
+            inside = {
+                n: column[low - start : high - start] for n, column in columns.items()
+            }
+            yield split, slice(low - first, high - first), inside
 
 
-def _block(pool: _Pool, block: int, seed: int) -> dict[str, Tensor]:
+def _block(pool: _Pool, block: int, seed: int) -> Columns:
     """Make one block of sequences from its own random stream."""
     rng = np.random.default_rng([seed, block])
     sequence = np.arange(BLOCK)
@@ -242,8 +240,7 @@ def _block(pool: _Pool, block: int, seed: int) -> dict[str, Tensor]:
         frames[rows] = transform(frames[rows], index, rng)
     made = {"digit": digit, "base": base}
     made |= {"alternative": alternative, "position": position}
-    tensors = {name: torch.from_numpy(column) for name, column in made.items()}
-    return {"frames": frames.reshape(BLOCK, FRAMES, PIXELS), **tensors}
+    return {"frames": frames.reshape(BLOCK, FRAMES, PIXELS).numpy(), **made}
 
 
 def _draw(
