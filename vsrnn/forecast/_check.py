@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import pandas as pd
 from pandas import DataFrame
 from scipy import stats
+from sklearn import config_context
 from sklearn.dummy import DummyClassifier
 from sklearn.model_selection import RepeatedStratifiedKFold
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -28,6 +30,16 @@ COMPARED = (
     *(("forest", "with counts"), ("forest", "with both")),
 )
 """Models and what they read: baselines first, then the forest, from little to all."""
+
+
+@contextmanager
+def quick_fits() -> Iterator[None]:
+    """Spare fits to few designs what costs more than they do: threads and checks."""
+    with (
+        threadpool_limits(1),
+        config_context(assume_finite=True, skip_parameter_validation=True),
+    ):
+        yield
 
 
 def splits(
@@ -107,25 +119,26 @@ def evaluate(
     observed = top_third(score) if classify else score
     parts = list(splits(known, folds, repeats, seed))
     tables = []
-    for model, kind in models:
-        read, *rest = forecaster(kind, model, classify=classify, seed=seed)
-        name = kind if isinstance(kind, str) else " ".join(kind)
-        values, fitted = read.transform(known), make_pipeline(*rest)
-        for fold, (fit, test) in enumerate(parts):
-            same = classify and len(np.unique(observed[fit])) == 1
-            pipeline = DummyClassifier() if same else fitted
-            with threadpool_limits(1):  # threads cost more than such fits
-                pipeline.fit(values.iloc[fit], observed[fit])
-            columns = {
-                **{"model": model, "features": name, "repeat": fold // folds},
-                **{"row": test, "observed": observed[test]},
-                "forecast": _predict(pipeline, values.iloc[test], classify),
-                "base": observed[fit].mean(),
-            }
-            tables.append(DataFrame(columns))
+    with quick_fits():
+        for model, kind in models:
+            read, *rest = forecaster(kind, model, classify=classify, seed=seed)
+            name = kind if isinstance(kind, str) else " ".join(kind)
+            values, fitted = read.transform(known).to_numpy(), make_pipeline(*rest)
+            for fold, (fit, test) in enumerate(parts):
+                same = classify and len(np.unique(observed[fit])) == 1
+                pipeline = DummyClassifier() if same else fitted
+                pipeline.fit(values[fit], observed[fit])
+                columns = {
+                    **{"model": model, "features": name, "repeat": fold // folds},
+                    **{"row": test, "observed": observed[test]},
+                    "forecast": _predict(pipeline, values[test], classify),
+                    "base": observed[fit].mean(),
+                }
+                tables.append(DataFrame(columns))
     return pd.concat(tables, ignore_index=True)
 
 
+@quick_fits()
 def evaluate_on(
     known: DataFrame,
     new: DataFrame,
@@ -244,7 +257,7 @@ def corrected_interval(
     return float(mean), float(mean - half), float(mean + half)
 
 
-def _predict(pipeline: Pipeline, values: DataFrame, classify: bool) -> np.ndarray:
+def _predict(pipeline: Pipeline, values: np.ndarray, classify: bool) -> np.ndarray:
     if classify:
         chances = pipeline.predict_proba(values)
         return np.asarray(chances @ pipeline.classes_.astype(float))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -76,8 +77,10 @@ def features(
     tasks = designs["task"] if "task" in designs else ["rad"] * len(designs)
     empty = (table[[*MEANS]].to_numpy() == 0) & (table[[*DEVIATIONS]].to_numpy() == 0)
     density = np.where(empty, 0.0, table[[*DENSITIES]].to_numpy()).tolist()
-    hidden = table["hidden"].astype(int)
-    expected = [_expected(*row) for row in zip(tasks, hidden, density, strict=True)]
+    expected = [
+        _expected(*sizes(task), hidden, *row)
+        for task, hidden, row in zip(tasks, table["hidden"], density, strict=True)
+    ]
     names = [*COUNTS, PROPORTION, *SHARES]
     known = pd.concat([table, DataFrame(expected, table.index, names)], axis=1)
     if unknown := set(columns) - set(known):
@@ -166,10 +169,12 @@ def _diverged(runs: DataFrame) -> DataFrame:
     return runs["error"].astype("str").str.startswith("diverged")
 
 
-def _expected(task: str, hidden: int, density: list[float]) -> list[float]:
+@lru_cache(10_000)  # each fold of a forecast asks for the same designs
+def _expected(
+    inputs: int, outputs: int, hidden: float, *density: float
+) -> tuple[float, ...]:
     """Expected weights in all and each block, hidden proportion, share of blocks."""
-    inputs, outputs = sizes(task)
-    geometry = Geometry(inputs, hidden, outputs, density)
+    geometry = Geometry(inputs, int(hidden), outputs, density)
     counts = geometry.block_weights.values()
     shares = [count / (geometry.weights or 1) for count in counts]
-    return [geometry.weights, *counts, geometry.hidden_proportion, *shares]
+    return (geometry.weights, *counts, geometry.hidden_proportion, *shares)

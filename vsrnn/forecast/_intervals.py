@@ -10,7 +10,7 @@ from sklearn.model_selection import KFold, cross_val_predict
 from sklearn.pipeline import Pipeline
 
 from vsrnn.errors import VsrnnError
-from vsrnn.forecast._check import splits
+from vsrnn.forecast._check import quick_fits, splits
 from vsrnn.forecast._features import SCORE, examples
 from vsrnn.forecast._models import forecaster
 
@@ -115,11 +115,14 @@ def _forecast(
         raise VsrnnError(
             f"intervals at level {level:g} need more than {len(score)} trained designs"
         )
+    values, asked = (pipeline[0].transform(x).to_numpy() for x in (known, designs))
+    model = pipeline[1:]
     ratios = np.empty(len(score))
-    for fit, rest in KFold(FOLDS, shuffle=True, random_state=seed).split(known):
-        middle, error = _expect(pipeline, known.iloc[fit], known.iloc[rest], seed)
-        ratios[rest] = np.abs(score[rest] - middle) / error
-    middle, error = _expect(pipeline, known, designs, seed)
+    with quick_fits():
+        for fit, rest in KFold(FOLDS, shuffle=True, random_state=seed).split(values):
+            middle, error = _expect(model, values[fit], score[fit], values[rest], seed)
+            ratios[rest] = np.abs(score[rest] - middle) / error
+        middle, error = _expect(model, values, score, asked, seed)
     width = np.sort(ratios)[rank - 1] * error
     least = 0 if score.min() >= 0 else -np.inf  # variance explained can be below 0
     columns = {
@@ -131,12 +134,11 @@ def _forecast(
 
 
 def _expect(
-    pipeline: Pipeline, known: DataFrame, designs: DataFrame, seed: int
+    model: Pipeline, values: np.ndarray, score: np.ndarray, asked: np.ndarray, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Forecast the scores of designs, and the error of each forecast, above 0."""
-    score = known[SCORE].to_numpy()
     folding = KFold(FOLDS, shuffle=True, random_state=seed)
-    errors = np.abs(score - cross_val_predict(pipeline, known, score, cv=folding))
+    errors = np.abs(score - cross_val_predict(model, values, score, cv=folding))
     least = max(LEAST * errors.mean(), np.finfo(float).tiny)
-    error = np.maximum(pipeline.fit(known, errors).predict(designs), least)
-    return pipeline.fit(known, score).predict(designs), error
+    error = np.maximum(model.fit(values, errors).predict(asked), least)
+    return model.fit(values, score).predict(asked), error
