@@ -24,6 +24,7 @@ import nbformat
 import pandas
 import papermill
 import yaml
+from joblib import Parallel, delayed
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
@@ -44,10 +45,12 @@ def main() -> int:
     os.chdir(ROOT)  # so that paths, and what is kept of them, are relative
     out = Path(os.path.relpath(options.out)) / "_build"
     source = stage(out / "src")
-    for page in pages():
-        with timed(f"{page}.ipynb"):
-            if not execute(page, source, out / "logs", options):
-                return 1
+    # what does not train uses one processor, and leaves the others to what does
+    done = Parallel(2)(
+        delayed(execute_each)(some, source, out / "logs", options) for some in lanes()
+    )
+    if not all(done):
+        return 1
     (source / "book" / "stored.md").write_text(stored(source / "results"), "utf-8")
     shown = published(source)
     (source / "book" / "figures.md").write_text(gallery(shown), "utf-8")
@@ -88,6 +91,18 @@ def pages() -> list[str]:
     return [file for file in files if file.startswith("notebooks/")]
 
 
+def lanes() -> list[list[str]]:
+    """Sort the notebooks into those that train, with progress bars, and the others."""
+    names = pages()
+    train = {
+        page
+        for page in names
+        if "jobs" in papermill.inspect_notebook(ROOT / f"{page}.ipynb")
+    }
+    others = [page for page in names if page not in train]
+    return [[page for page in names if page in train], others]
+
+
 def stage(source: Path) -> Path:
     """Copy what the book is made of, except the notebooks, to a clean folder."""
     shutil.rmtree(source, ignore_errors=True)
@@ -98,6 +113,17 @@ def stage(source: Path) -> Path:
         copy(path, source / name)
     (source / "notebooks").mkdir()
     return source
+
+
+def execute_each(
+    some: list[str], source: Path, logs: Path, options: argparse.Namespace
+) -> bool:
+    """Run some notebooks, one after another, up to one that fails."""
+    for page in some:
+        with timed(f"{page}.ipynb"):
+            if not execute(page, source, logs, options):
+                return False
+    return True
 
 
 def execute(page: str, source: Path, logs: Path, options: argparse.Namespace) -> bool:

@@ -249,6 +249,19 @@ def test_build_runs_a_notebook_or_says_which_cell_failed(
         assert "no such thing" in (logs / "one.log").read_text()
 
 
+def test_notebooks_that_train_run_beside_the_others(build, tmp_path, monkeypatch):
+    training, others = build.lanes()
+    assert sorted(training + others) == sorted(build.pages())
+    assert "notebooks/task" in training and "notebooks/geometry" in others
+    ran = []
+    monkeypatch.setattr(
+        build, "execute", lambda page, *_: ran.append(page) or page != "b"
+    )
+    assert not build.execute_each(["a", "b", "c"], tmp_path, tmp_path, None)
+    assert ran == ["a", "b"]
+    assert build.execute_each(["a", "c"], tmp_path, tmp_path, None)
+
+
 def test_stored_tables_are_counted(build, tmp_path):
     assert "No table" in build.stored(tmp_path)
     (tmp_path / "a.csv").write_text("design,seed,scale\nx,0,paper\nx,1,paper\n")
