@@ -132,6 +132,12 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture
+def few_trees(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forests that forecast badly, where it does not matter how well."""
+    monkeypatch.setattr("vsrnn.forecast._models.TREES", 6)
+
+
+@pytest.fixture
 def build() -> ModuleType:
     """The module book/build.py, which only the book's extra can run."""
     for name in ("papermill", "jupyter_book"):

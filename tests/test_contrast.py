@@ -284,6 +284,7 @@ def test_sentences_follow_the_tables(tables):
     assert "only one task has enough designs drawn evenly" in text
 
 
+@pytest.mark.usefixtures("few_trees")
 def test_a_table_of_one_design_is_told_of_without_a_spread(alike):
     one = alike[alike["table"] == "hammer_even_10k"].head(1)
     runs = pd.concat([alike, one.assign(table="hammer_normal")], ignore_index=True)
@@ -305,6 +306,7 @@ def partial(alike):
     return alike[(alike["task"] == "rad") | few].reset_index(drop=True)
 
 
+@pytest.mark.usefixtures("few_trees")
 def test_a_part_of_the_tables_is_enough(partial):
     found = tables_of(partial)
     for name, table in found.items():
@@ -389,6 +391,7 @@ def test_the_best_score_has_the_first_rank(made_contrast):
         assert rows["score [%]"].is_monotonic_decreasing
 
 
+@pytest.mark.usefixtures("few_trees")
 def test_a_forest_does_not_order_what_it_was_fitted_to(made_contrast):
     runs = made_contrast()
     rng = np.random.default_rng(0)

@@ -96,6 +96,8 @@ def _bench():
     return pd.DataFrame(rows).assign(memory_before_mib=200.0)
 
 
+pytestmark = pytest.mark.usefixtures("few_trees")
+
 _MODELS = [("mean", "proportion"), ("spline", "proportion"), ("linear", "proportion")]
 
 

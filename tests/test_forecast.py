@@ -384,12 +384,13 @@ def test_transfer_is_worse_where_tables_differ(made_runs):
     assert set(alone["source"]) == {"same table"}
 
 
-def test_sentences_say_whether_the_claim_holds(made_runs):
+def test_sentences_say_whether_the_claim_holds(made_runs, request):
     runs, empty = made_runs(30), made_runs(30, "nothing")
     models = [("mean", "proportion"), BASE, WITH]
     scores, none = (analysis.forecast_scores(table, models) for table in (runs, empty))
     cost = analysis.forecast_runs(runs, steps=2, repeats=2)
     first = analysis.forecast_transfer(runs), analysis.forecast_importance(runs)
+    request.getfixturevalue("few_trees")
     observed = analysis.forecast_observed(runs)
     text = analysis.found_forecast(scores, *first, cost, observed)
     row = scores.set_index(["model", "features", "measure"]).loc[(*WITH, "R2")]

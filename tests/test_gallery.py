@@ -33,6 +33,7 @@ SLOW = (
     "forecast_transfer",
     "forecast_observed",
     "forecast_importance",
+    "forecast_dependence",
     "forecast_runs",
     "contrast_proportion",
     "contrast_growth",
