@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import operator
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from vsrnn.designs import Design, get_design
-from vsrnn.errors import VsrnnError
+from vsrnn.errors import VsrnnError, whole
 from vsrnn.models import check_mask
 
 SCHEMA = 1
@@ -68,9 +67,9 @@ class Config:
         if isinstance(self.design, str):
             object.__setattr__(self, "design", get_design(self.task, self.design))
         check_mask(self.mask)
-        object.__setattr__(self, "seed", _whole("seed", self.seed, 0))
+        object.__setattr__(self, "seed", whole("seed", self.seed, 0))
         if self.epochs is not None:
-            object.__setattr__(self, "epochs", _whole("epochs", self.epochs, 1))
+            object.__setattr__(self, "epochs", whole("epochs", self.epochs, 1))
         for name in ("name", "scale"):
             if name in self.task_options:
                 raise VsrnnError(f"{name!r} is no option of a task")
@@ -91,15 +90,6 @@ class Config:
         identity["design"].pop("name")
         text = json.dumps(identity, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _whole(name: str, value: Any, least: int) -> int:
-    """A whole number of Python, of Python or numpy."""
-    if not hasattr(value, "__index__") or not least <= value < 2**63:
-        raise VsrnnError(
-            f"{name} must be a whole number from {least} to 2**63 - 1, not {value!r}"
-        )
-    return operator.index(value)
 
 
 def _plain(value: Any) -> Any:

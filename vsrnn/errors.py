@@ -1,5 +1,8 @@
 """The one exception the package raises for problems a user can mend, and its words."""
 
+import operator
+from typing import Any
+
 
 class VsrnnError(ValueError):
     """A problem with one clear sentence that says what to do about it.
@@ -20,3 +23,20 @@ def told(problem: Exception) -> str:
     "KeyError: 'x'"
     """
     return f"{type(problem).__name__}: {' '.join(str(problem).split())}"
+
+
+def whole(name: str, value: Any, least: int) -> int:
+    """A whole number, of Python, numpy or torch, as one of Python.
+
+    Raises:
+        VsrnnError: it is none, below the least or above 2**63 - 1.
+
+    >>> whole("seed", 3, 0)
+    3
+    """
+    is_whole = hasattr(value, "__index__") and not isinstance(value, bool)
+    if not is_whole or not least <= value < 2**63:
+        raise VsrnnError(
+            f"{name} must be a whole number from {least} to 2**63 - 1, not {value!r}"
+        )
+    return operator.index(value)

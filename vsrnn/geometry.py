@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from vsrnn.errors import VsrnnError
+from vsrnn.errors import VsrnnError, whole
 
 BLOCKS = ("hx", "hh", "hy", "yx", "yh", "yy")
 
@@ -60,9 +60,9 @@ class Geometry:
         density: float | Sequence[float],
     ) -> None:
         fields = {
-            "inputs": _size("inputs", inputs),
-            "hidden": _size("hidden", hidden),
-            "outputs": _size("outputs", outputs),
+            "inputs": whole("inputs", inputs, 1),
+            "hidden": whole("hidden", hidden, 1),
+            "outputs": whole("outputs", outputs, 1),
             "density": _densities(density),
         }
         for name, value in fields.items():
@@ -209,12 +209,6 @@ def _positive_root(square: float, linear: float, constant: float) -> float:
         return 0.0
     slope = linear + math.sqrt(linear * linear - 4 * square * constant)
     return -2 * constant / slope
-
-
-def _size(name: str, value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise VsrnnError(f"{name} must be a whole number of at least 1, not {value!r}")
-    return int(value)
 
 
 def _budget(weights: Any) -> float:

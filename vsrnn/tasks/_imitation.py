@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vsrnn.errors import VsrnnError
+from vsrnn.errors import VsrnnError, whole
 from vsrnn.tasks._adroit import Act, Array, versions
 from vsrnn.tasks._cache import cache_folder, cached, take
 from vsrnn.tasks._episodes import NAME, download_episodes
@@ -163,13 +163,6 @@ def tensors(splits: dict[str, tuple[Array, Array]]) -> dict[str, Tensor]:
         for split, pair in splits.items()
         for name, array in zip(("observations", "actions"), pair, strict=True)
     }
-
-
-def whole(name: str, value: Any, least: int) -> int:
-    """Return an option's value if it is an integer, not below the least."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise VsrnnError(f"{name} must be an integer >= {least}, not {value!r}")
-    return value
 
 
 def factor(name: str, value: Any) -> float:

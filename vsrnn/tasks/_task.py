@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vsrnn.errors import VsrnnError
+from vsrnn.errors import VsrnnError, whole
 from vsrnn.tasks._cache import checksum, take
 
 SPLITS = ("train", "val", "test")
@@ -72,12 +72,8 @@ class Task:
     def __init__(self, scale: str = "quick") -> None:
         self.scale = scale
         for size in ("epochs", "batch_size"):
-            value = getattr(self, size)
-            if not isinstance(value, int) or value < 1:
-                raise VsrnnError(
-                    f"{size} of {type(self).__name__} must be a whole number of at "
-                    f"least 1, not {value!r}"
-                )
+            name = f"{size} of {type(self).__name__}"
+            setattr(self, size, whole(name, getattr(self, size), 1))
         given = self.data()
         if given.keys() != set(SPLITS):
             found = ", ".join(map(repr, given)) or "nothing"

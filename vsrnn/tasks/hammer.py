@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vsrnn.errors import VsrnnError
+from vsrnn.errors import VsrnnError, whole
 from vsrnn.tasks._adroit import HAMMER, STEPS, Array, play, versions
 from vsrnn.tasks._episodes import make_episodes, read_episodes
-from vsrnn.tasks._imitation import Imitation, Scale, acting, factor, tensors, whole
+from vsrnn.tasks._imitation import Imitation, Scale, acting, factor, tensors
 from vsrnn.tasks._policy import FILES, Policy, load_policy
 from vsrnn.tasks.experts import EXPERT
 

@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vsrnn.errors import VsrnnError
+from vsrnn.errors import VsrnnError, whole
 from vsrnn.tasks._adroit import Array, make_environment, quietly
 from vsrnn.tasks._episodes import check_finite, load_episodes
-from vsrnn.tasks._imitation import Imitation, Scale, acting, whole
+from vsrnn.tasks._imitation import Imitation, Scale, acting
 
 ENVIRONMENT = "FrankaKitchen-v1"
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from vsrnn.errors import VsrnnError
+from vsrnn.errors import VsrnnError, whole
 from vsrnn.tasks._alike import alike
 from vsrnn.tasks._cache import cached, take
 from vsrnn.tasks._digits import CHECKSUMS, Digits, check_digits, load_digits
@@ -111,8 +111,6 @@ class RandomAnomaly(Task):
     ) -> None:
         if split not in ("pooled", "separate"):
             raise VsrnnError(f"unknown split {split!r}; choose 'pooled' or 'separate'")
-        if not isinstance(data_seed, int) or data_seed < 0:
-            raise VsrnnError(f"data_seed must be an integer >= 0, not {data_seed!r}")
         size = SCALES[scale]
         self.scale = scale
         self.epochs = size.epochs
@@ -120,7 +118,7 @@ class RandomAnomaly(Task):
         self.options: dict[str, Any] = {
             "split": split,
             "digits": check_digits(digits),
-            "data_seed": data_seed,
+            "data_seed": whole("data_seed", data_seed, 0),
         }
         self.provenance: dict[str, Any] = {
             "task": self.name,
