@@ -12,7 +12,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from vsrnn.errors import VsrnnError, whole
-from vsrnn.tasks._alike import alike
+from vsrnn.tasks._alike import ALIKE, alike
 from vsrnn.tasks._cache import cached, take
 from vsrnn.tasks._digits import CHECKSUMS, Digits, check_digits, load_digits
 from vsrnn.tasks._task import Task
@@ -128,8 +128,9 @@ class RandomAnomaly(Task):
             "digits_sha256": CHECKSUMS[digits],
             **self.options,
         }
+        identity = self.provenance | ALIKE  # not what was made before without it
         self._data, self.checksum = cached(
-            f"rad-{scale}", self.provenance, lambda: self._build(mnist_dir), cache
+            f"rad-{scale}", identity, lambda: self._build(mnist_dir), cache
         )
 
     def batch(self, split: str, rows: slice | Tensor) -> tuple[Tensor, Tensor]:
