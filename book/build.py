@@ -93,14 +93,11 @@ def pages() -> list[str]:
 
 def lanes() -> list[list[str]]:
     """Sort the notebooks into those that train, with progress bars, and the others."""
-    names = pages()
-    train = {
-        page
-        for page in names
-        if "jobs" in papermill.inspect_notebook(ROOT / f"{page}.ipynb")
-    }
-    others = [page for page in names if page not in train]
-    return [[page for page in names if page in train], others]
+    training, others = [], []
+    for page in pages():
+        known = papermill.inspect_notebook(ROOT / f"{page}.ipynb")
+        (training if "jobs" in known else others).append(page)
+    return [training, others]
 
 
 def stage(source: Path) -> Path:

@@ -26,6 +26,8 @@ PUBLISHED = {
     for cell in nbformat.read(ROOT / f"{chapter['file']}.ipynb", as_version=4).cells
     for stem in re.findall(r'publish\(\s*"(\w+)"', cell.source)
 }
+pytestmark = pytest.mark.usefixtures("few_trees")
+
 SLOW = (
     "proportion_optimum",
     "variance_explained",
@@ -33,7 +35,6 @@ SLOW = (
     "forecast_transfer",
     "forecast_observed",
     "forecast_importance",
-    "forecast_dependence",
     "forecast_runs",
     "contrast_proportion",
     "contrast_growth",

@@ -247,11 +247,11 @@ def test_an_action_that_is_not_finite_fails_its_episode_alone(task, expert, bad)
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"demonstrations": 0}, "demonstrations must be a whole number from 1"),
-        ({"demonstrations": 2.5}, "demonstrations must be a whole number from 1"),
+        ({"demonstrations": 0}, "demonstrations must be a whole number from 1 to"),
+        ({"demonstrations": 2.5}, "demonstrations must be a whole number from 1 to"),
         ({"noise": -1}, "noise must be a number >= 0"),
         ({"noise": float("nan")}, "noise must be a number >= 0"),
-        ({"data_seed": True}, "data_seed must be a whole number from 0"),
+        ({"data_seed": True}, "data_seed must be a whole number from 0 to"),
         ({"source": "hammer"}, "source must be 'own', a policy's file .*not 'hammer'"),
         ({"source": "../x-v0"}, "source must be 'own'"),
     ],

@@ -257,9 +257,9 @@ def test_data_that_are_not_finite_are_not_taken_for_an_end(mixed, kitchen_data):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"demonstrations": 0}, "demonstrations must be a whole number from 1"),
+        ({"demonstrations": 0}, "demonstrations must be a whole number from 1 to"),
         ({"demonstrations": 9}, "has 18 episodes and this scale takes 19"),
-        ({"data_seed": -1}, "data_seed must be a whole number from 0"),
+        ({"data_seed": -1}, "data_seed must be a whole number from 0 to"),
         (
             {"source": "own"},
             "source must be the name of a Minari .*mixed-v2, not 'own'",

@@ -197,7 +197,10 @@ def test_names_of_no_task_of_ones_own_are_refused(name, said):
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ("epochs = 0", "epochs of Mine must be a whole number from 1 to .*, not 0"),
+        (
+            "epochs = 0",
+            r"epochs of Mine must be a whole number from 1 to 2\*\*63 - 1, not 0",
+        ),
         ("batch_size = 2.5", "batch_size of Mine must be a whole number"),
         ("data = None", "cannot be made.*TypeError"),
         ("def data(self): return None", "cannot be made.*NoneType.*--debug"),

@@ -11,7 +11,6 @@ from scipy import stats
 from sklearn.linear_model import RidgeCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, SplineTransformer
-from threadpoolctl import threadpool_limits
 
 from vsrnn.analysis._study import AREA, EPOCHS, NAMED, PROPORTION, by_table
 from vsrnn.forecast import (
@@ -23,6 +22,7 @@ from vsrnn.forecast import (
     measure,
     spearman,
 )
+from vsrnn.forecast._check import quick_fits
 from vsrnn.forecast._features import DENSITIES
 from vsrnn.geometry import BLOCKS
 
@@ -133,6 +133,7 @@ def variance_explained(runs: DataFrame, repeats: int = 10, seed: int = 0) -> Dat
     return DataFrame(rows)
 
 
+@quick_fits()
 def proportion_optimum(
     runs: DataFrame, within: float = 2.0, resamples: int = 200, seed: int = 0
 ) -> DataFrame:
@@ -275,6 +276,5 @@ def _smooth(shares: np.ndarray, scores: np.ndarray, grid: np.ndarray) -> np.ndar
         SplineTransformer(n_knots=5, extrapolation="constant"),
         RidgeCV(np.geomspace(1e-3, 10, 9)),
     )
-    with threadpool_limits(1):  # threads cost more than such fits
-        curve.fit(shares[:, None], scores)
+    curve.fit(shares[:, None], scores)
     return np.asarray(curve.predict(grid[:, None]))
