@@ -22,9 +22,10 @@ from benchmarks.plan import Case
 from vsrnn.adam import Adam
 from vsrnn.models import BlockRNN, PlainRNN, ProjectedLSTM
 from vsrnn.provenance import provenance
+from vsrnn.replay import Replay, Step
 from vsrnn.resources import keep_memory
 from vsrnn.tasks import SIZES
-from vsrnn.training import _together, _train_epoch
+from vsrnn.training import _together, _train_epoch, learner
 
 SIDE = 2048
 """Rows and columns of the matrices whose product tells the machine's rate."""
@@ -208,16 +209,22 @@ def _train(case: Case, task: Any, blocks: list[BlockRNN], peer: Path | None) -> 
         return _step(_network(case.kind, blocks[0]).to(case.device), case)
     networks = [_network(case.kind, block).to(case.device) for block in blocks]
     passes = [networks] if case.kind == "many" else [[one] for one in networks]
-    trained = [(_together(some), _adam(some, case.kind)) for some in passes]
+    steps = [_learner(some, task, case) for some in passes]
     order = torch.Generator().manual_seed(0)
     bar = tqdm(disable=True)
 
     def work() -> int:
-        for network, adam in trained:
-            _train_epoch(network, task, adam, order, case.device, bar)
+        for step in steps:
+            _train_epoch(step, task, order, case.device, bar)
         return len(blocks) * task.sizes["train"]
 
     return work
+
+
+def _learner(networks: list[nn.Module], task: Any, case: Case) -> Step:
+    """A step of training: on CUDA ours is recorded, others are launched as written."""
+    step = learner(_together(networks), _adam(networks, case.kind), task)
+    return Replay(step) if case.device == "cuda" and case.kind in OURS else step
 
 
 def _adam(networks: list[nn.Module], kind: str) -> Adam | torch.optim.Optimizer:

@@ -18,6 +18,7 @@ from vsrnn.geometry import proportion
 from vsrnn.grouping import EVALUATION_BATCH, shared
 from vsrnn.models import BlockRNN, PlainRNN, ProjectedLSTM, Stack
 from vsrnn.provenance import now, provenance
+from vsrnn.replay import Replay, Step
 from vsrnn.resources import check_device, resources
 from vsrnn.tasks import get_task
 
@@ -189,6 +190,9 @@ def _train(
 ) -> tuple[list[Curve], list[str | None]]:
     network = _together(models)
     optimizer = Adam(models, [config.design.learning_rate for config in configs])
+    step = learner(network, optimizer, task)
+    if device == "cuda":
+        step = Replay(step)
     order = torch.Generator().manual_seed(configs[0].seed)
     epochs = configs[0].epochs or task.epochs
     curves: list[Curve] = [[] for _ in configs]
@@ -197,7 +201,7 @@ def _train(
     name = configs[0].design.name if len(configs) == 1 else f"{len(configs)} designs"
     with tqdm(total=steps, desc=name, disable=not progress) as bar:
         for epoch in range(1, epochs + 1):
-            train = _train_epoch(network, task, optimizer, order, device, bar)
+            train = _train_epoch(step, task, order, device, bar)
             val = _evaluate(network, task, "val", device)
             for number, found in enumerate(train):
                 if errors[number] is None and not math.isfinite(found["loss"]):
@@ -214,9 +218,8 @@ def _train(
 
 
 def _train_epoch(
-    network: Network,
+    step: Step,
     task: Any,
-    optimizer: Adam | torch.optim.Optimizer,
     order: torch.Generator,
     device: str,
     bar: Any,
@@ -229,11 +232,22 @@ def _train_epoch(
     for number, rows in enumerate(_rows(task, "train", task.batch_size, order)):
         if number % LOOK == LOOK - 1 and not found.finite():
             break
-        x, y = (part.to(device) for part in task.batch("train", rows))
-        loss, output = train_step(network, optimizer, task, x, y)
-        found.add(len(x), loss, task.accuracy(output, y))
+        x, y = _batch(task, "train", rows, device)
+        found.add(len(x), *step(x, y))
         bar.update()
     return found.means()
+
+
+def learner(
+    network: Network, optimizer: Adam | torch.optim.Optimizer, task: Any
+) -> Step:
+    """What trains on a batch and returns each model's loss and accuracy before."""
+
+    def step(x: Tensor, y: Tensor) -> tuple[Tensor, ...]:
+        loss, output = train_step(network, optimizer, task, x, y)
+        return loss, task.accuracy(output, y)
+
+    return step
 
 
 def train_step(
@@ -267,10 +281,20 @@ def _evaluate(
     """Each model's mean loss and accuracy over a whole split."""
     found = _Means()
     for rows in _rows(task, split):
-        x, y = (part.to(device) for part in task.batch(split, rows))
+        x, y = _batch(task, split, rows, device)
         output = network(x)  # (models, batch, time, outputs)
         found.add(len(x), task.loss(output, y), task.accuracy(output, y))
     return found.means()
+
+
+def _batch(
+    task: Any, split: str, rows: slice | Tensor, device: str
+) -> tuple[Tensor, Tensor]:
+    """Inputs and targets, on the device; another one still works meanwhile."""
+    x, y = task.batch(split, rows)
+    if device != "cpu":
+        x, y = (part.pin_memory().to(device, non_blocking=True) for part in (x, y))
+    return x, y
 
 
 class _Means:

@@ -32,9 +32,7 @@ def alike(function: Callable[..., Iterator[T]], *args: Any) -> Iterator[T]:
     """
     command = [sys.executable, "-c", f"from {__name__} import answer; answer()"]
     env = os.environ | ALIKE | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    env["OMP_NUM_THREADS"] = (
-        "1"  # as fast for small products, kinder to other processes
-    )
+    env["OMP_NUM_THREADS"] = "1"
     with Popen(
         command, stdin=PIPE, stdout=PIPE, env=env, start_new_session=True
     ) as child:
