@@ -37,9 +37,13 @@ DIGITS := 0 1 2 3 4 5 6 7 8 9
 TEN := $(DIGITS:%=10AH0%) $(addprefix 10AH1,0 1 2 3 4 5 6 7)
 NAMED := $(TEN) $(DIGITS:%=25AHV0%) $(DIGITS:%=50AHV0%) \
   $(addprefix adroit_hammer_lstm,25 50) 400AH01 400AH12 25AH020
+MILLION := 000000 000100 000110 001001 010000 010010 010100 011000 011001 \
+  100010 100100 100110 111111 balanced balanced2 lstm
 results: $(STAMP)
 	$(BIN)/vsrnn sweep rad 100k --run-seed 0 1 2 3 4 $(PAPER) \
 	  --store results/rad_100k
+	$(BIN)/vsrnn sweep rad $(MILLION) --run-seed 0 1 2 3 4 $(PAPER) \
+	  --store results/rad_1m
 	$(BIN)/vsrnn sweep rad even --number 200 --budget 100000 $(PAPER) \
 	  --store results/rad_even_100k
 	$(BIN)/vsrnn sweep rad normal_size --number 200 --budget 50000 $(PAPER) \

@@ -9,7 +9,7 @@ from vsrnn import Task
 from vsrnn.adam import Adam
 from vsrnn.errors import VsrnnError
 from vsrnn.geometry import Geometry
-from vsrnn.models import BlockRNN, PlainRNN, ProjectedLSTM
+from vsrnn.models import BlockRNN
 from vsrnn.replay import PLAIN, Replay
 from vsrnn.training import _together, learner
 
@@ -24,8 +24,6 @@ SETS = {
         BlockRNN(Geometry(INPUTS, hidden, OUTPUTS, 0.5), seed=hidden)
         for hidden in (12, 20, 17)
     ],
-    "lstm": lambda: [ProjectedLSTM(INPUTS, 11, OUTPUTS)],
-    "rnn": lambda: [PlainRNN(INPUTS, 20, OUTPUTS)],
 }
 
 

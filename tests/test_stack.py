@@ -170,6 +170,16 @@ def test_passes_group_what_shares_batches():
     assert all(len(group) <= 2 for group in passes(every, most=2))
 
 
+def test_on_cuda_size_alone_decides_what_shares_a_pass():
+    both = [
+        Config("rad", Design("d", hidden, (0.5, density) + (0.5,) * 4), "smoke")
+        for hidden in (100, 300)
+        for density in (0.1, 0.9)
+    ]
+    assert [len(group) for group in passes(both)] == [1, 1, 1, 1]
+    assert [len(group) for group in passes(both, device="cuda")] == [2, 2]
+
+
 def test_no_more_come_together_than_asked_for():
     for most in (0, 1, 2):
         assert max(map(len, passes(CONFIGS, most))) == max(1, most)

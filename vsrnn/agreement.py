@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 IDENTICAL, WITHIN, DIFFERENT = "identical", "within tolerance", "different"
 VERDICTS = (IDENTICAL, WITHIN, DIFFERENT)
-ROUNDING, CHAOS = 3e-4, 0.1
+ROUNDING, CHAOS = 3e-4, 0.3
 """Tolerance of the first epoch's loss: share of it, and of what it fell meanwhile."""
 DEVIATIONS = 4.0
 """Tolerance of the score [standard deviations of the difference of two counts]."""
@@ -39,7 +39,7 @@ def compare(
 
     .. math::
 
-        |\ell' - \ell| \le 0.0003\, \ell + 0.1\, |\ell - v|, \qquad
+        |\ell' - \ell| \le 0.0003\, \ell + 0.3\, |\ell - v|, \qquad
         |a' - a| \le 4 \sqrt{2 \max(\bar a (1 - \bar a), 1 / n) / n}
 
     with the mean training loss :math:`\ell` of the first epoch, the validation loss
@@ -50,12 +50,14 @@ def compare(
     of both. Anything else is *different*.
 
     Rounding has grown least in the first epoch, so its loss tells a wrong run from a
-    rounded one, as the weights of each block do; later, only scores compare, as
-    those of two networks trained alike. The constants leave several times the room
-    that was needed by runs of the scale `quick`, fast random designs among them,
-    trained once with the newest and once with the oldest processor instructions (one
-    thread or two gave the same bits). The figure `agreement` shows such pairs, and
-    what another seed does: not every wrong run is found.
+    rounded one, as the weights of each block do; later, only scores compare, as those
+    of two networks trained alike. Runs of the scale `quick`, fast random designs among
+    them, trained once with the newest and once with the oldest processor instructions,
+    needed a small part of the room for the loss (one thread or two gave the same bits).
+    Random designs of the scale `paper` that a GPU had trained needed up to seven tenths
+    of it on a processor, since the rate at which they learn lets the last digits of
+    initial weights decide when learning begins. The figure `agreement` shows such
+    pairs, and what another seed does: not every wrong run is found.
 
     Where a task is played, the last digits of an action decide now and then whether
     an episode succeeds. Of runs at the hammer of the scale `paper`, trained and played

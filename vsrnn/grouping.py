@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 from vsrnn.config import Config
 from vsrnn.models import SPARSE_BELOW
@@ -14,7 +15,10 @@ PADDED = 1.5  # times its own rows, at most, that a pass pads a model to
 
 
 def passes(
-    configs: Iterable[Config], most: int | None = None, memory: float = math.inf
+    configs: Iterable[Config],
+    most: int | None = None,
+    memory: float = math.inf,
+    device: str = "cpu",
 ) -> list[list[Config]]:
     """Group runs so that those of a group can be trained in one pass.
 
@@ -23,6 +27,7 @@ def passes(
         most: models in a group, no bound if absent.
         memory: bytes that a group may take, as :func:`pass_memory` estimates them;
             a model that takes more by itself is still a group.
+        device: where they are to be trained, ``"cpu"`` or ``"cuda"``.
 
     Returns:
         The groups. Only models of similar size come together, so little is padded.
@@ -33,7 +38,7 @@ def passes(
     groups: list[list[Config]] = []
     for alike in together.values():
         group: list[Config] = []
-        for config in sorted(alike, key=_kinship):
+        for config in sorted(alike, key=partial(_kinship, device)):
             many = most is not None and len(group) >= most
             full = many or pass_memory([*group, config]) > memory
             if group and (full or not _alike([*group, config])):
@@ -65,13 +70,15 @@ def pass_memory(configs: Sequence[Config]) -> float:
     return 4 * numbers + 40 * weights
 
 
-def _kinship(config: Config) -> tuple[bool, int]:
+def _kinship(device: str, config: Config) -> tuple[bool, int]:
     """Close for models whose state matrices are alike: sparse or dense, and of a size.
 
-    A pass multiplies all of its state matrices in one way and pads them to one size.
+    A pass multiplies all of its state matrices in one way, on CUDA always densely, and
+    pads them to one size.
     """
     design = config.design
-    return design.density[1:2] > (SPARSE_BELOW,), design.hidden
+    dense = device == "cuda" or design.density[1:2] > (SPARSE_BELOW,)
+    return dense, design.hidden
 
 
 def _alike(group: Sequence[Config]) -> bool:

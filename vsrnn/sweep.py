@@ -221,7 +221,7 @@ def _groups(configs: list[Config], workers: Workers) -> list[list[Config]]:
     sized = [config for config in configs if config.design.hidden]
     share = math.ceil(len(sized) / _processes(workers))
     most = max(1, min(workers.per_pass, share))
-    groups = passes(sized, most, workers.memory * 2**30)
+    groups = passes(sized, most, workers.memory * 2**30, workers.device)
     groups += [[c] for c in configs if not c.design.hidden]
     return sorted(groups, key=lambda group: min(place[c.id] for c in group))
 

@@ -191,7 +191,7 @@ def _train(
     network = _together(models)
     optimizer = Adam(models, [config.design.learning_rate for config in configs])
     step = learner(network, optimizer, task)
-    if device == "cuda":
+    if device == "cuda" and isinstance(network, Stack):
         step = Replay(step)
     order = torch.Generator().manual_seed(configs[0].seed)
     epochs = configs[0].epochs or task.epochs

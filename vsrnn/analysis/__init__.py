@@ -6,6 +6,7 @@ from vsrnn.analysis._agreement import report_table as report_table
 from vsrnn.analysis._agreement import verified as verified
 from vsrnn.analysis._bench import GROWTH as GROWTH
 from vsrnn.analysis._bench import measured_on as measured_on
+from vsrnn.analysis._bench import run_times as run_times
 from vsrnn.analysis._bench import speed as speed
 from vsrnn.analysis._bench import speed_growth as speed_growth
 from vsrnn.analysis._bench import speed_memory as speed_memory
@@ -29,6 +30,7 @@ from vsrnn.analysis._forecast import forecast_observed as forecast_observed
 from vsrnn.analysis._forecast import forecast_runs as forecast_runs
 from vsrnn.analysis._forecast import forecast_scores as forecast_scores
 from vsrnn.analysis._forecast import forecast_transfer as forecast_transfer
+from vsrnn.analysis._found import found_budgets as found_budgets
 from vsrnn.analysis._found import found_equal_weights as found_equal_weights
 from vsrnn.analysis._found import found_geometry as found_geometry
 from vsrnn.analysis._found import found_task as found_task
@@ -73,6 +75,7 @@ from vsrnn.analysis._runs import configs as configs
 from vsrnn.analysis._runs import made_by as made_by
 from vsrnn.analysis._scores import FIVE as FIVE
 from vsrnn.analysis._scores import STORED as STORED
+from vsrnn.analysis._scores import budget_scores as budget_scores
 from vsrnn.analysis._scores import design_ranking as design_ranking
 from vsrnn.analysis._scores import final_accuracy as final_accuracy
 from vsrnn.analysis._scores import intervals as intervals

@@ -112,6 +112,32 @@ def speed_growth(bench: DataFrame) -> DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
+def run_times(runs: DataFrame) -> DataFrame:
+    """What runs took to train, by the machine that trained them.
+
+    Of a pass of many models each run has its share. Processors trained a run on one
+    thread, and may have had other work.
+
+    Args:
+        runs: as ``vsrnn.get_results("rad_normal")`` gives them.
+
+    Returns:
+        One row a machine: how many runs, and medians of weights and of minutes.
+    """
+    table = runs.assign(minutes=runs["train_seconds"].astype(float) / 60)
+    return (
+        table.groupby("machine")
+        .agg(
+            runs=("id", "size"),
+            weights=("total_weights", "median"),
+            minutes=("minutes", "median"),
+        )
+        .round({"weights": 0, "minutes": 1})
+        .astype({"weights": int})
+        .rename(columns={"minutes": "minutes a run"})
+    )
+
+
 def _way(row: dict[str, Any]) -> str:
     """Words for what trains in a measurement."""
     models, processes = row["models"], row["processes"]

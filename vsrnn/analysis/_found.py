@@ -14,6 +14,7 @@ from vsrnn.analysis._labels import (
     DESIGN_LABELS,
     PROPORTION,
     TASK_LABELS,
+    arrangement_label,
     designs_label,
     seeds_label,
 )
@@ -58,6 +59,48 @@ def found_equal_weights(
         *_speed(learning),
         *_ranks(ranking),
         f"Stored at paper scale: {complete}",
+    )
+
+
+def found_budgets(table: DataFrame) -> str:
+    """Sentences on what more weights change, from the table of `budget_scores`."""
+    if table.empty:
+        return "No arrangement has runs at two budgets yet."
+    budgets = table["budget [weights]"]
+    ends = (budgets.min(), budgets.max())
+    both = [table[budgets == end].set_index("arrangement") for end in ends]
+    less, more = both[0].align(both[1], join="inner", axis=0)
+    labels = less["design"].map(arrangement_label)
+    blocks = less[PROPORTION].notna()
+    gain = (more["mean [%]"] - less["mean [%]"]).sort_values()
+    changes = [
+        f"{labels[name]} {less.loc[name, 'mean [%]']:.1f} % to "
+        f"{more.loc[name, 'mean [%]']:.1f} % ({points:+.1f})"
+        for name, points in gain.items()
+    ]
+    ranks = _rank_correlation(less[blocks]["mean [%]"], more[blocks]["mean [%]"])
+    return _bullets(
+        _nested(
+            f"From {ends[0]:,.0f} to {ends[1]:,.0f} weights ({seeds_label(less)}, and "
+            f"{seeds_label(more)}), {(gain > 0).sum()} of {len(gain)} arrangements "
+            "score higher",
+            changes,
+        ),
+        *(
+            _best(f"At {end:,.0f} weights", rows, labels[rows["mean [%]"].idxmax()])
+            for end, rows in zip(ends, (less, more), strict=True)
+        ),
+        f"Rank correlation of the block designs' scores at one and the other: {ranks}.",
+    )
+
+
+def _best(head: str, rows: DataFrame, best: str) -> str:
+    """Which arrangement scores best, and whether hidden proportion goes with score."""
+    blocks = rows.dropna(subset=[PROPORTION])
+    return (
+        f"{head} {best} is best with {rows['mean [%]'].max():.1f} %, and the rank "
+        "correlation of hidden proportion and score over the block designs is "
+        f"{_rank_correlation(blocks[PROPORTION], blocks['mean [%]'])}."
     )
 
 

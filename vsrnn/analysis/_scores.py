@@ -213,6 +213,38 @@ def proportion_score(ranking: DataFrame) -> DataFrame:
     return ranking.dropna(subset=both).reset_index(drop=True)
 
 
+def budget_scores(runs: DataFrame) -> DataFrame:
+    """Arrangements with runs at several budgets, best at the largest first.
+
+    An arrangement is a kind of model with its six densities; it bears the name of its
+    design at the largest budget. The hidden proportion is the expected one.
+
+    Args:
+        runs: of named designs on Random Anomaly, of one scale.
+
+    Returns:
+        One row an arrangement and budget: scale, arrangement, design, budget
+        [weights], hidden [units], hidden proportion, mean, low and high [%], seeds.
+    """
+    known = list_designs("rad").rename(columns={"name": "design"})
+    kind = ["model", *(name for name in known if name.startswith("density_"))]
+    groups = intervals(scored(runs), ["scale", "design"], SCORE)
+    table = groups.merge(known, on="design").sort_values("budget")
+    table["arrangement"] = table.groupby(kind, dropna=False)["design"].transform("last")
+    several = table.groupby("arrangement")["budget"].transform("nunique") > 1
+    names = {"budget": "budget [weights]", "hidden": "hidden [units]"}
+    names |= {"hidden_proportion": "hidden proportion [fraction]"}
+    table = table[several].rename(columns=names)
+    largest = table.groupby("arrangement")["mean"].transform("last")
+    table = table.assign(largest=largest).sort_values(
+        ["largest", "arrangement", *names.values()],
+        ascending=[False, True, True, True, True],
+    )
+    first = ["scale", "arrangement", "design", *names.values()]
+    ends = ["mean", "low", "high", "seeds"]
+    return _percent(table[first + ends].reset_index(drop=True))
+
+
 def ordered(table: DataFrame, by: Sequence[str], **orders: Sequence[str]) -> DataFrame:
     """Sort rows by columns, some of them in an order given; live runs come first.
 

@@ -40,6 +40,7 @@ from vsrnn.figures._publish import list_figures as list_figures
 from vsrnn.figures._publish import publish as publish
 from vsrnn.figures._publish import redraw as redraw
 from vsrnn.figures._save import save as save
+from vsrnn.figures._scores import budget_scores as budget_scores
 from vsrnn.figures._scores import design_ranking as design_ranking
 from vsrnn.figures._scores import final_accuracy as final_accuracy
 from vsrnn.figures._scores import learning_curve as learning_curve

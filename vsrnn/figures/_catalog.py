@@ -15,7 +15,7 @@ from vsrnn.results import get_results
 Made = tuple[DataFrame, dict[str, Any]]
 """The table of a figure, and what made it."""
 
-ALL_DESIGNS = "rad_100k"
+ALL_DESIGNS, MILLION = "rad_100k", "rad_1m"
 QUICK = "rad_quick"
 HAMMER, HAMMER_FEW = ("hammer_named", "hammer_named_dapg"), ("hammer_few",)
 
@@ -92,6 +92,11 @@ def _proportion_score() -> Made:
     return analysis.proportion_score(table), made_by
 
 
+def _budgets() -> DataFrame:
+    """Runs of the named designs at both of their budgets."""
+    return pd.concat([get_results(ALL_DESIGNS), get_results(MILLION)])
+
+
 def _both_splits() -> DataFrame:
     """Runs of the designs that were trained on both splits."""
     runs = get_results(QUICK).assign(source=analysis.STORED)
@@ -137,6 +142,7 @@ CATALOG: dict[str, Callable[[], Made]] = {
     "final_accuracy": _of(_five, "final_accuracy"),
     "design_ranking": _ranking,
     "proportion_score": _proportion_score,
+    "budget_scores": _of(_budgets, "budget_scores"),
     "agreement": _counted(_agreement),
     "proportion_draws": _counted(analysis.proportion_draws),
     "proportion_study": _studied("proportion_study"),

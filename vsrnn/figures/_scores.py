@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from pandas import DataFrame, Series
 
@@ -16,6 +17,7 @@ from vsrnn.analysis._labels import (
     CHANCE,
     DESIGN_LABELS,
     PROPORTION,
+    arrangement_label,
     design_label,
     seeds_label,
 )
@@ -163,6 +165,52 @@ def proportion_score(table: DataFrame, style: str = "web") -> Figure:
         ax.text(0.6, CHANCE + 1, "chance", ha="right", color=GRAY, fontsize="small")
         ax.set_title(f"{len(table)} designs, {_one_scale(table)}")
     return figure
+
+
+def budget_scores(table: DataFrame, style: str = "web") -> Figure:
+    """Test accuracy of each arrangement at each budget, with intervals over seeds.
+
+    Args:
+        table: as `vsrnn.analysis.budget_scores` gives it.
+        style: "web" or "manuscript".
+    """
+    budgets = sorted(table["budget [weights]"].unique())
+    shapes = dict(zip(budgets, _BUDGETS, strict=False))
+    rows = list(table.groupby("arrangement", sort=False))
+    with drawing(style, 0.2 + 0.04 * len(rows)) as figure:
+        ax, side = figure.subplots(1, 2, sharey=True, width_ratios=(5, 1))
+        for place, (_, points) in enumerate(rows):
+            ax.plot(points["mean [%]"], [place] * len(points), color="0.8", zorder=1)
+            for number, point in enumerate(points.to_dict("records")):
+                shape, y = (
+                    shapes[point["budget [weights]"]],
+                    place + 0.3 * number - 0.15,
+                )
+                ax.plot(_ends(point), [y, y], color=shape["color"], linewidth=0.8)
+                ax.plot(point["mean [%]"], y, linestyle="", **shape)
+        largest = [points[PROPORTION].iloc[-1] for _, points in rows]
+        share_column(side, np.array(largest, float))
+        side.set_xlabel(f"hidden\nproportion, at\n{budgets[-1]:,.0f}")
+        ax.set(xlabel=ACCURACY, xlim=(0, _top(table)))
+        names = [arrangement_label(points["design"].iloc[0]) for _, points in rows]
+        ax.set_yticks(range(len(rows)), names)
+        ax.grid(axis="y", color="0.92", linewidth=0.8)
+        _name_chance(ax, len(rows))
+        ax.set_title(_one_scale(table))
+        handles = [
+            Line2D([], [], linestyle="", label=f"{budget:,.0f} weights", **shape)
+            for budget, shape in shapes.items()
+        ]
+        figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+    return figure
+
+
+# markers of budgets, the smallest first
+_BUDGETS: tuple[dict[str, Any], ...] = (
+    {"color": "#0072B2", "marker": "o"},
+    {"color": "#D55E00", "marker": "D"},
+    {"color": "#009E73", "marker": "s"},
+)
 
 
 def _named(names: Series) -> Series:
