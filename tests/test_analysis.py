@@ -207,6 +207,33 @@ def test_sentences_quote_the_tables():
     assert "The best of" not in text
 
 
+def _budgets(scores):
+    runs = runs_of(list(scores), "paper", 2)
+    return analysis.budget_scores(runs.assign(score=runs["design"].map(scores)))
+
+
+def test_budgets_are_compared_arrangement_by_arrangement():
+    scores = {"111111_": 0.5, "111111": 0.4, "lstm_": 0.1, "lstm": 0.6}
+    table = _budgets(scores | {"balanced_0": 0.7, "balanced": 0.7})
+    assert table["design"].tolist() == ["lstm_", "lstm", "111111_", "111111"]
+    assert table["arrangement"].tolist() == ["lstm", "lstm", "111111", "111111"]
+    assert table["mean [%]"].tolist() == pytest.approx([10, 60, 50, 40])
+    assert (table["budget [weights]"].diff()[1::2] == 900_000).all()
+    text = analysis.found_budgets(table)
+    assert "1 of 2 arrangements score higher" in text
+    assert "dense 50.0 % to 40.0 % (-10.0)" in text
+    assert "At 1,000,000 weights LSTM is best with 60.0 %" in text
+    assert "too few" in text
+
+
+def test_budgets_say_whether_the_order_stays():
+    names = ("111111", "000000", "010000", "100100")
+    same = {f"{name}{end}": n / 10 for n, name in enumerate(names) for end in ("_", "")}
+    assert "other: 1.00 (n = 4" in analysis.found_budgets(_budgets(same))
+    one = {name: score for name, score in same.items() if name.endswith("_")}
+    assert "No arrangement" in analysis.found_budgets(_budgets(one))
+
+
 @pytest.mark.parametrize(
     ("scores", "said"),
     [

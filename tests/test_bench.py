@@ -243,3 +243,17 @@ def test_bounds_and_memory_follow_from_the_measurements():
     (row,) = analysis.speed(rows).to_dict("records")
     assert row["dense products [1/s]"] == 50e9 / 20e6
     assert row["memory [MiB]"] == 100
+
+
+def test_run_times_are_medians_by_machine():
+    runs = pd.DataFrame(
+        {
+            "id": ["a", "b", "c"],
+            "machine": ["CPU", "CPU", "GPU"],
+            "total_weights": [100, 300, 50],
+            "train_seconds": [60.0, 120.4, 7.0],
+        }
+    )
+    table = analysis.run_times(runs)
+    assert table.loc["CPU"].tolist() == [2, 200, 90]
+    assert table.loc["GPU"].tolist() == [1, 50, 7]

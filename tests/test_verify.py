@@ -12,6 +12,7 @@ from vsrnn import (
     Design,
     Store,
     VsrnnError,
+    analysis,
     get_results,
     list_results,
     sweep,
@@ -370,3 +371,13 @@ def test_committed_runs_are_of_the_scales_and_masks_that_there_are(name):
             assert row["epochs"] == kind.scales[row["scale"]].epochs
         counts = build_model(config, *SIZES[row["task"]]).block_weights()
         assert counts == {block: row[f"weights_{block}"] for block in BLOCKS}
+
+
+def test_what_a_gpu_trained_is_told_apart_from_old_instructions():
+    table = analysis.agreement(pd.DataFrame())
+    gpu = get_results("rounding_normal")
+    text = analysis.found_verify(pd.DataFrame(columns=["table", "verdict"]), table)
+    same = (gpu["verdict"] == IDENTICAL).sum()
+    assert f"In the first epoch {len(gpu)} random designs" in text
+    assert f"processor; {same} come out identical" in text
+    assert "oldest processor instructions 31 runs move" in text

@@ -46,8 +46,8 @@ def agreement(report: DataFrame) -> DataFrame:
 
     Rounded otherwise are the stored reports of ``vsrnn verify`` with other processor
     instructions, and at the scale `paper` on a processor of what a GPU had trained,
-    the first epoch alone. Another seed is that of the next run of the same design, in the small
-    tables: what a wrong run would look like.
+    the first epoch alone. Another seed is that of the next run of the same design, in
+    the small tables: what a wrong run would look like.
 
     Args:
         report: as `verified` gives it; none, and only what is stored is shown.
@@ -113,8 +113,8 @@ def _room(table: DataFrame) -> Iterator[str]:
     if gpu.any():
         same = (size[gpu]["verdict"] == IDENTICAL).sum()
         yield (
-            f"In the first epoch {gpu.sum()} random designs that a GPU had trained move "
-            f"by up to {size[gpu][LOSS].max():.2g} tolerances of that loss on a "
+            f"In the first epoch {gpu.sum()} random designs that a GPU had trained "
+            f"move by up to {size[gpu][LOSS].max():.2g} tolerances of that loss on a "
             f"processor; {same} come out identical."
         )
     if len(seeds):

@@ -122,19 +122,19 @@ def run_times(runs: DataFrame) -> DataFrame:
         runs: as ``vsrnn.get_results("rad_normal")`` gives them.
 
     Returns:
-        One row a machine: how many runs, and medians of weights and of minutes.
+        One row a machine: how many runs, and medians of weights and of seconds.
     """
-    table = runs.assign(minutes=runs["train_seconds"].astype(float) / 60)
+    table = runs.assign(seconds=runs["train_seconds"].astype(float))
     return (
         table.groupby("machine")
         .agg(
             runs=("id", "size"),
             weights=("total_weights", "median"),
-            minutes=("minutes", "median"),
+            seconds=("seconds", "median"),
         )
-        .round({"weights": 0, "minutes": 1})
-        .astype({"weights": int})
-        .rename(columns={"minutes": "minutes a run"})
+        .round()
+        .astype(int)
+        .rename(columns={"seconds": "seconds a run"})
     )
 
 

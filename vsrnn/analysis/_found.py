@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Iterator
 
 import numpy as np
-from pandas import DataFrame
+from pandas import DataFrame, Series
 from scipy import stats
 
 from vsrnn.analysis._labels import (
@@ -198,7 +198,9 @@ def _agreement(pairs: DataFrame) -> str:
     )
 
 
-def _rank_correlation(first: DataFrame, second: DataFrame) -> str:
+def _rank_correlation(first: Series, second: Series) -> str:
+    if len(first) < 3 or 1 in (first.nunique(), second.nunique()):
+        return "not known (too few or all equal)"
     found = stats.spearmanr(first, second)
     return f"{found.statistic:.2f} (n = {len(first)}, p = {found.pvalue:.2g})"
 

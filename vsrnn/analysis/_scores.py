@@ -229,7 +229,8 @@ def budget_scores(runs: DataFrame) -> DataFrame:
     known = list_designs("rad").rename(columns={"name": "design"})
     kind = ["model", *(name for name in known if name.startswith("density_"))]
     groups = intervals(scored(runs), ["scale", "design"], SCORE)
-    table = groups.merge(known, on="design").sort_values("budget")
+    table = groups.merge(known, on="design").astype({"budget": int})
+    table = table.sort_values("budget")
     table["arrangement"] = table.groupby(kind, dropna=False)["design"].transform("last")
     several = table.groupby("arrangement")["budget"].transform("nunique") > 1
     names = {"budget": "budget [weights]", "hidden": "hidden [units]"}
@@ -237,8 +238,7 @@ def budget_scores(runs: DataFrame) -> DataFrame:
     table = table[several].rename(columns=names)
     largest = table.groupby("arrangement")["mean"].transform("last")
     table = table.assign(largest=largest).sort_values(
-        ["largest", "arrangement", *names.values()],
-        ascending=[False, True, True, True, True],
+        ["largest", "arrangement", "budget [weights]"], ascending=[False, True, True]
     )
     first = ["scale", "arrangement", "design", *names.values()]
     ends = ["mean", "low", "high", "seeds"]
