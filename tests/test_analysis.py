@@ -209,7 +209,9 @@ def test_sentences_quote_the_tables():
 
 def _budgets(scores):
     runs = runs_of(list(scores), "paper", 2)
-    return analysis.budget_scores(runs.assign(score=runs["design"].map(scores)))
+    runs = runs.assign(score=runs["design"].map(scores))
+    curves = curves_of(runs, 4).assign(train_accuracy=0.9)
+    return analysis.budget_scores(runs, curves)
 
 
 def test_budgets_are_compared_arrangement_by_arrangement():
@@ -219,7 +221,9 @@ def test_budgets_are_compared_arrangement_by_arrangement():
     assert table["arrangement"].tolist() == ["lstm", "lstm", "111111", "111111"]
     assert table["mean [%]"].tolist() == pytest.approx([10, 60, 50, 40])
     assert (table["budget [weights]"].diff()[1::2] == 900_000).all()
+    assert table["best epoch"].tolist() == [4] * 4
     text = analysis.found_budgets(table)
+    assert "end with a training accuracy of 90 to 90 %" in text
     assert "1 of 2 arrangements score higher" in text
     assert "dense 50.0 % to 40.0 % (-10.0)" in text
     assert "At 1,000,000 weights LSTM is best with 60.0 %" in text

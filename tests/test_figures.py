@@ -101,8 +101,8 @@ pytestmark = pytest.mark.usefixtures("few_trees")
 _MODELS = [("mean", "proportion"), ("spline", "proportion"), ("linear", "proportion")]
 
 
-def _budgets():
-    return pd.concat([get_results("rad_100k"), get_results("rad_1m")])
+def _budgets(end=""):
+    return pd.concat([get_results(f"{name}{end}") for name in ("rad_100k", "rad_1m")])
 
 
 def _study():
@@ -134,7 +134,7 @@ TABLES = {
     "final_accuracy": _final,
     "design_ranking": _ranking,
     "proportion_score": lambda: analysis.proportion_score(_ranking()),
-    "budget_scores": lambda: analysis.budget_scores(_budgets()),
+    "budget_scores": lambda: analysis.budget_scores(_budgets(), _budgets("_curves")),
     "agreement": lambda: analysis.agreement(pd.DataFrame()),
     "proportion_draws": lambda: analysis.proportion_draws(20),
     "proportion_study": lambda: analysis.proportion_study(_study()),

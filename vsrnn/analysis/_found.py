@@ -87,20 +87,33 @@ def found_budgets(table: DataFrame) -> str:
             changes,
         ),
         *(
-            _best(f"At {end:,.0f} weights", rows, labels[rows["mean [%]"].idxmax()])
+            sentence
             for end, rows in zip(ends, (less, more), strict=True)
+            for sentence in _best(f"At {end:,.0f} weights", rows, labels)
         ),
         f"Rank correlation of the block designs' scores at one and the other: {ranks}.",
     )
 
 
-def _best(head: str, rows: DataFrame, best: str) -> str:
-    """Which arrangement scores best, and whether hidden proportion goes with score."""
+def _best(head: str, rows: DataFrame, labels: Series) -> Iterator[str]:
+    """The best at a budget, whether hidden proportion helps, and how training ends."""
     blocks = rows.dropna(subset=[PROPORTION])
-    return (
-        f"{head} {best} is best with {rows['mean [%]'].max():.1f} %, and the rank "
-        "correlation of hidden proportion and score over the block designs is "
-        f"{_rank_correlation(blocks[PROPORTION], blocks['mean [%]'])}."
+    shares, best = blocks[PROPORTION], blocks["best validation accuracy [%]"]
+    ranks = [_rank_correlation(shares, each) for each in (blocks["mean [%]"], best)]
+    yield (
+        f"{head} {labels[rows['mean [%]'].idxmax()]} is best with "
+        f"{rows['mean [%]'].max():.1f} %. Rank correlation with hidden proportion over "
+        f"the block designs: of the score {ranks[0]}, of validation accuracy after the "
+        f"best epoch {ranks[1]}."
+    )
+    lost = best - blocks["validation accuracy [%]"]
+    train, epochs = blocks["training accuracy [%]"], blocks["best epoch"]
+    yield (
+        f"{head} block designs end with a training accuracy of {train.min():.0f} to "
+        f"{train.max():.0f} %; their validation accuracy is best after "
+        f"{epochs.min():.0f} to {epochs.max():.0f} epochs and loses {lost.min():.1f} "
+        f"to {lost.max():.1f} points from there to the last, whose weights are tested, "
+        "as published."
     )
 
 

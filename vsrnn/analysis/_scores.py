@@ -24,6 +24,14 @@ _PLAYED = ("source", "demonstrations", "epochs", "test_return", "val_accuracy")
 _CURVES = ("task", "scale", "design", "seed", "id", "epoch", "val_accuracy")
 
 
+_ENDS = [
+    "training accuracy [%]",
+    "validation accuracy [%]",
+    "best validation accuracy [%]",
+    "best epoch",
+]
+
+
 def stored(name: str) -> DataFrame:
     """A committed table of runs or curves, with no rows when there is none yet.
 
@@ -213,7 +221,7 @@ def proportion_score(ranking: DataFrame) -> DataFrame:
     return ranking.dropna(subset=both).reset_index(drop=True)
 
 
-def budget_scores(runs: DataFrame) -> DataFrame:
+def budget_scores(runs: DataFrame, curves: DataFrame) -> DataFrame:
     """Arrangements with runs at several budgets, best at the largest first.
 
     An arrangement is a kind of model with its six densities; it bears the name of its
@@ -221,14 +229,18 @@ def budget_scores(runs: DataFrame) -> DataFrame:
 
     Args:
         runs: of named designs on Random Anomaly, of one scale.
+        curves: their epochs.
 
     Returns:
         One row an arrangement and budget: scale, arrangement, design, budget
-        [weights], hidden [units], hidden proportion, mean, low and high [%], seeds.
+        [weights], hidden [units], hidden proportion, mean, low and high [%], seeds,
+        and means over seeds of training and validation accuracy after the last epoch,
+        of the best validation accuracy [%] and of its epoch.
     """
     known = list_designs("rad").rename(columns={"name": "design"})
     kind = ["model", *(name for name in known if name.startswith("density_"))]
     groups = intervals(scored(runs), ["scale", "design"], SCORE)
+    groups = groups.merge(_ends_of(curves[curves["id"].isin(runs["id"])]), on="design")
     table = groups.merge(known, on="design").astype({"budget": int})
     table = table.sort_values("budget")
     table["arrangement"] = table.groupby(kind, dropna=False)["design"].transform("last")
@@ -241,8 +253,19 @@ def budget_scores(runs: DataFrame) -> DataFrame:
         ["largest", "arrangement", "budget [weights]"], ascending=[False, True, True]
     )
     first = ["scale", "arrangement", "design", *names.values()]
-    ends = ["mean", "low", "high", "seeds"]
+    ends = ["mean", "low", "high", "seeds", *_ENDS]
     return _percent(table[first + ends].reset_index(drop=True))
+
+
+def _ends_of(curves: DataFrame) -> DataFrame:
+    """How designs end training and where they were best, means over seeds."""
+    curves = curves.sort_values("epoch", ignore_index=True)
+    curves = curves.astype({"val_accuracy": float})
+    each = curves.groupby(["design", "id"])
+    last = each[["train_accuracy", "val_accuracy"]].last() * 100
+    best = curves.loc[each["val_accuracy"].idxmax()].set_index(["design", "id"])
+    last = last.assign(best=100 * best["val_accuracy"], epoch=best["epoch"])
+    return last.set_axis(_ENDS, axis=1).groupby("design").mean().round(4).reset_index()
 
 
 def ordered(table: DataFrame, by: Sequence[str], **orders: Sequence[str]) -> DataFrame:

@@ -92,9 +92,11 @@ def _proportion_score() -> Made:
     return analysis.proportion_score(table), made_by
 
 
-def _budgets() -> DataFrame:
-    """Runs of the named designs at both of their budgets."""
-    return pd.concat([get_results(ALL_DESIGNS), get_results(MILLION)])
+def _budget_scores() -> Made:
+    names = (ALL_DESIGNS, MILLION)
+    runs = pd.concat([get_results(name) for name in names])
+    curves = pd.concat([get_results(f"{name}_curves") for name in names])
+    return analysis.budget_scores(runs, curves), analysis.made_by(runs)
 
 
 def _both_splits() -> DataFrame:
@@ -142,7 +144,7 @@ CATALOG: dict[str, Callable[[], Made]] = {
     "final_accuracy": _of(_five, "final_accuracy"),
     "design_ranking": _ranking,
     "proportion_score": _proportion_score,
-    "budget_scores": _of(_budgets, "budget_scores"),
+    "budget_scores": _budget_scores,
     "agreement": _counted(_agreement),
     "proportion_draws": _counted(analysis.proportion_draws),
     "proportion_study": _studied("proportion_study"),
