@@ -134,7 +134,7 @@ def run_times(runs: DataFrame) -> DataFrame:
         )
         .round()
         .astype(int)
-        .rename(columns={"seconds": "seconds a run"})
+        .rename(columns={"weights": "median weights", "seconds": "median seconds"})
     )
 
 
