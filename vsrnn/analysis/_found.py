@@ -103,8 +103,8 @@ def _best(head: str, rows: DataFrame, labels: Series) -> Iterator[str]:
     yield (
         f"{head} {labels[rows['mean [%]'].idxmax()]} is best with "
         f"{rows['mean [%]'].max():.1f} %. Rank correlation with hidden proportion over "
-        f"the block designs here: of the score {ranks[0]}, of validation accuracy after "
-        f"the best epoch {ranks[1]}."
+        f"the block designs here: of the score {ranks[0]}, of validation accuracy "
+        f"after the best epoch {ranks[1]}."
     )
     lost = best - blocks["validation accuracy [%]"]
     train, epochs = blocks["training accuracy [%]"], blocks["best epoch"]
