@@ -243,6 +243,13 @@ def test_figures_of_stored_runs_can_be_drawn_without_any(name):
     assert any("no run" in word for word in words)
 
 
+def test_budgets_without_runs_are_said_to_have_none():
+    nothing = [analysis.stored(name) for name in ("nothing", "nothing_curves")]
+    table = analysis.budget_scores(*nothing)
+    (text,) = figures.budget_scores(table).axes[0].texts
+    assert text.get_text() == "no runs at two budgets yet"
+
+
 def test_one_run_alone_has_no_interval():
     runs = POOLED[POOLED["seed"] == 0]
     tables = {

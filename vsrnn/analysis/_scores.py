@@ -21,7 +21,8 @@ FIVE = ("111111_", "000000_", "balanced_0", "lstm_", "rnn_")
 HERE, STORED = "trained here", "stored"
 _RUNS = ("task", "scale", "design", "seed", "id", "score", "hidden_proportion")
 _PLAYED = ("source", "demonstrations", "epochs", "test_return", "val_accuracy")
-_CURVES = ("task", "scale", "design", "seed", "id", "epoch", "val_accuracy")
+_ACCURACIES = ("train_accuracy", "val_accuracy")
+_CURVES = ("task", "scale", "design", "seed", "id", "epoch", *_ACCURACIES)
 
 
 _ENDS = [
@@ -260,9 +261,9 @@ def budget_scores(runs: DataFrame, curves: DataFrame) -> DataFrame:
 def _ends_of(curves: DataFrame) -> DataFrame:
     """How designs end training and where they were best, means over seeds."""
     curves = curves.sort_values("epoch", ignore_index=True)
-    curves = curves.astype({"val_accuracy": float})
+    curves = curves.astype(dict.fromkeys(_ACCURACIES, float))
     each = curves.groupby(["design", "id"])
-    last = each[["train_accuracy", "val_accuracy"]].last() * 100
+    last = each[list(_ACCURACIES)].last() * 100
     best = curves.loc[each["val_accuracy"].idxmax()].set_index(["design", "id"])
     last = last.assign(best=100 * best["val_accuracy"], epoch=best["epoch"])
     return last.set_axis(_ENDS, axis=1).groupby("design").mean().round(4).reset_index()

@@ -174,6 +174,12 @@ def budget_scores(table: DataFrame, style: str = "web") -> Figure:
         table: as `vsrnn.analysis.budget_scores` gives it.
         style: "web" or "manuscript".
     """
+    if table.empty:
+        with drawing(style, 0.2) as figure:
+            ax = figure.subplots()
+            ax.text(0.5, 0.5, "no runs at two budgets yet", ha="center", color=GRAY)
+            ax.set_axis_off()
+        return figure
     budgets = sorted(table["budget [weights]"].unique())
     shapes = dict(zip(budgets, _BUDGETS, strict=False))
     rows = list(table.groupby("arrangement", sort=False))
