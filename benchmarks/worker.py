@@ -22,7 +22,6 @@ from benchmarks.plan import Case
 from vsrnn.adam import Adam
 from vsrnn.models import BlockRNN, PlainRNN, ProjectedLSTM
 from vsrnn.provenance import provenance
-from vsrnn.replay import Replay, Step
 from vsrnn.resources import keep_memory
 from vsrnn.tasks import SIZES
 from vsrnn.training import _together, _train_epoch, learner
@@ -209,7 +208,10 @@ def _train(case: Case, task: Any, blocks: list[BlockRNN], peer: Path | None) -> 
         return _step(_network(case.kind, blocks[0]).to(case.device), case)
     networks = [_network(case.kind, block).to(case.device) for block in blocks]
     passes = [networks] if case.kind == "many" else [[one] for one in networks]
-    steps = [_learner(some, task, case) for some in passes]
+    steps = [
+        learner(_together(some), _adam(some, case.kind), task, case.device)
+        for some in passes
+    ]
     order = torch.Generator().manual_seed(0)
     bar = tqdm(disable=True)
 
@@ -219,12 +221,6 @@ def _train(case: Case, task: Any, blocks: list[BlockRNN], peer: Path | None) -> 
         return len(blocks) * task.sizes["train"]
 
     return work
-
-
-def _learner(networks: list[nn.Module], task: Any, case: Case) -> Step:
-    """A step of training: on CUDA ours is recorded, others are launched as written."""
-    step = learner(_together(networks), _adam(networks, case.kind), task)
-    return Replay(step) if case.device == "cuda" and case.kind in OURS else step
 
 
 def _adam(networks: list[nn.Module], kind: str) -> Adam | torch.optim.Optimizer:

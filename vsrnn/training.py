@@ -190,9 +190,7 @@ def _train(
 ) -> tuple[list[Curve], list[str | None]]:
     network = _together(models)
     optimizer = Adam(models, [config.design.learning_rate for config in configs])
-    step = learner(network, optimizer, task)
-    if device == "cuda" and isinstance(network, Stack):
-        step = Replay(step)
+    step = learner(network, optimizer, task, device)
     order = torch.Generator().manual_seed(configs[0].seed)
     epochs = configs[0].epochs or task.epochs
     curves: list[Curve] = [[] for _ in configs]
@@ -239,15 +237,22 @@ def _train_epoch(
 
 
 def learner(
-    network: Network, optimizer: Adam | torch.optim.Optimizer, task: Any
+    network: Network,
+    optimizer: Adam | torch.optim.Optimizer,
+    task: Any,
+    device: str = "cpu",
 ) -> Step:
-    """What trains on a batch and returns each model's loss and accuracy before."""
+    """What trains on a batch and returns each model's loss and accuracy before.
+
+    On CUDA the steps of a stack are recorded and replayed.
+    """
 
     def step(x: Tensor, y: Tensor) -> tuple[Tensor, ...]:
         loss, output = train_step(network, optimizer, task, x, y)
         return loss, task.accuracy(output, y)
 
-    return step
+    replayed = device == "cuda" and isinstance(network, Stack)
+    return Replay(step) if replayed else step
 
 
 def train_step(

@@ -188,10 +188,8 @@ def budget_scores(table: DataFrame, style: str = "web") -> Figure:
         for place, (_, points) in enumerate(rows):
             ax.plot(points["mean [%]"], [place] * len(points), color="0.8", zorder=1)
             for number, point in enumerate(points.to_dict("records")):
-                shape, y = (
-                    shapes[point["budget [weights]"]],
-                    place + 0.3 * number - 0.15,
-                )
+                shape = shapes[point["budget [weights]"]]
+                y = place + 0.3 * number - 0.15
                 ax.plot(_ends(point), [y, y], color=shape["color"], linewidth=0.8)
                 ax.plot(point["mean [%]"], y, linestyle="", **shape)
         largest = [points[PROPORTION].iloc[-1] for _, points in rows]

@@ -31,8 +31,8 @@ def alike(function: Callable[..., Iterator[T]], *args: Any) -> Iterator[T]:
         VsrnnError: the process ended early.
     """
     command = [sys.executable, "-c", f"from {__name__} import answer; answer()"]
-    env = os.environ | ALIKE | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    env["OMP_NUM_THREADS"] = "1"
+    own = {"PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
+    env = os.environ | ALIKE | own
     with Popen(
         command, stdin=PIPE, stdout=PIPE, env=env, start_new_session=True
     ) as child:
