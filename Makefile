@@ -110,8 +110,9 @@ lock: $(STAMP)
 	$(BIN)/python -m pip install --quiet uv
 	echo "# Made by 'make lock' for Python 3.11-3.13 on Linux, macOS and Windows." \
 	  > requirements.lock.new
+	cp requirements.lock requirements.lock.all  # keeps what is locked, adds what lacks
 	$(BIN)/python -m uv pip compile --quiet --universal --python-version 3.11 \
-	  --all-extras --no-annotate --no-header pyproject.toml > requirements.lock.all
+	  --all-extras --no-annotate --no-header pyproject.toml -o requirements.lock.all
 	grep -vE '$(UNLOCKED)' requirements.lock.all >> requirements.lock.new
 	mv requirements.lock.new requirements.lock
 	rm requirements.lock.all

@@ -19,12 +19,12 @@ import vsrnn
 from benchmarks.baselines import MaskedDense
 from benchmarks.peer import peer_work
 from benchmarks.plan import Case
-from vsrnn.adam import Adam
 from vsrnn.models import BlockRNN, PlainRNN, ProjectedLSTM
-from vsrnn.provenance import provenance
-from vsrnn.resources import keep_memory
+from vsrnn.runs.provenance import provenance
 from vsrnn.tasks import SIZES
-from vsrnn.training import _together, _train_epoch, learner
+from vsrnn.training.adam import Adam
+from vsrnn.training.loop import _together, _train_epoch, learner
+from vsrnn.training.resources import keep_memory
 
 SIDE = 2048
 """Rows and columns of the matrices whose product tells the machine's rate."""

@@ -15,7 +15,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, settings
 
-from vsrnn.geometry import BLOCKS, Geometry
+from vsrnn.design.geometry import BLOCKS, Geometry
 from vsrnn.tasks import SIZES
 
 
@@ -80,8 +80,8 @@ def made_contrast(alike: bool = True, number: int = 20) -> pd.DataFrame:
     The score [%] is 20 + 60 times the root of the hidden proportion, and on Hammer 80
     less that where the tasks are not alike; the LSTM has 15 %.
     """
-    from vsrnn.designs import get_design, list_designs
-    from vsrnn.random_designs import draw_designs
+    from vsrnn.design.design import get_design, list_designs
+    from vsrnn.design.random import draw_designs
 
     rng, rows = np.random.default_rng(0), []
     for task, budget in (("rad", 100_000), ("hammer", 10_000)):

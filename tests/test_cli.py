@@ -9,7 +9,7 @@ import pytest
 
 from vsrnn.cli import main
 from vsrnn.cli._shared import task_options
-from vsrnn.sweep import fill
+from vsrnn.runs.sweep import fill
 
 RUN = ["run", "rad", "111111_", "--scale", "smoke", "--epochs", "1", "--jobs", "1"]
 

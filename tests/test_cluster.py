@@ -15,7 +15,7 @@ import pytest
 
 from vsrnn import Config, Store, draw_designs, run
 from vsrnn.cli import _parser, main
-from vsrnn.sweep import Workers, fill
+from vsrnn.runs.sweep import Workers, fill
 
 SMOKE = ["--scale", "smoke", "--epochs", "1"]
 ONE_BY_ONE = ["--per-pass", "1"]
@@ -174,7 +174,7 @@ def test_dask_loses_a_worker_and_shares_the_store_with_a_local_sweep(folder, sta
 @pytest.mark.parametrize("address", ["nowhere", "tcp://127.0.0.1:1"])
 def test_no_scheduler_gets_a_sentence(folder, monkeypatch, capsys, address):
     pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
-    monkeypatch.setattr("vsrnn.cluster.PATIENCE", 0.5)
+    monkeypatch.setattr("vsrnn.runs.cluster.PATIENCE", 0.5)
     assert main([*DRAW, "--engine", "dask", "--scheduler", address]) == 2
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert error.startswith(f"vsrnn: no dask scheduler answers at {address};")

@@ -359,7 +359,7 @@ def test_without_common_arrangements_or_tables_one_sentence(alike):
 
 
 def test_committed_tables_are_read_with_their_lstm(alike, tmp_path, monkeypatch):
-    monkeypatch.setattr("vsrnn.results.FOLDERS", (tmp_path,))
+    monkeypatch.setattr("vsrnn.runs.results.FOLDERS", (tmp_path,))
     for name, rows in alike.groupby("table"):
         rows.drop(columns="table").to_csv(tmp_path / f"{name}.csv", index=False)
     named = alike[alike["table"] == "hammer_named"].drop(columns="table")

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from vsrnn.design_tables import design_table, read_designs
-from vsrnn.designs import RAD_100K, Design, get_design, list_designs
+from vsrnn.design.design import RAD_100K, Design, get_design, list_designs
+from vsrnn.design.geometry import BLOCKS, Geometry
+from vsrnn.design.table import design_table, read_designs
 from vsrnn.errors import VsrnnError
-from vsrnn.geometry import BLOCKS, Geometry
 from vsrnn.tasks import SIZES
 
 TABLE = list_designs().set_index(["task", "name"])

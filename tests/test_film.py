@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from vsrnn import VsrnnError, analysis, figures, get_results
-from vsrnn.results import FOLDERS
+from vsrnn.runs.results import FOLDERS
 from vsrnn.tasks import _adroit, _pictures
 from vsrnn.tasks._adroit import HAMMER, make_environment, play
 from vsrnn.tasks._policy import load_policy

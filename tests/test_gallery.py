@@ -13,7 +13,7 @@ import yaml
 
 from vsrnn import VsrnnError, analysis, figures
 from vsrnn.cli import main
-from vsrnn.figures._style import STYLES
+from vsrnn.plot.style import STYLES
 
 ROOT = Path(__file__).parent.parent
 BUILT = Path(os.environ.get("VSRNN_BOOK", ROOT / "_build" / "html"))
@@ -138,7 +138,7 @@ def test_bad_input_is_one_sentence(tmp_path, capsys, arguments, words):
 
 
 def test_a_figure_whose_table_is_missing_says_so(tmp_path, monkeypatch):
-    monkeypatch.setattr("vsrnn.results.FOLDERS", (tmp_path,))
+    monkeypatch.setattr("vsrnn.runs.results.FOLDERS", (tmp_path,))
     with pytest.raises(VsrnnError, match="no committed results"):
         figures.redraw("design_ranking", tmp_path)
 

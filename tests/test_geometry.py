@@ -8,8 +8,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from vsrnn.design.geometry import BLOCKS, Geometry
 from vsrnn.errors import VsrnnError
-from vsrnn.geometry import BLOCKS, Geometry
 
 SIZE = st.integers(1, 3000)
 DENSITY = st.integers(0, 100).map(lambda percent: percent / 100)

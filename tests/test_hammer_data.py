@@ -10,7 +10,7 @@ import pytest
 from vsrnn import Config, Geometry, Store, run
 from vsrnn.errors import VsrnnError
 from vsrnn.models import BlockRNN
-from vsrnn.sweep import Workers, fill
+from vsrnn.runs.sweep import Workers, fill
 
 pytest.importorskip("gymnasium_robotics", reason="needs the extra adroit")
 pytest.importorskip("minari", reason="needs the extra adroit")

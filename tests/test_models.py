@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch.nn.functional import cross_entropy
 
 from vsrnn import BLOCKS, BlockRNN, Geometry, PlainRNN, ProjectedLSTM, VsrnnError
-from vsrnn.models import _products
+from vsrnn.models._kernels import products as _products
 
 VARIED = (0.1, 1, 1, 0.3, 0.6, 0.2)
 SMALL = Geometry(30, 12, 4, VARIED)

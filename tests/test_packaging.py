@@ -102,7 +102,7 @@ def test_citation_file_names_this_version_and_the_paper():
 
 
 @pytest.mark.parametrize(
-    "name", ["designs.csv", "py.typed", "figures/vsrnn.mplstyle", "__init__.py"]
+    "name", ["design/published.csv", "py.typed", "plot/vsrnn.mplstyle", "__init__.py"]
 )
 def test_package_carries_its_data(name: str):
     assert resources.files("vsrnn").joinpath(name).is_file()

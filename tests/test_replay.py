@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from vsrnn import Task
-from vsrnn.adam import Adam
+from vsrnn.design.geometry import Geometry
 from vsrnn.errors import VsrnnError
-from vsrnn.geometry import Geometry
 from vsrnn.models import BlockRNN
-from vsrnn.replay import PLAIN, Replay
-from vsrnn.training import _together, learner
+from vsrnn.training.adam import Adam
+from vsrnn.training.cuda_graph import PLAIN, Replay
+from vsrnn.training.loop import _together, learner
 
 pytestmark = pytest.mark.skipif(
     not torch.cuda.is_available(), reason="needs a CUDA device"

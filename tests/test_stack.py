@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from vsrnn import Config, Design, Geometry, VsrnnError, get_design, get_task
-from vsrnn.grouping import pass_memory, passes
 from vsrnn.models import BlockRNN, Stack
-from vsrnn.training import run, run_many, train_step
+from vsrnn.training.batching import pass_memory, passes
+from vsrnn.training.loop import run, run_many, train_step
 
 VARIED = (0.1, 1, 1, 0.1, 0.1, 0.1)
 DESIGNS = (
@@ -265,7 +265,7 @@ def test_runs_that_share_no_batches_share_no_pass():
 
 def test_times_are_shares_of_the_pass(monkeypatch):
     clock = SimpleNamespace(perf_counter=iter((0.0, 1.0, 5.0, 6.0)).__next__)
-    monkeypatch.setattr("vsrnn.training.time", clock)
+    monkeypatch.setattr("vsrnn.training.loop.time", clock)
     small = Design("small", 5, (0.1,) * 6)
     pair = [Config("rad", small, "smoke", seed, epochs=1) for seed in (0, 1)]
     for result in run_many(pair):

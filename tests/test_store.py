@@ -15,7 +15,7 @@ import pytest
 import vsrnn
 from vsrnn import Config, Design, Store, VsrnnError, run, sweep
 from vsrnn.cli._shared import csv_text
-from vsrnn.store import table
+from vsrnn.runs.store import table
 
 RESULTS = Path(vsrnn.__file__).parent.parent / "results"
 CONFIGS = [Config("rad", "111111_", scale="smoke", seed=s, epochs=1) for s in range(4)]

@@ -11,10 +11,10 @@ import pytest
 
 from vsrnn import Config, Design, Store, VsrnnError, get_design, run, sweep
 from vsrnn.cli import main
-from vsrnn.design_tables import design_table, read_designs
-from vsrnn.random_designs import draw_designs
+from vsrnn.design.random import draw_designs
+from vsrnn.design.table import design_table, read_designs
 
-engine = importlib.import_module("vsrnn.sweep")  # the module, not the function
+engine = importlib.import_module("vsrnn.runs.sweep")  # the module, not the function
 SMOKE = ["--scale", "smoke", "--epochs", "1"]
 DRAW = ["sweep", "rad", "normal_size", "--budget", "50000", *SMOKE]
 

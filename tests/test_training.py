@@ -17,14 +17,14 @@ from vsrnn import (
     Geometry,
     PlainRNN,
     VsrnnError,
-    provenance,
     run,
-    training,
 )
-from vsrnn.adam import Adam
 from vsrnn.models import Stack
+from vsrnn.runs import provenance
 from vsrnn.tasks import task_class
-from vsrnn.training import _Means, build_model, run_many
+from vsrnn.training import loop as training
+from vsrnn.training.adam import Adam
+from vsrnn.training.loop import _Means, build_model, run_many
 
 SMOKE = Config("rad", "balanced_0", scale="smoke")
 

@@ -18,13 +18,20 @@ from vsrnn import (
     sweep,
 )
 from vsrnn import verify as verify_runs
-from vsrnn.agreement import DIFFERENT, IDENTICAL, WITHIN, _same, compare, loss_room
 from vsrnn.cli import main
 from vsrnn.cli._shared import csv_text
-from vsrnn.store import curve_table, table
+from vsrnn.runs.reproduction import (
+    DIFFERENT,
+    IDENTICAL,
+    WITHIN,
+    _same,
+    compare,
+    loss_room,
+)
+from vsrnn.runs.store import curve_table, table
+from vsrnn.runs.verify import choose, rebuild
 from vsrnn.tasks import SIZES, task_class
-from vsrnn.training import build_model, run
-from vsrnn.verify import choose, rebuild
+from vsrnn.training.loop import build_model, run
 
 AWKWARD = Design(
     "awkward",
@@ -55,7 +62,7 @@ def curve(result, tmp_path):
 @pytest.fixture
 def committed(result, tmp_path, monkeypatch):
     """A folder of tables with the one run, as ``vsrnn table`` writes them."""
-    monkeypatch.setattr("vsrnn.results.FOLDERS", (tmp_path,))
+    monkeypatch.setattr("vsrnn.runs.results.FOLDERS", (tmp_path,))
     monkeypatch.chdir(tmp_path)
     Store("runs").put(result)
     assert main(["table", "--out", "few.csv", "--curves", "few_curves.csv"]) == 0
@@ -211,7 +218,7 @@ def hammered(one_thread):
 
 
 def test_runs_at_the_hammer_are_identical_again(hammered, tmp_path, monkeypatch):
-    monkeypatch.setattr("vsrnn.results.FOLDERS", (tmp_path,))
+    monkeypatch.setattr("vsrnn.runs.results.FOLDERS", (tmp_path,))
     monkeypatch.chdir(tmp_path)
     for result in hammered:
         Store("runs").put(result)
@@ -271,7 +278,7 @@ def test_a_policy_that_is_not_there_is_said_in_one_sentence(
     data["demonstrations"] = 16
     made = {"id": config.id, "config": config.as_dict()}
     made["provenance"] = hammered[0]["provenance"] | {"data": data}
-    monkeypatch.setattr("vsrnn.results.FOLDERS", (tmp_path,))
+    monkeypatch.setattr("vsrnn.runs.results.FOLDERS", (tmp_path,))
     (tmp_path / "few.csv").write_text(csv_text(table([hammered[0] | made])))
     assert main(["verify", "few", "--jobs", "1"]) == 2
     said = capsys.readouterr().err
@@ -354,7 +361,10 @@ def test_numbers_are_the_same_to_seven_digits():
 
 @pytest.mark.parametrize("deviation, verdict", [(2.5, WITHIN), (0.0, DIFFERENT)])
 def test_a_return_is_measured_by_the_deviations_of_both(result, deviation, verdict):
-    row, curve = table([result]).iloc[0].to_dict(), vsrnn.store.curve_table([result])
+    row, curve = (
+        table([result]).iloc[0].to_dict(),
+        curve_table([result]),
+    )
     played = {"loss": row["test_loss"], "return": 20.0, "return_sd": deviation}
     here = result | {"score": 20.0, "test": played}
     committed = row | {"task": "kitchen-mixed", "score": 28.0}

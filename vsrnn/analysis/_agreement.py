@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pandas as pd
 from pandas import DataFrame
 
-from vsrnn.agreement import DIFFERENT, IDENTICAL, WITHIN, loss_room, summary
 from vsrnn.analysis._found import _bullets
-from vsrnn.results import get_results, list_results
+from vsrnn.runs.reproduction import DIFFERENT, IDENTICAL, WITHIN, loss_room, summary
+from vsrnn.runs.results import get_results, list_results
 
 LOSS = "difference of first loss [tolerances]"
 SCORE = "difference of test accuracy [tolerances]"
@@ -32,7 +32,7 @@ def verified(
         seed: of the draw; today's date if absent.
         jobs: worker processes; the number of processors if absent.
     """
-    from vsrnn.verify import verify
+    from vsrnn.runs.verify import verify
 
     names = SMALL[:1] if scale == "smoke" else SMALL
     return pd.concat(

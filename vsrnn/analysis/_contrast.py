@@ -14,11 +14,11 @@ from vsrnn.analysis._geometry import _PLACE, _places
 from vsrnn.analysis._labels import TASK_LABELS
 from vsrnn.analysis._scores import welch
 from vsrnn.analysis._study import PROPORTION, STUDY, study_runs
-from vsrnn.designs import get_design, list_designs
+from vsrnn.design.design import get_design, list_designs
+from vsrnn.design.geometry import Geometry
 from vsrnn.errors import VsrnnError
 from vsrnn.forecast import SCORE, scored
 from vsrnn.forecast._features import DENSITIES
-from vsrnn.geometry import Geometry
 from vsrnn.tasks import SIZES
 
 CONTRAST = {

@@ -13,6 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, SplineTransformer
 
 from vsrnn.analysis._study import AREA, EPOCHS, NAMED, PROPORTION, by_table
+from vsrnn.design.geometry import BLOCKS
 from vsrnn.forecast import (
     FEATURES,
     LEAST,
@@ -24,7 +25,6 @@ from vsrnn.forecast import (
 )
 from vsrnn.forecast._check import quick_fits
 from vsrnn.forecast._features import DENSITIES
-from vsrnn.geometry import BLOCKS
 
 MEASURES = (SCORE, AREA, EPOCHS)
 NOTHING, ALL = "nothing", "all hyperparameters"

@@ -25,7 +25,7 @@ from vsrnn.analysis._labels import (
 )
 from vsrnn.analysis._runs import completeness
 from vsrnn.analysis._scores import welch_of_means
-from vsrnn.designs import list_designs
+from vsrnn.design.design import list_designs
 from vsrnn.tasks.hammer import Hammer
 
 DENSE = "10AH12"

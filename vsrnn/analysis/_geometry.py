@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from pandas import DataFrame
 
-from vsrnn.designs import get_design
+from vsrnn.design.design import get_design
+from vsrnn.design.geometry import Geometry
 from vsrnn.errors import VsrnnError
-from vsrnn.geometry import Geometry
 from vsrnn.tasks import SIZES
 
 SHOWN_TASKS = ("rad", "hammer", "door", "kitchen-mixed")

@@ -10,11 +10,11 @@ from pandas import DataFrame
 
 from vsrnn.analysis._found import _nested
 from vsrnn.analysis._labels import TASK_LABELS
-from vsrnn.config import Config
+from vsrnn.design.random import draw_designs
 from vsrnn.forecast import scored
-from vsrnn.random_designs import draw_designs
+from vsrnn.runs.config import Config
 from vsrnn.tasks import task_class
-from vsrnn.training import build_model
+from vsrnn.training.loop import build_model
 
 STATE, GROWN = "hidden state [root mean square]", 1000.0
 """The column of sizes, and how many times the first state counts as grown."""

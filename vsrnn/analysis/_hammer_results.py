@@ -14,7 +14,7 @@ from vsrnn.analysis._scores import (
     stored,
     together,
 )
-from vsrnn.designs import get_design, list_designs
+from vsrnn.design.design import get_design, list_designs
 from vsrnn.errors import VsrnnError
 from vsrnn.forecast import SCORE, scored
 

@@ -17,10 +17,10 @@ from pandas import DataFrame
 from scipy import stats
 
 from vsrnn.errors import VsrnnError
-from vsrnn.results import get_results
+from vsrnn.runs.results import get_results
 
 if TYPE_CHECKING:
-    from vsrnn.config import Config
+    from vsrnn.runs.config import Config
     from vsrnn.tasks._adroit import Played
 
 HEIGHT, DEPTH = "hammer height [cm]", "nail depth [cm]"

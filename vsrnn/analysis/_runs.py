@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from pandas import DataFrame
 
-from vsrnn.designs import RAD_100K
+from vsrnn.design.design import RAD_100K
 from vsrnn.forecast._features import _diverged
 
 if TYPE_CHECKING:
-    from vsrnn.config import Config
+    from vsrnn.runs.config import Config
 
 _DATA = ("digits", "split", "expert", "demonstrations", "noise", "policy_sha256")
 _MADE_BY = ("scale", *_DATA, "data_sha256", "version", "commit")
@@ -40,8 +40,8 @@ def configs(
     >>> [config.seed for config in configs(["balanced_0"], range(3))]
     [0, 1, 2]
     """
-    from vsrnn.config import Config
-    from vsrnn.designs import get_design
+    from vsrnn.design.design import get_design
+    from vsrnn.runs.config import Config
 
     known = [get_design(task, name) for name in designs]
     if learning_rate is not None:

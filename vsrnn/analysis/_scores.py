@@ -10,10 +10,10 @@ from numpy.typing import ArrayLike
 from pandas import DataFrame, Series
 from scipy import stats
 
-from vsrnn.designs import RAD_100K, list_designs
+from vsrnn.design.design import RAD_100K, list_designs
 from vsrnn.errors import VsrnnError
 from vsrnn.forecast import SCORE, scored
-from vsrnn.results import get_results
+from vsrnn.runs.results import get_results
 
 FIVE = ("111111_", "000000_", "balanced_0", "lstm_", "rnn_")
 """Dense, uniform, varied, LSTM and plain RNN at 100,000 weights."""

@@ -110,7 +110,7 @@ def transform_pairs(
         64 rows: base, alternative, sequences (n), accuracy [%] and difference [gray
         levels]. Equal transforms make no sequence, hence have no accuracy.
     """
-    from vsrnn.training import predict
+    from vsrnn.training.loop import predict
 
     info = task.info(split)
     names = list(task.transforms)

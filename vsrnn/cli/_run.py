@@ -18,8 +18,8 @@ from vsrnn.cli._shared import (
     trained,
     with_rate,
 )
-from vsrnn.designs import get_design
-from vsrnn.store import Store
+from vsrnn.design.design import get_design
+from vsrnn.runs.store import Store
 
 ORIGINS = {"new": "new", "found": "from store", "elsewhere": "of another process"}
 

@@ -10,12 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from vsrnn.config import PLACES, Config
-from vsrnn.designs import RAD_100K, Design
+from vsrnn.design.design import RAD_100K, Design
 from vsrnn.errors import VsrnnError
-from vsrnn.store import Store, replace_text
-from vsrnn.sweep import Workers, fill
-from vsrnn.training import Result
+from vsrnn.files import replace_text
+from vsrnn.runs.config import PLACES, Config
+from vsrnn.runs.store import Store
+from vsrnn.runs.sweep import Workers, fill
+from vsrnn.training.loop import Result
 
 DIGITS = "%.7g"  # of measured numbers in tables: as many as single precision holds
 # these decide a run: all their digits
@@ -102,7 +103,7 @@ def trained(
     """Train what the store lacks.
 
     Returns:
-        By id where each result comes from, see :func:`vsrnn.sweep.fill`, and the
+        By id where each result comes from, see :func:`vsrnn.runs.sweep.fill`, and the
         results in the order of the configs.
     """
     workers = Workers(

@@ -19,14 +19,14 @@ from vsrnn.cli._shared import (
     trained,
     with_rate,
 )
-from vsrnn.design_tables import design_table, keep_designs, read_designs
-from vsrnn.designs import Design, get_design
+from vsrnn.design.design import Design, get_design
+from vsrnn.design.random import DISTRIBUTIONS, draw_designs
+from vsrnn.design.table import design_table, keep_designs, read_designs
 from vsrnn.errors import VsrnnError
-from vsrnn.random_designs import DISTRIBUTIONS, draw_designs
-from vsrnn.store import Store
-from vsrnn.sweep import forget_failed
+from vsrnn.runs.store import Store
+from vsrnn.runs.sweep import forget_failed
 from vsrnn.tasks import check_task
-from vsrnn.training import Result
+from vsrnn.training.loop import Result
 
 DESCRIPTION = """\
 Draw or look up designs, write them down as a CSV file in the folder `designs` of the

@@ -7,7 +7,7 @@ from typing import Any
 
 from vsrnn.cli._shared import add_store, check_out, csv_text, write
 from vsrnn.errors import VsrnnError
-from vsrnn.store import Store
+from vsrnn.runs.store import Store
 
 
 def add(commands: Any, common: argparse.ArgumentParser) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from vsrnn.agreement import DIFFERENT, summary
 from vsrnn.cli._shared import at_least_one, check_out, number, write
-from vsrnn.verify import today, verify
+from vsrnn.runs.reproduction import DIFFERENT, summary
+from vsrnn.runs.verify import today, verify
 
 
 def add(commands: Any, common: argparse.ArgumentParser) -> None:

@@ -12,8 +12,6 @@ from vsrnn.figures._contrast import contrast_growth as contrast_growth
 from vsrnn.figures._contrast import contrast_layout as contrast_layout
 from vsrnn.figures._contrast import contrast_proportion as contrast_proportion
 from vsrnn.figures._contrast import contrast_ranks as contrast_ranks
-from vsrnn.figures._film import Film as Film
-from vsrnn.figures._film import film as film
 from vsrnn.figures._forecast import forecast_dependence as forecast_dependence
 from vsrnn.figures._forecast import forecast_importance as forecast_importance
 from vsrnn.figures._forecast import forecast_observed as forecast_observed
@@ -39,7 +37,6 @@ from vsrnn.figures._publish import Published as Published
 from vsrnn.figures._publish import list_figures as list_figures
 from vsrnn.figures._publish import publish as publish
 from vsrnn.figures._publish import redraw as redraw
-from vsrnn.figures._save import save as save
 from vsrnn.figures._scores import budget_scores as budget_scores
 from vsrnn.figures._scores import design_ranking as design_ranking
 from vsrnn.figures._scores import final_accuracy as final_accuracy
@@ -55,3 +52,6 @@ from vsrnn.figures._study import variance_explained as variance_explained
 from vsrnn.figures._task import sequences as sequences
 from vsrnn.figures._task import transform_pairs as transform_pairs
 from vsrnn.figures._task import transforms as transforms
+from vsrnn.plot.film import Film as Film
+from vsrnn.plot.film import film as film
+from vsrnn.plot.save import save as save

@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from pandas import DataFrame, Series
 
-from vsrnn.agreement import DIFFERENT, IDENTICAL, WITHIN
 from vsrnn.analysis._agreement import LOSS, SCORE
-from vsrnn.figures._style import GRAY, drawing
+from vsrnn.plot.style import GRAY, drawing
+from vsrnn.runs.reproduction import DIFFERENT, IDENTICAL, WITHIN
 
 LOOKS = {
     IDENTICAL: ("#0072B2", "o"),

@@ -16,7 +16,7 @@ from pandas import DataFrame
 from vsrnn.analysis._bench import BOUNDS, GROWTH, HIGH, LOW, MEMORY, RATE, TIME, WAYS
 from vsrnn.analysis._found_bench import SPEED_LABELS
 from vsrnn.analysis._labels import TASK_LABELS
-from vsrnn.figures._style import DESIGN_LOOKS, GRAY, drawing
+from vsrnn.plot.style import DESIGN_LOOKS, GRAY, drawing
 
 _LOOKS = {
     "balanced_0": DESIGN_LOOKS["balanced_0"],

@@ -10,7 +10,7 @@ import pandas as pd
 from pandas import DataFrame
 
 from vsrnn import analysis
-from vsrnn.results import get_results
+from vsrnn.runs.results import get_results
 
 Made = tuple[DataFrame, dict[str, Any]]
 """The table of a figure, and what made it."""

@@ -25,8 +25,8 @@ from vsrnn.analysis._labels import (
 from vsrnn.figures._forecast import KINDS, _interval
 from vsrnn.figures._geometry import _block_legend, _matrix
 from vsrnn.figures._study import _named_rows, proportion_axis, rank_correlation
-from vsrnn.figures._style import GRAY, chance_line, drawing, spread
 from vsrnn.forecast import SCORE
+from vsrnn.plot.style import GRAY, chance_line, drawing, spread
 
 BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"
 DENSE: dict[str, dict[str, Any]] = {

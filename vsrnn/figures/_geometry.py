@@ -13,11 +13,11 @@ from matplotlib.ticker import LogLocator, NullLocator
 from pandas import DataFrame
 
 from vsrnn.analysis._labels import DESIGN_LABELS, TASK_LABELS, design_label
-from vsrnn.figures._style import (
+from vsrnn.design.geometry import BLOCKS
+from vsrnn.plot.style import (
     BLOCK_COLORS,
     drawing,
 )
-from vsrnn.geometry import BLOCKS
 
 
 def weight_share(table: DataFrame, style: str = "web") -> Figure:

@@ -28,7 +28,7 @@ from vsrnn.analysis._labels import (
     seeds_label,
 )
 from vsrnn.figures._scores import share_column
-from vsrnn.figures._style import (
+from vsrnn.plot.style import (
     GRAY,
     draw_interval,
     drawing,

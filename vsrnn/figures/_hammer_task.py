@@ -14,7 +14,7 @@ from matplotlib.image import imread
 from pandas import DataFrame
 
 from vsrnn.analysis._hammer_task import BOARD, DEPTH, HEIGHT, NOISE, PICTURE
-from vsrnn.figures._style import GRAY, drawing
+from vsrnn.plot.style import GRAY, drawing
 
 BLUE = "#0072B2"
 

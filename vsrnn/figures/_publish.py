@@ -24,7 +24,7 @@ from vsrnn.figures import (
     _task,
 )
 from vsrnn.figures._catalog import CATALOG
-from vsrnn.figures._save import save
+from vsrnn.plot.save import save
 
 FIGURES: dict[str, Callable[..., Figure]] = {
     name: draw

@@ -21,7 +21,7 @@ from vsrnn.analysis._labels import (
     design_label,
     seeds_label,
 )
-from vsrnn.figures._style import (
+from vsrnn.plot.style import (
     GRAY,
     accuracy_top,
     chance_line,

@@ -16,8 +16,8 @@ from pandas import DataFrame
 
 from vsrnn.analysis._explained import BASES, MEASURES, feature_label
 from vsrnn.analysis._study import AREA, EPOCHS, HIDDEN, PROPORTION
-from vsrnn.figures._style import GRAY, accuracy_top, chance_line, drawing
 from vsrnn.forecast import SCORE
+from vsrnn.plot.style import GRAY, accuracy_top, chance_line, drawing
 
 BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"
 ACCURACY = "test accuracy [%]"

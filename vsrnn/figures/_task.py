@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
-from vsrnn.figures._style import drawing
+from vsrnn.plot.style import drawing
 
 ANOMALY = "#D55E00"
 

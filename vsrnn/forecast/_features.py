@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from pandas import DataFrame
 
+from vsrnn.design.geometry import BLOCKS, Geometry
 from vsrnn.errors import VsrnnError
-from vsrnn.geometry import BLOCKS, Geometry
 from vsrnn.tasks import TASKS, sizes, task_class
 
 SCORE = "score [%]"

@@ -108,7 +108,7 @@ def task_class(name: str) -> Any:
         )
     if name in TASKS:
         return getattr(import_module(module), kind)
-    from vsrnn.tasks._task import Task
+    from vsrnn.tasks.task import Task
 
     try:
         found = getattr(import_module(module), kind)

@@ -17,7 +17,7 @@ from vsrnn.errors import VsrnnError, whole
 from vsrnn.tasks._adroit import Act, Array, versions
 from vsrnn.tasks._cache import cache_folder, cached, take
 from vsrnn.tasks._episodes import NAME, download_episodes
-from vsrnn.tasks._task import Task, time_first, variance
+from vsrnn.tasks.task import Task, time_first, variance
 
 PLAYED = range(100)
 """Seeds of the episodes that score a model; no data has them."""

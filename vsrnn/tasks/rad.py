@@ -15,8 +15,8 @@ from vsrnn.errors import VsrnnError, whole
 from vsrnn.tasks._alike import ALIKE, alike
 from vsrnn.tasks._cache import cached, take
 from vsrnn.tasks._digits import CHECKSUMS, Digits, check_digits, load_digits
-from vsrnn.tasks._task import Task
 from vsrnn.tasks._transforms import TRANSFORMS, resize, transform
+from vsrnn.tasks.task import Task
 
 VERSION = 1
 """Version of the generator; a change of the data it makes changes this number."""

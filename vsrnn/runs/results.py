@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 # In an installed wheel the tables lie inside the package, in a checkout beside it.
 FOLDERS = (
-    Path(__file__).parent / "results_tables",
-    Path(__file__).parent.parent / "results",
+    Path(__file__).parents[1] / "results_tables",
+    Path(__file__).parents[2] / "results",
 )
 TEXT = ("id", "design", "commit", "error", "reason")
 """Columns that would be read as numbers where they look like numbers or are empty."""

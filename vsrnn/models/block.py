@@ -9,9 +9,9 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
+from vsrnn.design.geometry import BLOCKS, Geometry
 from vsrnn.errors import VsrnnError
-from vsrnn.geometry import BLOCKS, Geometry
-from vsrnn.models._functional import Layout, advance, lay_out, propagate
+from vsrnn.models._kernels.propagate import Layout, advance, lay_out, propagate
 
 MASKS = ("bernoulli", "exact")
 State = tuple[Tensor, Tensor]
@@ -180,6 +180,7 @@ class BlockRNN(nn.Module):
         return count
 
     def extra_repr(self) -> str:
+        """Say the sizes and densities, as torch prints them."""
         g = self.geometry
         return f"{g.inputs}, {g.hidden}, {g.outputs}, density={g.density}"
 

@@ -26,8 +26,8 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+from vsrnn.design.geometry import BLOCKS, Geometry
 from vsrnn.errors import VsrnnError
-from vsrnn.geometry import BLOCKS, Geometry
 from vsrnn.tasks import SIZES
 
 if TYPE_CHECKING:
@@ -202,7 +202,7 @@ def list_designs(task: str | None = None) -> pandas.DataFrame:
 
 @cache
 def _rows() -> tuple[dict[str, str], ...]:
-    text = resources.files("vsrnn").joinpath("designs.csv").read_text("utf-8")
+    text = resources.files("vsrnn.design").joinpath("published.csv").read_text("utf-8")
     return tuple(csv.DictReader(text.splitlines()))
 
 

@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable, Sequence
 from functools import partial
 
-from vsrnn.config import Config
 from vsrnn.models import SPARSE_BELOW
+from vsrnn.runs.config import Config
 from vsrnn.tasks import task_class
 
 EVALUATION_BATCH = 250

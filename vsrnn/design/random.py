@@ -47,9 +47,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from vsrnn.designs import Design
+from vsrnn.design.design import Design
+from vsrnn.design.geometry import Geometry
 from vsrnn.errors import VsrnnError
-from vsrnn.geometry import Geometry
 from vsrnn.tasks import sizes
 
 DISTRIBUTIONS = ("uniform", "normal", "uniform_size", "normal_size", "even")

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from tqdm import tqdm
 
-from vsrnn.config import SCHEMA, Config
 from vsrnn.errors import VsrnnError, told
-from vsrnn.grouping import passes
-from vsrnn.provenance import provenance
-from vsrnn.store import Store, table
+from vsrnn.runs.config import SCHEMA, Config
+from vsrnn.runs.provenance import provenance
+from vsrnn.runs.store import Store, table
 from vsrnn.tasks import TASKS, get_task, task_class
-from vsrnn.training import Result, build_model, run_many
+from vsrnn.training.batching import passes
+from vsrnn.training.loop import Result, build_model, run_many
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -251,7 +251,7 @@ def _pool(
     calls = (delayed(_work)(group, there, wait, workers.device) for group in groups)
     how: dict[str, Any] = {"return_as": "generator_unordered", "batch_size": 1}
     if workers.scheduler:
-        from vsrnn.cluster import dask_workers
+        from vsrnn.runs.cluster import dask_workers
 
         with dask_workers(workers.scheduler):
             yield from Parallel(**how, pre_dispatch="all")(calls)

@@ -26,7 +26,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from vsrnn.models._products import InputProduct, StateProduct
+from vsrnn.models._kernels.products import InputProduct, StateProduct
 
 _relu_backward = torch.ops.aten.threshold_backward.grad_input
 """Writes the gradient, zero where the unit was not active."""

@@ -11,16 +11,16 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from vsrnn.adam import Adam
-from vsrnn.config import SCHEMA, Config
+from vsrnn.design.geometry import proportion
 from vsrnn.errors import VsrnnError
-from vsrnn.geometry import proportion
-from vsrnn.grouping import EVALUATION_BATCH, shared
 from vsrnn.models import BlockRNN, PlainRNN, ProjectedLSTM, Stack
-from vsrnn.provenance import now, provenance
-from vsrnn.replay import Replay, Step
-from vsrnn.resources import check_device, resources
+from vsrnn.runs.config import SCHEMA, Config
+from vsrnn.runs.provenance import now, provenance
 from vsrnn.tasks import get_task
+from vsrnn.training.adam import Adam
+from vsrnn.training.batching import EVALUATION_BATCH, shared
+from vsrnn.training.cuda_graph import Replay, Step
+from vsrnn.training.resources import check_device, resources
 
 Result = dict[str, Any]
 Curve = list[dict[str, float]]

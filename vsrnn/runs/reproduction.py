@@ -6,10 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from vsrnn.geometry import BLOCKS
-from vsrnn.store import curve_table, table
+from vsrnn.design.geometry import BLOCKS
+from vsrnn.runs.store import curve_table, table
 from vsrnn.tasks import task_class
-from vsrnn.training import Result
+from vsrnn.training.loop import Result
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,8 +10,8 @@ from math import floor, inf, sqrt
 import torch
 from torch import Tensor, nn
 
+from vsrnn.design.geometry import BLOCKS
 from vsrnn.errors import VsrnnError
-from vsrnn.geometry import BLOCKS
 
 LSTMState = tuple[Tensor, Tensor]
 

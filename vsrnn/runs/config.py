@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from vsrnn.designs import Design, get_design
+from vsrnn.design.design import Design, get_design
 from vsrnn.errors import VsrnnError, whole
 from vsrnn.models import check_mask
 

@@ -10,13 +10,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from vsrnn.agreement import CURVE, compare
-from vsrnn.config import Config
-from vsrnn.designs import design_of
+from vsrnn.design.design import design_of
 from vsrnn.errors import VsrnnError
-from vsrnn.results import get_results, list_results
-from vsrnn.store import Store
-from vsrnn.sweep import sweep
+from vsrnn.runs.config import Config
+from vsrnn.runs.reproduction import CURVE, compare
+from vsrnn.runs.results import get_results, list_results
+from vsrnn.runs.store import Store
+from vsrnn.runs.sweep import sweep
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +37,8 @@ def verify(
 ) -> pd.DataFrame:
     """Train a sample of a committed table again, and compare run by run.
 
-    See :func:`vsrnn.agreement.compare` for the rule and where its tolerances come from.
+    See :func:`vsrnn.runs.reproduction.compare` for the rule and where its tolerances
+    come from.
 
     Args:
         name: a committed table of runs, see :func:`vsrnn.list_results`.

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from pandas import DataFrame
 
 from vsrnn.errors import VsrnnError
-from vsrnn.figures._style import SHEET
+from vsrnn.plot.style import SHEET
 
 LICENSE = "CC BY 4.0"
 FORMATS: dict[str, dict[str, str | None]] = {

@@ -15,8 +15,8 @@ import numpy as np
 from matplotlib.image import imsave
 
 from vsrnn.errors import VsrnnError
-from vsrnn.figures._save import LICENSE, write_files
-from vsrnn.results import FOLDERS
+from vsrnn.plot.save import LICENSE, write_files
+from vsrnn.runs.results import FOLDERS
 
 RATE = 15
 """Pictures a second."""

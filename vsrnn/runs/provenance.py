@@ -56,11 +56,11 @@ def _commit() -> str | None:
 
     Asked once: the files may change while a process works on with what it has read.
     """
-    folder = Path(__file__).parent
+    folder = Path(__file__).parents[1]
     git = ["git", "-C", str(folder)]
     try:
         tracked = subprocess.run(
-            [*git, "ls-files", "--error-unmatch", "training.py"], capture_output=True
+            [*git, "ls-files", "--error-unmatch", "errors.py"], capture_output=True
         )
         if tracked.returncode:
             return None

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vsrnn.designs import PER_BLOCK, Design, design_of
+from vsrnn.design.design import PER_BLOCK, Design, design_of
+from vsrnn.design.geometry import BLOCKS, Geometry
+from vsrnn.design.random import FALLBACK_RATE
 from vsrnn.errors import VsrnnError
-from vsrnn.geometry import BLOCKS, Geometry
-from vsrnn.random_designs import FALLBACK_RATE
-from vsrnn.store import replace_text
+from vsrnn.files import replace_text
 from vsrnn.tasks import sizes
 
 if TYPE_CHECKING:

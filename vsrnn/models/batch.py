@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from vsrnn.errors import VsrnnError
-from vsrnn.models._block import BlockRNN
-from vsrnn.models._functional import Layout, lay_out, propagate
+from vsrnn.models._kernels.propagate import Layout, lay_out, propagate
+from vsrnn.models.block import BlockRNN
 
 
 class Stack(nn.Module):

@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from filelock import FileLock, Timeout
 
-from vsrnn.config import Config
+from vsrnn.design.geometry import BLOCKS
 from vsrnn.errors import VsrnnError
-from vsrnn.geometry import BLOCKS
-from vsrnn.training import Result
+from vsrnn.files import replace_text
+from vsrnn.runs.config import Config
+from vsrnn.training.loop import Result
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -223,20 +223,3 @@ def _read(path: Path) -> Result:
             "again, or name another store"
         ) from problem
     return result
-
-
-def replace_text(path: Path, text: str) -> None:
-    """Write beside the target, then move: readers see the old file or the new one.
-
-    A link stays one, and what is no file (a pipe, a device) is written to as it is.
-    """
-    if path.exists() and not path.is_file():
-        path.write_text(text, encoding="utf-8")
-        return
-    path = path.resolve()
-    temporary = path.with_suffix(f".{uuid4().hex[:8]}.part")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""Methods of sparsity: which weights exist, when, and how that changes."""

@@ -1,0 +1,1 @@
+"""The products and time loops of block RNNs."""

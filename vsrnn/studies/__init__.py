@@ -1,0 +1,1 @@
+"""Studies, one file a page of the book: tables, figures, numbers, claims."""

@@ -1,0 +1,1 @@
+"""What trains networks: the loop, the optimizer, batches of runs."""
