@@ -2,56 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 from pandas import DataFrame
 
 from vsrnn.design.design import RAD_100K
 from vsrnn.forecast._features import _diverged
+from vsrnn.runs.config import configs_for as configs
 
-if TYPE_CHECKING:
-    from vsrnn.runs.config import Config
+__all__ = ["configs"]
 
 _DATA = ("digits", "split", "expert", "demonstrations", "noise", "policy_sha256")
 _MADE_BY = ("scale", *_DATA, "data_sha256", "version", "commit")
 _MADE_ON = ("torch", "python", "machine")
-
-
-def configs(
-    designs: Iterable[str],
-    seeds: Iterable[int],
-    scale: str = "quick",
-    task: str = "rad",
-    learning_rate: float | None = None,
-    **options: Any,
-) -> list[Config]:
-    """Every design with every seed, as configs for `vsrnn.sweep`.
-
-    Args:
-        designs: names of designs.
-        seeds: seeds of each.
-        scale: "smoke", "quick" or "paper".
-        task: name of the task.
-        learning_rate: instead of the designs' own.
-        options: of the task, for instance split="separate".
-
-    >>> [config.seed for config in configs(["balanced_0"], range(3))]
-    [0, 1, 2]
-    """
-    from vsrnn.design.design import get_design
-    from vsrnn.runs.config import Config
-
-    known = [get_design(task, name) for name in designs]
-    if learning_rate is not None:
-        known = [replace(design, learning_rate=learning_rate) for design in known]
-    seeds = list(seeds)
-    return [
-        Config(task, design, scale, seed, task_options=dict(options))
-        for design in known
-        for seed in seeds
-    ]
 
 
 def completeness(

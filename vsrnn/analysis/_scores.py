@@ -5,24 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike
-from pandas import DataFrame, Series
+from pandas import DataFrame
 from scipy import stats
 
 from vsrnn.design.design import RAD_100K, list_designs
 from vsrnn.errors import VsrnnError
 from vsrnn.forecast import SCORE, scored
-from vsrnn.runs.results import get_results
+from vsrnn.runs.tables import HERE as HERE
+from vsrnn.runs.tables import STORED as STORED
+from vsrnn.runs.tables import committed_runs as stored
+from vsrnn.runs.tables import concat_runs as together
+from vsrnn.runs.tables import order_rows as ordered
 
 FIVE = ("111111_", "000000_", "balanced_0", "lstm_", "rnn_")
 """Dense, uniform, varied, LSTM and plain RNN at 100,000 weights."""
 
-HERE, STORED = "trained here", "stored"
-_RUNS = ("task", "scale", "design", "seed", "id", "score", "hidden_proportion")
-_PLAYED = ("source", "demonstrations", "epochs", "test_return", "val_accuracy")
 _ACCURACIES = ("train_accuracy", "val_accuracy")
-_CURVES = ("task", "scale", "design", "seed", "id", "epoch", *_ACCURACIES)
 
 
 _ENDS = [
@@ -31,32 +30,6 @@ _ENDS = [
     "best validation accuracy [%]",
     "best epoch",
 ]
-
-
-def stored(name: str) -> DataFrame:
-    """A committed table of runs or curves, with no rows when there is none yet.
-
-    >>> stored("nothing").empty
-    True
-    """
-    try:
-        return get_results(name)
-    except VsrnnError:
-        columns = _CURVES if name.endswith("curves") else (*_RUNS, *_PLAYED)
-        return DataFrame(columns=list(columns))
-
-
-def together(live: DataFrame, *committed: DataFrame) -> DataFrame:
-    """Runs trained now above committed ones, with where each is from in `source`.
-
-    >>> both = together(DataFrame({"id": ["a"]}), DataFrame({"id": ["b"]}))
-    >>> both["source"].tolist()
-    ['trained here', 'stored']
-    """
-    parts = [live.assign(source=HERE)]
-    parts += [table.assign(source=STORED) for table in committed]
-    full = [part.dropna(axis="columns", how="all") for part in parts if len(part)]
-    return pd.concat(full or parts, ignore_index=True)
 
 
 def intervals(
@@ -269,23 +242,9 @@ def _ends_of(curves: DataFrame) -> DataFrame:
     return last.set_axis(_ENDS, axis=1).groupby("design").mean().round(4).reset_index()
 
 
-def ordered(table: DataFrame, by: Sequence[str], **orders: Sequence[str]) -> DataFrame:
-    """Sort rows by columns, some of them in an order given; live runs come first.
-
-    >>> ordered(DataFrame({"a": ["x", "y"]}), ["a"], a=["y", "x"])["a"].tolist()
-    ['y', 'x']
-    """
-    known = {"source": (HERE, STORED), **orders}
-
-    def place(column: Series) -> Series:
-        order = known.get(str(column.name))
-        if order is None:
-            return column
-        return column.map({value: number for number, value in enumerate(order)})
-
-    return table.sort_values(list(by), key=place, ignore_index=True)
-
-
 def _percent(table: DataFrame, more: dict[str, str] | None = None) -> DataFrame:
     names = {name: f"{name} [%]" for name in ("mean", "low", "high")} | (more or {})
     return table.rename(columns=names).round(dict.fromkeys(names.values(), 4))
+
+
+__all__ = ["stored", "together"]

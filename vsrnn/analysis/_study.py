@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-
 import numpy as np
 import pandas as pd
 from pandas import DataFrame
 
 from vsrnn.analysis._labels import CHANCE, PROPORTION
-from vsrnn.analysis._scores import stored
 from vsrnn.errors import VsrnnError
-from vsrnn.forecast import SCORE, examples
+from vsrnn.forecast import SCORE
+from vsrnn.forecast.effects import AREA, EPOCHS
+from vsrnn.forecast.effects import designs_by_table as by_table
+from vsrnn.runs.tables import study_curves as study_curves
+from vsrnn.runs.tables import study_runs as study_runs
 from vsrnn.tasks import SIZES
 
 RANDOM = ("rad_even_100k", "rad_normal_size_50k", "rad_normal")
@@ -26,43 +27,12 @@ STUDY = (*RANDOM, NAMED)
 """Tables of the study."""
 
 HIDDEN = "hidden [units]"
-AREA = "mean validation accuracy [%]"
-EPOCHS = "epochs to threshold [epochs]"
 _NAMES = {
     "hidden_proportion": PROPORTION,
     "hidden": HIDDEN,
     "weights": "weights [expected]",
     "seeds": "runs",
 }
-
-
-def study_runs(names: Sequence[str], models: Sequence[str] = ("block",)) -> DataFrame:
-    """Runs of block designs from those of some tables that are committed.
-
-    Args:
-        names: of tables, see `vsrnn.list_results`; those that do not exist are left
-            out.
-        models: kinds of design that are kept: "block", "lstm", "rnn".
-
-    Returns:
-        One row a run, with the name of its table in `table`; a table of runs after
-        several numbers of demonstrations counts as one table for each.
-
-    Raises:
-        VsrnnError: none of the tables exists.
-
-    >>> sorted(study_runs(["rad_100k", "nothing"])["table"].unique())
-    ['rad_100k']
-    """
-    runs = _joined({name: _apart(name, stored(name)) for name in names})
-    return runs[runs["model"].isin(models)].reset_index(drop=True)
-
-
-def study_curves(names: Sequence[str]) -> DataFrame:
-    """Learning curves of the same tables, one row a run and epoch."""
-    return _joined(
-        {name: stored(f"{name}_curves").assign(table=name) for name in names}
-    )
 
 
 def proportion_study(runs: DataFrame) -> DataFrame:
@@ -154,45 +124,3 @@ def proportion_draws(
         }
         tables.append(DataFrame(columns))
     return pd.concat(tables, ignore_index=True)
-
-
-def by_table(runs: DataFrame, least: int = 1) -> Iterator[tuple[str, DataFrame]]:
-    """The designs of each table of runs with their mean scores.
-
-    Args:
-        runs: as `study_runs` gives them.
-        least: tables with fewer designs are left out.
-
-    Raises:
-        VsrnnError: no table has so many.
-    """
-    parts = {name: examples(part) for name, part in runs.groupby("table", sort=False)}
-    large = {str(name): part for name, part in parts.items() if len(part) >= least}
-    if not large:
-        raise VsrnnError(
-            f"this takes a table of {least} designs or more; train more designs"
-        )
-    yield from large.items()
-
-
-def _apart(name: str, runs: DataFrame) -> DataFrame:
-    """Runs with the name of their table, told apart by their demonstrations."""
-    if "demonstrations" not in runs or runs["demonstrations"].nunique() < 2:
-        return runs.assign(table=name)
-    runs = runs.sort_values("demonstrations", kind="stable")
-    each = runs["demonstrations"].astype(int).astype(str)
-    return runs.assign(table=f"{name}, " + each + " demonstrations")
-
-
-def _joined(tables: dict[str, DataFrame]) -> DataFrame:
-    full = [
-        table.dropna(axis="columns", how="all")
-        for table in tables.values()
-        if len(table)
-    ]
-    if not full:
-        raise VsrnnError(
-            f"none of the tables {', '.join(tables)} is committed; "
-            "`vsrnn.list_results()` says which are"
-        )
-    return pd.concat(full, ignore_index=True)

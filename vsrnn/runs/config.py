@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from vsrnn.design.design import Design, get_design
@@ -90,6 +91,39 @@ class Config:
         identity["design"].pop("name")
         text = json.dumps(identity, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def configs_for(
+    designs: Iterable[str],
+    seeds: Iterable[int],
+    scale: str = "quick",
+    task: str = "rad",
+    learning_rate: float | None = None,
+    **options: Any,
+) -> list[Config]:
+    """Every design with every seed, as configs for :func:`vsrnn.sweep`.
+
+    Args:
+        designs: names of published designs.
+        seeds: seeds of each.
+        scale: ``"smoke"``, ``"quick"`` or ``"paper"``.
+        task: name of the task.
+        learning_rate: instead of the designs' own.
+        options: of the task, for instance ``split="separate"``.
+
+    Example:
+        >>> [config.seed for config in configs_for(["balanced_0"], range(3))]
+        [0, 1, 2]
+    """
+    known = [get_design(task, name) for name in designs]
+    if learning_rate is not None:
+        known = [replace(design, learning_rate=learning_rate) for design in known]
+    seeds = list(seeds)
+    return [
+        Config(task, design, scale, seed, task_options=dict(options))
+        for design in known
+        for seed in seeds
+    ]
 
 
 def _plain(value: Any) -> Any:

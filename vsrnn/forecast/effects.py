@@ -1,0 +1,183 @@
+"""What goes with the score of designs: rank correlations and a smooth course."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from pandas import DataFrame
+from scipy import stats
+from sklearn.linear_model import RidgeCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, SplineTransformer
+
+from vsrnn.design.geometry import BLOCKS
+from vsrnn.errors import VsrnnError
+from vsrnn.forecast._check import LEAST, quick_fits
+from vsrnn.forecast._features import DENSITIES, SCORE, examples
+from vsrnn.forecast._measures import spearman
+
+AREA = "mean validation accuracy [%]"
+EPOCHS = "epochs to threshold [epochs]"
+MEASURES = (SCORE, AREA, EPOCHS)
+"""What a design reaches: its score, and two measures of how soon it learns."""
+
+FEATURES = ("hidden_proportion", "hidden", "weights", "learning_rate", *DENSITIES)
+"""What a design sets and its hidden proportion, which follows."""
+
+_FIT = ("hidden proportion [fraction]", "fit [%]", "low [%]", "high [%]", "near")
+_WORDS = {"init_mean": "initial mean", "init_std": "initial deviation"}
+
+
+def feature_label(name: str) -> str:
+    """A feature's name in words.
+
+    >>> feature_label("init_std_hx"), feature_label("learning_rate")
+    ('initial deviation, hx', 'learning rate')
+    """
+    kind, _, block = name.rpartition("_")
+    if block in BLOCKS:
+        return f"{_WORDS.get(kind, kind)}, {block}"
+    words = {"hidden": "hidden size", "weights": "weights, all"}
+    return words.get(name, name.replace("_", " "))
+
+
+def designs_by_table(
+    runs: DataFrame, least: int = 1
+) -> Iterator[tuple[str, DataFrame]]:
+    """The designs of each table of runs with their mean scores.
+
+    Args:
+        runs: one row a run, see `vsrnn.runs.tables.study_runs`.
+        least: tables with fewer designs are left out.
+
+    Raises:
+        VsrnnError: no table has so many.
+    """
+    parts = {name: examples(part) for name, part in runs.groupby("table", sort=False)}
+    large = {str(name): part for name, part in parts.items() if len(part) >= least}
+    if not large:
+        raise VsrnnError(
+            f"this takes a table of {least} designs or more; train more designs"
+        )
+    yield from large.items()
+
+
+def rank_correlation(
+    runs: DataFrame,
+    speed: DataFrame | None = None,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> DataFrame:
+    """Rank correlation of each design feature with score and learning speed.
+
+    Args:
+        runs: one row a run, see `vsrnn.runs.tables.study_runs`.
+        speed: one row a table and design, with columns `AREA` and `EPOCHS`; without
+            it, only the score is compared.
+        resamples: of designs, for the intervals (bias-corrected bootstrap).
+        seed: of the resampling.
+
+    Returns:
+        One row a table, feature and measure: table, scale, designs, feature, measure,
+        rank correlation, low and high (95 %). Features that do not vary are left out,
+        and so are tables of fewer than 15 designs.
+    """
+    rows = []
+    for name, known in designs_by_table(runs, LEAST):
+        if speed is not None:
+            columns = speed.loc[speed["table"] == name, ["design", AREA, EPOCHS]]
+            known = known.merge(columns, on="design")
+        first = {"table": name, "scale": known["scale"].iloc[0], "designs": len(known)}
+        for feature in FEATURES:
+            for measure in [each for each in MEASURES if each in known]:
+                pair = known[[feature, measure]].to_numpy(float).T
+                rho, low, high = rank_interval(*pair, resamples, seed)
+                if np.isfinite(rho):
+                    found = {"rank correlation": rho, "low": low, "high": high}
+                    rows.append(
+                        first | {"feature": feature, "measure": measure} | found
+                    )
+    return DataFrame(rows)
+
+
+@quick_fits()
+def score_course(
+    runs: DataFrame, within: float = 2.0, resamples: int = 200, seed: int = 0
+) -> DataFrame:
+    """Smooth course of the score over the hidden proportion, and where it is best.
+
+    A cubic spline in the square root of the proportion with ridge regression, with
+    pointwise 95 % bands from resampled designs.
+
+    Args:
+        runs: one row a run, see `vsrnn.runs.tables.study_runs`.
+        within: how far below the best a score still counts as near it [points].
+        resamples: of designs, for bands and the interval of the optimum.
+        seed: of the resampling.
+
+    Returns:
+        101 rows a table of 15 designs or more: table, scale, designs, hidden
+        proportion [fraction], fit [%], low [%], high [%], near (within so many points
+        of the best), within [points], and best, best low, best high [fraction], the
+        same in all rows of a table.
+    """
+    tables = []
+    for name, known in designs_by_table(runs, LEAST):
+        shares, scores = known[["hidden_proportion", SCORE]].to_numpy().T
+        ends = np.sqrt([shares.min(), shares.max()])
+        grid = np.linspace(ends[0], ends[1], 101) ** 2
+        fit = _smooth(shares, scores, grid)
+        rng = np.random.default_rng(seed)
+        draws = rng.integers(len(known), size=(resamples, len(known)))
+        fits = np.array([_smooth(shares[rows], scores[rows], grid) for rows in draws])
+        band = np.percentile(fits, [2.5, 97.5], axis=0)
+        best = np.percentile(grid[fits.argmax(axis=1)], [2.5, 97.5])
+        first = {"table": name, "scale": known["scale"].iloc[0], "designs": len(known)}
+        columns = zip(_FIT, (grid, fit, *band, fit >= fit.max() - within), strict=True)
+        top = dict(zip(_BEST, (grid[fit.argmax()], *best), strict=True))
+        tables.append(
+            DataFrame({**first, **dict(columns), "within [points]": within, **top})
+        )
+    return pd.concat(tables, ignore_index=True)
+
+
+_BEST = ("best [fraction]", "best low [fraction]", "best high [fraction]")
+
+
+def rank_interval(
+    first: np.ndarray, second: np.ndarray, resamples: int, seed: int
+) -> tuple[float, float, float]:
+    """Rank correlation with its 95 % interval by bias-corrected bootstrap.
+
+    The order of the pairs does not matter. Fewer than five, or values that are all
+    equal, give no correlation.
+    """
+    first, second = np.round(first, 9), np.round(second, 9)  # ties of means are ties
+    if len(first) < 5 or min(np.ptp(first), np.ptp(second)) == 0:
+        return (np.nan,) * 3
+    rho = float(spearman(first, second))
+    if abs(rho) > 1 - 1e-9:  # so is every resample's, which leaves nothing to correct
+        return rho, rho, rho
+    order = np.lexsort((second, first))
+    found = stats.bootstrap(
+        (first[order], second[order]),
+        spearman,
+        paired=True,
+        vectorized=True,
+        n_resamples=resamples,
+        random_state=np.random.default_rng(seed),
+    )
+    low, high = found.confidence_interval
+    return rho, float(low), float(high)
+
+
+def _smooth(shares: np.ndarray, scores: np.ndarray, grid: np.ndarray) -> np.ndarray:
+    curve = make_pipeline(
+        FunctionTransformer(np.sqrt),
+        SplineTransformer(n_knots=5, extrapolation="constant"),
+        RidgeCV(np.geomspace(1e-3, 10, 9)),
+    )
+    curve.fit(shares[:, None], scores)
+    return np.asarray(curve.predict(grid[:, None]))
