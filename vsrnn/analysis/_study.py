@@ -13,18 +13,10 @@ from vsrnn.forecast.effects import AREA, EPOCHS
 from vsrnn.forecast.effects import designs_by_table as by_table
 from vsrnn.runs.tables import study_curves as study_curves
 from vsrnn.runs.tables import study_runs as study_runs
+from vsrnn.studies.hidden_proportion import NAMED as NAMED
+from vsrnn.studies.hidden_proportion import RANDOM as RANDOM
+from vsrnn.studies.hidden_proportion import STUDY as STUDY
 from vsrnn.tasks import SIZES
-
-RANDOM = ("rad_even_100k", "rad_normal_size_50k", "rad_normal")
-"""Tables of designs drawn at random, those drawn for the study first."""
-
-NAMED = "rad_100k"
-"""The table of the paper's own designs. These are a few arrangements in variants that
-differ in little: one left out of a fit leaves its near copy in, so what is fitted to
-others of them is not tested on them."""
-
-STUDY = (*RANDOM, NAMED)
-"""Tables of the study."""
 
 HIDDEN = "hidden [units]"
 _NAMES = {

@@ -92,8 +92,8 @@ def rank_correlation(
         first = {"table": name, "scale": known["scale"].iloc[0], "designs": len(known)}
         for feature in FEATURES:
             for measure in [each for each in MEASURES if each in known]:
-                pair = known[[feature, measure]].to_numpy(float).T
-                rho, low, high = rank_interval(*pair, resamples, seed)
+                x, y = known[[feature, measure]].to_numpy(float).T
+                rho, low, high = rank_interval(x, y, resamples, seed)
                 if np.isfinite(rho):
                     found = {"rank correlation": rho, "low": low, "high": high}
                     rows.append(
