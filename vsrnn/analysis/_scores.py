@@ -100,26 +100,10 @@ def welch_of_means(
 def final_accuracy(
     runs: DataFrame, designs: Sequence[str] = FIVE, by: Sequence[str] = ()
 ) -> DataFrame:
-    """Test accuracy of each run of some designs, with its design's mean and interval.
+    """As `final_scores`, of five designs unless others are named."""
+    from vsrnn.studies.scores import final_scores
 
-    A diverged run counts as a guess, here and in `design_ranking`.
-
-    Args:
-        runs: one row a run, as `together` gives them.
-        designs: names, in the order wanted.
-        by: more columns that separate groups, for instance "split".
-
-    >>> runs = DataFrame({"design": ["lstm_"], "scale": "quick", "seed": 0,
-    ...                   "task": "rad", "score": 0.5, "source": "stored"})
-    >>> final_accuracy(runs)["mean [%]"].tolist()
-    [50.0]
-    """
-    chosen = scored(runs[runs["design"].isin(designs)])
-    keys = ["source", "scale", "design", *by]
-    groups = intervals(chosen, keys, SCORE)
-    table = chosen[[*keys, "seed", SCORE]].merge(groups, on=keys)
-    table = ordered(table, [*keys, "seed"], design=designs)
-    return _percent(table, {SCORE: "test accuracy [%]"})
+    return final_scores(runs, designs, by)
 
 
 def shared_images(
@@ -143,23 +127,10 @@ def learning_curve(
     designs: Sequence[str] = FIVE,
     by: Sequence[str] = (),
 ) -> DataFrame:
-    """Validation accuracy by epoch: mean and interval over each design's seeds.
+    """As `mean_curves`, of five designs unless others are named."""
+    from vsrnn.studies.scores import mean_curves
 
-    Args:
-        runs: the runs meant, as `together` gives them.
-        curves: one row a run and epoch; other runs' rows are left out.
-        designs: names, in the order wanted.
-        by: more columns of the runs that separate groups.
-    """
-    chosen = runs.loc[runs["design"].isin(designs), ["id", "source", *by]]
-    curves = curves.drop(columns=["source", *by], errors="ignore")
-    points = curves.drop_duplicates(["id", "epoch"]).merge(
-        chosen.drop_duplicates(), on="id"
-    )
-    points = points.assign(val_accuracy=100.0 * points["val_accuracy"].astype(float))
-    keys = ["source", "scale", *by, "design", "epoch"]
-    table = intervals(points, keys, "val_accuracy")
-    return _percent(ordered(table, keys, design=designs))
+    return mean_curves(runs, curves, designs, by)
 
 
 def design_ranking(runs: DataFrame, designs: Sequence[str] = RAD_100K) -> DataFrame:
@@ -242,9 +213,10 @@ def _ends_of(curves: DataFrame) -> DataFrame:
     return last.set_axis(_ENDS, axis=1).groupby("design").mean().round(4).reset_index()
 
 
-def _percent(table: DataFrame, more: dict[str, str] | None = None) -> DataFrame:
-    names = {name: f"{name} [%]" for name in ("mean", "low", "high")} | (more or {})
-    return table.rename(columns=names).round(dict.fromkeys(names.values(), 4))
+def _percent(table: DataFrame) -> DataFrame:
+    from vsrnn.studies.scores import in_percent
+
+    return in_percent(table)
 
 
-__all__ = ["stored", "together"]
+__all__ = ["ordered", "stored", "together"]

@@ -1,0 +1,89 @@
+"""Scores and learning curves of runs, as several studies show them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from pandas import DataFrame
+
+from vsrnn.analysis._labels import seeds_label
+from vsrnn.analysis._scores import intervals
+from vsrnn.forecast import SCORE, scored
+from vsrnn.runs.tables import order_rows
+
+ACCURACY = "test accuracy [%]"
+
+
+def final_scores(
+    runs: DataFrame, designs: Sequence[str], by: Sequence[str] = ()
+) -> DataFrame:
+    """Test accuracy of each run of some designs, with its design's mean and interval.
+
+    Diverged runs score as chance.
+
+    Args:
+        runs: one row a run, as `vsrnn.runs.tables.concat_runs` gives them.
+        designs: names, in the order wanted.
+        by: more columns that separate groups, for instance "split".
+
+    Returns:
+        One row a run: source, scale, design, the columns of `by`, seed, test accuracy
+        [%], and mean, low, high [%] and seeds of its group.
+
+    >>> runs = DataFrame({"design": ["lstm_"], "scale": "quick", "seed": 0,
+    ...                   "task": "rad", "score": 0.5, "source": "stored"})
+    >>> final_scores(runs, ["lstm_"])["mean [%]"].tolist()
+    [50.0]
+    """
+    chosen = scored(runs[runs["design"].isin(designs)])
+    keys = ["source", "scale", "design", *by]
+    groups = intervals(chosen, keys, SCORE)
+    table = chosen[[*keys, "seed", SCORE]].merge(groups, on=keys)
+    table = order_rows(table, [*keys, "seed"], design=designs)
+    return in_percent(table.rename(columns={SCORE: ACCURACY}))
+
+
+def mean_curves(
+    runs: DataFrame, curves: DataFrame, designs: Sequence[str], by: Sequence[str] = ()
+) -> DataFrame:
+    """Validation accuracy by epoch: mean and interval over each design's seeds.
+
+    Args:
+        runs: the runs meant, as `vsrnn.runs.tables.concat_runs` gives them.
+        curves: one row a run and epoch; other runs' rows are left out.
+        designs: names, in the order wanted.
+        by: more columns of the runs that separate groups.
+
+    Returns:
+        One row a group and epoch: source, scale, the columns of `by`, design, epoch,
+        mean, low, high [%] and seeds.
+    """
+    chosen = runs.loc[runs["design"].isin(designs), ["id", "source", *by]]
+    curves = curves.drop(columns=["source", *by], errors="ignore")
+    points = curves.drop_duplicates(["id", "epoch"]).merge(
+        chosen.drop_duplicates(), on="id"
+    )
+    points = points.assign(val_accuracy=100.0 * points["val_accuracy"].astype(float))
+    keys = ["source", "scale", *by, "design", "epoch"]
+    table = intervals(points, keys, "val_accuracy")
+    return in_percent(order_rows(table, keys, design=designs))
+
+
+def in_percent(table: DataFrame) -> DataFrame:
+    """Mean and interval named as percentages, all percentages rounded."""
+    names = {name: f"{name} [%]" for name in ("mean", "low", "high")}
+    table = table.rename(columns=names)
+    return table.round(dict.fromkeys([*names.values(), ACCURACY], 4))
+
+
+def panels_of(table: DataFrame) -> Iterator[tuple[str, DataFrame]]:
+    """Rows of one scale and source, with the title of their panel.
+
+    >>> [title for title, _ in panels_of(DataFrame())]
+    ['no runs yet']
+    """
+    if table.empty:
+        yield "no runs yet", table
+        return
+    for (source, scale), rows in table.groupby(["source", "scale"], sort=False):
+        yield f"{scale} scale, {source}: {seeds_label(rows)}", rows
