@@ -92,7 +92,7 @@ def features(
     return known[columns]
 
 
-def examples(runs: DataFrame) -> DataFrame:
+def training_table(runs: DataFrame) -> DataFrame:
     """Designs with the mean score of their runs: what a forecast learns from.
 
     A design is one row however many seeds and names it has, so that no fold holds a
@@ -112,7 +112,7 @@ def examples(runs: DataFrame) -> DataFrame:
             data made in several ways, are scored by returns, or of no block design.
 
     >>> from vsrnn import get_results
-    >>> table = examples(get_results("rad_100k")).set_index("design")
+    >>> table = training_table(get_results("rad_100k")).set_index("design")
     >>> int(table.loc["000000_", "hidden"])
     176
     """
