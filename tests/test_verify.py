@@ -5,7 +5,6 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-import vsrnn
 from vsrnn import (
     BLOCKS,
     Config,
@@ -337,6 +336,16 @@ def test_bad_input_is_one_sentence(committed, capsys, arguments, words):
     assert main(["verify", *arguments]) == 2
     said = capsys.readouterr().err
     assert words in said and said.count("vsrnn:") == 1
+
+
+def test_runs_of_a_store_are_compared_as_they_are(committed, result, tmp_path):
+    kept = Store(tmp_path / "kept")
+    kept.put(result | {"score": 0.9})
+    report = verify_runs("few", number=1, store=kept.folder, progress=False)
+    assert report["verdict"].tolist() == [DIFFERENT]  # so nothing was trained
+    fresh = verify_runs("few", number=1, store=tmp_path / "new", progress=False)
+    assert fresh["verdict"].tolist() == [IDENTICAL]
+    assert [run["id"] for run in Store(tmp_path / "new").results()] == [result["id"]]
 
 
 def test_a_part_needs_a_curve_to_compare(committed):

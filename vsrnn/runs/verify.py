@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vsrnn.design.design import design_of
@@ -33,6 +34,7 @@ def verify(
     ids: Iterable[str] = (),
     epochs: int | None = None,
     jobs: int | None = None,
+    store: str | Path | None = None,
     progress: bool = True,
 ) -> pd.DataFrame:
     """Train a sample of a committed table again, and compare run by run.
@@ -49,6 +51,8 @@ def verify(
         epochs: train only so many epochs and compare the learning curve up to there,
             since the first epochs of a long run are those of a short one.
         jobs: worker processes; the number of processors if absent.
+        store: folder that keeps what is trained; a run that is there already is
+            compared as it is. Without, nothing is kept.
         progress: show a bar on standard error.
 
     Returns:
@@ -73,9 +77,9 @@ def verify(
     rows = runs.to_dict("records")
     configs = [_short(rebuild(row), row, epochs) for row in rows]
     with tempfile.TemporaryDirectory() as folder:
-        store = Store(folder)
-        sweep(configs, store, jobs=jobs, per_pass=1, progress=progress)
-        results = {result["id"]: result for result in store.results()}
+        kept = Store(folder if store is None else store)
+        sweep(configs, kept, jobs=jobs, per_pass=1, progress=progress)
+        results = {result["id"]: result for result in kept.results()}
     report = [
         compare(row, curves[curves["id"] == row["id"]], results[config.id])
         for row, config in zip(rows, configs, strict=True)
