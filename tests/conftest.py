@@ -81,7 +81,7 @@ def made_contrast(alike: bool = True, number: int = 20) -> pd.DataFrame:
     less that where the tasks are not alike; the LSTM has 15 %.
     """
     from vsrnn.design.design import get_design, list_designs
-    from vsrnn.design.random import draw_designs
+    from vsrnn.tasks.designs import draw_designs
 
     rng, rows = np.random.default_rng(0), []
     for task, budget in (("rad", 100_000), ("hammer", 10_000)):
@@ -134,7 +134,7 @@ def one_thread() -> Iterator[None]:
 @pytest.fixture
 def few_trees(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forests that forecast badly, where it does not matter how well."""
-    monkeypatch.setattr("vsrnn.forecast._models.TREES", 6)
+    monkeypatch.setattr("vsrnn.forecast.regressors.TREES", 6)
 
 
 @pytest.fixture

@@ -52,7 +52,7 @@ def test_what_goes_across_tasks_has_no_sizes(task):
 
 def test_designs_and_runs_of_them_have_the_same_features():
     runs = vsrnn.get_results("rad_100k")
-    known = forecast.examples(runs).set_index("design")
+    known = forecast.training_table(runs).set_index("design")
     named = blocks().loc[known.index]
     pd.testing.assert_frame_equal(
         forecast.features(known), forecast.features(named), check_names=False
@@ -70,12 +70,12 @@ def test_designs_without_blocks_and_unknown_features_are_refused():
     with pytest.raises(vsrnn.VsrnnError, match="unknown features"):
         forecast.features(blocks(), "shoe size")
     with pytest.raises(vsrnn.VsrnnError, match="unknown model"):
-        forecast.forecaster(model="oracle")
+        forecast.make_regressor(model="oracle")
 
 
 def test_seeds_of_a_design_are_one_example():
     runs = vsrnn.get_results("rad_100k")
-    known = forecast.examples(runs).set_index("design")
+    known = forecast.training_table(runs).set_index("design")
     mean = 100 * runs.groupby("design")["score"].mean()
     np.testing.assert_allclose(known[SCORE], mean[known.index])
     assert set(runs["design"]) - set(known.index) == {"lstm_", "rnn_"}
@@ -85,37 +85,39 @@ def test_seeds_of_a_design_are_one_example():
 def test_diverged_runs_are_guesses_and_networks_never_made_are_left_out(made_runs):
     runs = made_runs(10)
     lost = spoilt(runs, score=np.nan, error="diverged: loss not finite in epoch 2")
-    known = forecast.examples(lost).set_index("design")
+    known = forecast.training_table(lost).set_index("design")
     assert known.loc["last", [SCORE, "diverged"]].tolist() == [10, 1]
-    played = forecast.examples(lost.assign(task="hammer")).set_index("design")
+    played = forecast.training_table(lost.assign(task="hammer")).set_index("design")
     assert played.loc["last", [SCORE, "diverged"]].tolist() == [0, 1]
     never = spoilt(runs, score=np.nan, error="no hidden size fits", hidden=0)
-    assert len(forecast.examples(never)) == 9
+    assert len(forecast.training_table(never)) == 9
 
 
 def test_runs_of_several_scales_or_of_no_block_design_are_refused(made_runs):
     with pytest.raises(vsrnn.VsrnnError, match="differ in scale: select"):
-        forecast.examples(spoilt(made_runs(5), scale="quick"))
+        forecast.training_table(spoilt(made_runs(5), scale="quick"))
     with pytest.raises(vsrnn.VsrnnError, match="differ in epochs, demonstrations"):
-        forecast.examples(vsrnn.get_results("hammer_few"))
+        forecast.training_table(vsrnn.get_results("hammer_few"))
     with pytest.raises(vsrnn.VsrnnError, match="mean return"):
-        forecast.examples(made_runs(5).assign(task="kitchen-mixed"))
+        forecast.training_table(made_runs(5).assign(task="kitchen-mixed"))
     with pytest.raises(vsrnn.VsrnnError, match="there are none"):
-        forecast.examples(made_runs(5).assign(model="lstm"))
+        forecast.training_table(made_runs(5).assign(model="lstm"))
     with pytest.raises(vsrnn.VsrnnError, match="15 designs or more, not 14"):
-        forecast.evaluate(made_runs(14))
+        forecast.cross_predict(made_runs(14))
 
 
 def test_nothing_leaks_between_the_seeds_of_a_design(made_runs):
     """A design's own luck can be known from its other seeds alone."""
     once = made_runs(60, "nothing")
     runs = pd.concat([once.assign(seed=seed) for seed in range(3)])
-    folds = forecast.evaluate(runs, [("boosting", "hyperparameters")], repeats=2)
-    assert forecast.compare(folds).set_index("measure").loc["R2", "value"] < 0.1
+    folds = forecast.cross_predict(runs, [("boosting", "hyperparameters")], repeats=2)
+    assert (
+        forecast.measure_forecasts(folds).set_index("measure").loc["R2", "value"] < 0.1
+    )
 
 
 def test_folds_hold_every_design_once_and_their_share_of_the_best(made_runs):
-    known = forecast.examples(made_runs(50))
+    known = forecast.training_table(made_runs(50))
     best = known[SCORE].rank() > 100 / 3
     parts = list(forecast.splits(known, folds=5, repeats=2))
     assert len(parts) == 10
@@ -127,21 +129,21 @@ def test_folds_hold_every_design_once_and_their_share_of_the_best(made_runs):
 
 def test_the_top_third_are_all_that_tie_where_many_do():
     ties = pd.Series([0, 50, 100, 100, 100, 100])
-    assert forecast._check.top_third(ties).tolist() == [False] * 2 + [True] * 4
-    assert forecast._check.top_third(pd.Series(range(6))).sum() == 2
+    assert forecast.top_third(ties).tolist() == [False] * 2 + [True] * 4
+    assert forecast.top_third(pd.Series(range(6))).sum() == 2
 
 
 def test_designs_that_nearly_all_tie_are_split_too(made_runs):
     runs = made_runs(16)
     runs["score"] = np.where(np.arange(16) < 3, 0.5, 0.0)
-    tests = [test for _, test in forecast.splits(forecast.examples(runs))]
+    tests = [test for _, test in forecast.splits(forecast.training_table(runs))]
     assert sorted(np.concatenate(tests)) == list(range(16))
 
 
 @pytest.mark.parametrize("model", ["forest", "linear", "mean"])
 def test_one_success_among_failures_is_no_crash(made_runs, model):
     runs = made_runs(30).assign(score=[0.5] + [0.0] * 29)
-    found = forecast.evaluate(runs, [(model, "proportion")], classify=True)
+    found = forecast.cross_predict(runs, [(model, "proportion")], classify=True)
     one = found["observed"]
     assert one.sum() == 1 and (found.loc[one, "forecast"] == 0).all()
     assert found["forecast"].between(0, 1).all()
@@ -169,8 +171,10 @@ def test_measures_are_those_of_other_libraries():
 def test_forecasting_the_mean_ranks_nothing(made_runs):
     runs = made_runs(60)
     for classify in (False, True):
-        folds = forecast.evaluate(runs, [("mean", "proportion")], classify=classify)
-        found = forecast.compare(folds).set_index("measure")["value"]
+        folds = forecast.cross_predict(
+            runs, [("mean", "proportion")], classify=classify
+        )
+        found = forecast.measure_forecasts(folds).set_index("measure")["value"]
         if classify:
             assert found["ROC AUC"] == 0.5
         else:
@@ -181,27 +185,31 @@ def test_forecasting_the_mean_ranks_nothing(made_runs):
 def test_a_known_truth_is_found(made_runs):
     runs = made_runs(120, "proportion")
     models = [("spline", "proportion"), BASE, WITH]
-    folds = forecast.evaluate(runs, models)
-    found = forecast.compare(folds).set_index(["model", "features", "measure"])
+    folds = forecast.cross_predict(runs, models)
+    found = forecast.measure_forecasts(folds).set_index(
+        ["model", "features", "measure"]
+    )
     assert found.loc[("spline", "proportion", "R2"), "low"] > 0.8
     assert found.loc[(*WITH, "R2"), "low"] > found.loc[(*BASE, "R2"), "value"]
-    value, low, high = forecast.gain(folds, WITH, BASE)
+    value, low, high = forecast.r2_gain(folds, WITH, BASE)
     assert 0 < low < value < high
     each = found.xs("R2", level="measure")["value"]
     assert value == pytest.approx(each[WITH] - each[BASE])
 
 
 def test_hidden_proportion_helps_nothing_where_it_means_nothing(made_runs):
-    folds = forecast.evaluate(made_runs(120, "rate"), [BASE, WITH])
-    _, low, high = forecast.gain(folds, WITH, BASE)
+    folds = forecast.cross_predict(made_runs(120, "rate"), [BASE, WITH])
+    _, low, high = forecast.r2_gain(folds, WITH, BASE)
     assert low < 0.02 and high > -0.1
-    found = forecast.compare(folds).set_index(["model", "features", "measure"])
+    found = forecast.measure_forecasts(folds).set_index(
+        ["model", "features", "measure"]
+    )
     assert found.loc[(*BASE, "R2"), "low"] > 0.5
 
 
 def test_noise_is_not_forecast(made_runs):
-    folds = forecast.evaluate(made_runs(90, "nothing"), [WITH])
-    found = forecast.compare(folds).set_index("measure")
+    folds = forecast.cross_predict(made_runs(90, "nothing"), [WITH])
+    found = forecast.measure_forecasts(folds).set_index("measure")
     assert found.loc["R2", "value"] < 0.1
     row = found.loc["rank correlation"]
     assert row["low"] < 0 < row["high"] or row["high"] < 0.1
@@ -209,8 +217,8 @@ def test_noise_is_not_forecast(made_runs):
 
 def test_the_top_third_is_told_apart(made_runs):
     models = [("linear", "proportion"), ("forest", "proportion")]
-    folds = forecast.evaluate(made_runs(90), models, classify=True)
-    found = forecast.compare(folds).set_index(["model", "measure"])
+    folds = forecast.cross_predict(made_runs(90), models, classify=True)
+    found = forecast.measure_forecasts(folds).set_index(["model", "measure"])
     assert found.loc[("forest", "ROC AUC"), "low"] > 0.85
     assert found.loc[("forest", "accuracy [%]"), "low"] > 75
     assert folds["observed"].mean() == pytest.approx(1 / 3, abs=0.02)
@@ -219,10 +227,10 @@ def test_the_top_third_is_told_apart(made_runs):
 def test_more_repeats_do_not_make_intervals_narrower_than_the_designs_allow(made_runs):
     widths = []
     for repeats in (1, 6):
-        folds = forecast.evaluate(
+        folds = forecast.cross_predict(
             made_runs(60), [("spline", "proportion")], repeats=repeats
         )
-        row = forecast.compare(folds).set_index("measure").loc["R2"]
+        row = forecast.measure_forecasts(folds).set_index("measure").loc["R2"]
         widths.append(row["high"] - row["low"])
     assert widths[1] > 0.8 * widths[0]
 
@@ -236,7 +244,7 @@ def test_intervals_of_r2_cover_as_often_as_they_say():
         folds = pd.DataFrame({"row": range(100), "forecast": told, "base": 0.0})
         folds["observed"] = told + rng.normal(size=100)
         folds = folds.assign(model="given", features="all", repeat=0)
-        row = forecast.compare(folds, resamples=200, seed=trial).iloc[0]
+        row = forecast.measure_forecasts(folds, resamples=200, seed=trial).iloc[0]
         held += row["low"] < 0.75 < row["high"]
     assert 0.88 <= held / 100 <= 0.99
 
@@ -247,7 +255,7 @@ def test_no_interval_of_r2_is_above_one():
     folds.loc[19, "observed"] = 500.0
     folds["forecast"] = folds["observed"].clip(upper=-400)
     folds = folds.assign(model="given", features="all", repeat=0)
-    row = forecast.compare(folds).iloc[0]
+    row = forecast.measure_forecasts(folds).iloc[0]
     assert row["value"] < row["high"] == 1
 
 
@@ -287,7 +295,7 @@ def test_designs_that_name_no_task_are_of_the_runs_own():
     known = vsrnn.design_table(task, drawn).rename(columns={"name": "design"})
     runs = known.assign(task=task, score=known["hidden_proportion"], error=None)
     runs.loc[0, ["score", "error"]] = None, "diverged: training loss not finite"
-    assert forecast.examples(runs)["score [%]"][0] == 25, "a guess among four"
+    assert forecast.training_table(runs)["score [%]"][0] == 25, "a guess among four"
     new = vsrnn.design_table(task, vsrnn.draw_designs(task, "normal", 20, seed=1))
     found = forecast.predict_scores(runs, new, "proportion", "spline")
     named = forecast.predict_scores(runs, new.assign(task=task), "proportion", "spline")
@@ -314,8 +322,8 @@ def test_the_fewest_designs_for_intervals_are_ten(made_runs):
 
 def test_the_same_seed_gives_the_same_forecast(made_runs):
     runs, new = made_runs(30), made_runs(5, seed=1)
-    pipeline = forecast.forecaster(seed=3)
-    known = forecast.examples(runs)
+    pipeline = forecast.make_regressor(seed=3)
+    known = forecast.training_table(runs)
     first = clone(pipeline).fit(known, known[SCORE]).predict(new)
     again = clone(pipeline).fit(known, known[SCORE]).predict(new)
     assert (first == again).all()
@@ -338,10 +346,10 @@ def test_importance_and_dependence_find_the_truth(made_runs):
 def test_dependence_is_the_mean_with_the_feature_set(made_runs):
     runs = made_runs(60)
     lines = analysis.forecast_dependence(runs, ["density_hx"]).query("forest == 0")
-    known = forecast.examples(runs)
+    known = forecast.training_table(runs)
     values = forecast.features(known)
     fit, _ = next(forecast.splits(known))
-    model = forecast.forecaster(seed=0).fit(known.iloc[fit], known[SCORE].iloc[fit])
+    model = forecast.make_regressor(seed=0).fit(known.iloc[fit], known[SCORE].iloc[fit])
     for line in lines.iloc[[0, 17, 39]].to_dict("records"):
         given = values.assign(density_hx=line["value"])
         expected = model[-1].predict(given).mean()
@@ -349,15 +357,17 @@ def test_dependence_is_the_mean_with_the_feature_set(made_runs):
 
 
 def test_where_no_score_varies_nothing_is_explained(made_runs):
-    known = forecast.evaluate(made_runs(20).assign(score=0.5), [("mean", "proportion")])
-    found = forecast.compare(known).set_index("measure").loc["R2"]
+    known = forecast.cross_predict(
+        made_runs(20).assign(score=0.5), [("mean", "proportion")]
+    )
+    found = forecast.measure_forecasts(known).set_index("measure").loc["R2"]
     assert found[["value", "low", "high"]].tolist() == [0, 0, 0]
 
 
 @pytest.mark.parametrize("folds", [1, 21])
 def test_folds_that_cannot_be_are_refused(made_runs, folds):
     with pytest.raises(VsrnnError, match="folds must be from 2 to 20"):
-        forecast.evaluate(made_runs(20), folds=folds)
+        forecast.cross_predict(made_runs(20), folds=folds)
 
 
 def test_more_runs_make_a_better_forecast(made_runs):
@@ -417,11 +427,11 @@ def test_intervals_are_said_to_hold_what_they_hold(held, said):
 def test_an_interval_is_the_expected_error_times_the_ratio_of_its_rank(made_runs):
     from sklearn.model_selection import KFold, cross_val_predict
 
-    known, new = forecast.examples(made_runs(29)), made_runs(5, seed=1)
+    known, new = forecast.training_table(made_runs(29)), made_runs(5, seed=1)
     folds = KFold(5, shuffle=True, random_state=0)
 
     def expected(some, of):
-        pipeline = forecast.forecaster("proportion", "linear")
+        pipeline = forecast.make_regressor("proportion", "linear")
         score = some[forecast.SCORE]
         errors = abs(score - cross_val_predict(pipeline, some, score, cv=folds))
         return np.maximum(pipeline.fit(some, errors).predict(of), errors.mean() / 10)
@@ -429,7 +439,7 @@ def test_an_interval_is_the_expected_error_times_the_ratio_of_its_rank(made_runs
     ratios = []
     for fit, rest in folds.split(known):
         seen, unseen = known.iloc[fit], known.iloc[rest]
-        pipeline = forecast.forecaster("proportion", "linear")
+        pipeline = forecast.make_regressor("proportion", "linear")
         middle = pipeline.fit(seen, seen[forecast.SCORE]).predict(unseen)
         ratios += [*(abs(unseen[forecast.SCORE] - middle) / expected(seen, unseen))]
     found = forecast.predict_scores(
@@ -488,21 +498,21 @@ def test_runs_made_in_several_ways_are_refused(made_runs, column):
     runs = made_runs(5).assign(**{column: "one"})
     runs.loc[4, column] = "other"
     with pytest.raises(VsrnnError, match=f"differ in {column}: select"):
-        forecast.examples(runs)
+        forecast.training_table(runs)
 
 
 def test_other_data_of_a_task_of_ones_own_are_refused(made_runs):
     runs = made_runs(5).assign(data_sha256=list("aaaab"))
-    assert len(forecast.examples(runs)) == 5  # pixels that a processor rounds
+    assert len(forecast.training_table(runs)) == 5  # pixels that a processor rounds
     with pytest.raises(VsrnnError, match="differ in data_sha256: select"):
-        forecast.examples(runs.assign(task="own:Classes"))
+        forecast.training_table(runs.assign(task="own:Classes"))
 
 
 def test_the_forest_is_that_of_the_paper_and_seeds_split(made_runs):
-    assert forecast.forecaster()[-1].n_estimators == 60
+    assert forecast.make_regressor()[-1].n_estimators == 60
     runs = made_runs(20)
     one, other = (
-        forecast.evaluate(runs, [("mean", "proportion")], seed=s) for s in (0, 1)
+        forecast.cross_predict(runs, [("mean", "proportion")], seed=s) for s in (0, 1)
     )
     assert one["row"].tolist() != other["row"].tolist()
 

@@ -11,8 +11,8 @@ import pytest
 
 from vsrnn import Config, Design, Store, VsrnnError, get_design, run, sweep
 from vsrnn.cli import main
-from vsrnn.design.random import draw_designs
-from vsrnn.design.table import design_table, read_designs
+from vsrnn.design.table import read_designs
+from vsrnn.tasks.designs import design_table, draw_designs
 
 engine = importlib.import_module("vsrnn.runs.sweep")  # the module, not the function
 SMOKE = ["--scale", "smoke", "--epochs", "1"]

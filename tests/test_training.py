@@ -19,7 +19,7 @@ from vsrnn import (
     VsrnnError,
     run,
 )
-from vsrnn.models import Stack
+from vsrnn.models import ModelBatch
 from vsrnn.runs import provenance
 from vsrnn.tasks import task_class
 from vsrnn.training import loop as training
@@ -215,7 +215,7 @@ def test_adam_steps_as_that_of_torch_to_the_bit():
     for step in range(5):
         x = torch.full((2, 3, 30), step - 1.5)
         for optimizer, some in ((ours, models), (theirs, others)):
-            Stack(some)(x).square().sum().backward()
+            ModelBatch(some)(x).square().sum().backward()
             optimizer.step()
             optimizer.zero_grad()
     for model, other in zip(models, others, strict=True):

@@ -7,14 +7,12 @@ from vsrnn.design.design import list_designs as list_designs
 from vsrnn.design.geometry import BLOCKS as BLOCKS
 from vsrnn.design.geometry import Geometry as Geometry
 from vsrnn.design.random import DISTRIBUTIONS as DISTRIBUTIONS
-from vsrnn.design.random import draw_designs as draw_designs
-from vsrnn.design.table import design_table as design_table
 from vsrnn.design.table import read_designs as read_designs
 from vsrnn.errors import VsrnnError as VsrnnError
 from vsrnn.models import BlockRNN as BlockRNN
+from vsrnn.models import ModelBatch as ModelBatch
 from vsrnn.models import PlainRNN as PlainRNN
 from vsrnn.models import ProjectedLSTM as ProjectedLSTM
-from vsrnn.models import Stack as Stack
 from vsrnn.runs.config import Config as Config
 from vsrnn.runs.results import get_results as get_results
 from vsrnn.runs.results import list_results as list_results
@@ -22,6 +20,8 @@ from vsrnn.runs.store import Store as Store
 from vsrnn.runs.sweep import sweep as sweep
 from vsrnn.runs.verify import verify as verify
 from vsrnn.tasks import get_task as get_task
+from vsrnn.tasks.designs import design_table as design_table
+from vsrnn.tasks.designs import draw_designs as draw_designs
 from vsrnn.tasks.task import Task as Task
 from vsrnn.training.batching import pass_memory as pass_memory
 from vsrnn.training.batching import passes as passes

@@ -17,8 +17,7 @@ from vsrnn.analysis._study import PROPORTION, STUDY, study_runs
 from vsrnn.design.design import get_design, list_designs
 from vsrnn.design.geometry import Geometry
 from vsrnn.errors import VsrnnError
-from vsrnn.forecast import SCORE, scored
-from vsrnn.forecast._features import DENSITIES
+from vsrnn.forecast import DENSITIES, SCORE, scored
 from vsrnn.tasks import SIZES
 
 CONTRAST = {

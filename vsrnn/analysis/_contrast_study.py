@@ -17,14 +17,16 @@ from vsrnn.analysis._explained import (
 from vsrnn.analysis._study import PROPORTION, by_table
 from vsrnn.errors import VsrnnError
 from vsrnn.forecast import (
-    LEAST,
+    AUC,
+    MIN_DESIGNS,
+    RANK,
     SCORE,
-    compare,
-    examples,
+    measure_forecasts,
+    predict_others,
     splits,
+    top_third,
+    training_table,
 )
-from vsrnn.forecast._check import evaluate_on, top_third
-from vsrnn.forecast._measures import AUC, RANK
 from vsrnn.tasks import task_class
 
 EVEN, PUBLISHED = "drawn evenly", "named in the paper"
@@ -74,7 +76,7 @@ def contrast_proportion(
         first = known[["task", "table", "scale", "design"]]
         first.insert(3, "drawn", DRAWN[name])
         table = first.assign(**columns, **_fitted_at(x, fits.get(name)))
-        enough = len(known) >= LEAST
+        enough = len(known) >= MIN_DESIGNS
         found = rank_interval(x, y, 10 * resamples, seed) if enough else (np.nan,) * 3
         table[["rank correlation", "low", "high"]] = found
         tables.append(table)
@@ -124,14 +126,14 @@ def contrast_forecast(runs: DataFrame, repeats: int = 1, seed: int = 0) -> DataF
         VsrnnError: no task can be asked about.
     """
     known = {
-        str(task): _as_ranks(examples(part))
+        str(task): _as_ranks(training_table(part))
         for task, part in _usual(runs).groupby("task", sort=False)
     }
     tables = []
     for task, part in known.items():
         own = part[part["table"].map(DRAWN) != PUBLISHED].reset_index(drop=True)
         others = [part for name, part in known.items() if name != task]
-        if len(own) < LEAST or not others:
+        if len(own) < MIN_DESIGNS or not others:
             continue
         forecasts = list(_forecasts(own, pd.concat(others), repeats, seed))
         for source, found in forecasts:
@@ -141,8 +143,8 @@ def contrast_forecast(runs: DataFrame, repeats: int = 1, seed: int = 0) -> DataF
     columns = ["task", "scale", "designs", "source", "features", "measure"]
     if not tables:
         raise VsrnnError(
-            f"a forecast across tasks needs {LEAST} designs drawn at random on one "
-            "task, and runs of the other"
+            f"a forecast across tasks needs {MIN_DESIGNS} designs drawn at random on "
+            "one task, and runs of the other"
         )
     table = pd.concat(tables, ignore_index=True).round(4)
     return table[[*columns, "value", "low", "high"]]
@@ -182,7 +184,7 @@ def _as_ranks(known: DataFrame) -> DataFrame:
 def _forecasts(
     own: DataFrame, other: DataFrame, repeats: int, seed: int
 ) -> Iterator[tuple[str, DataFrame]]:
-    """Forecasts of a task's designs by source, as `vsrnn.forecast.evaluate` gives."""
+    """Forecasts of a task's designs by source, as `cross_predict` gives them."""
     folds = list(enumerate(splits(own, FOLDS, repeats, seed)))
     fits = {
         SAME: [
@@ -200,7 +202,7 @@ def _forecasts(
     }
     for source, parts in fits.items():
         tables = [
-            evaluate_on(known, new, ("forest", kind), each, repeat)
+            predict_others(known, new, ("forest", kind), each, repeat)
             for kind in READ
             for known, new, each, repeat in parts
         ]
@@ -213,7 +215,7 @@ def _ordering(forecasts: DataFrame, refitted: bool) -> DataFrame:
     above = dict(zip(seen.index, top_third(seen), strict=True))
     classes = forecasts.assign(observed=forecasts["row"].map(above).astype(bool))
     both = pd.concat(
-        [compare(each, refitted=refitted) for each in (forecasts, classes)],
+        [measure_forecasts(each, refitted=refitted) for each in (forecasts, classes)],
         ignore_index=True,
     )
     return both[both["measure"].isin([RANK, AUC])]

@@ -11,11 +11,11 @@ from vsrnn.analysis._study import NAMED, by_table
 from vsrnn.design.geometry import BLOCKS
 from vsrnn.forecast import (
     FEATURES,
-    LEAST,
+    MIN_DESIGNS,
     SCORE,
-    evaluate,
-    gain,
+    cross_predict,
     measure,
+    r2_gain,
 )
 from vsrnn.forecast._features import DENSITIES
 from vsrnn.forecast.effects import MEASURES as MEASURES
@@ -61,18 +61,18 @@ def variance_explained(runs: DataFrame, repeats: int = 10, seed: int = 0) -> Dat
     Returns:
         One row a table and base (a key of `BASES`): table, scale, designs, base,
         without [R2], with [R2], and gain [R2] with its 95 % interval over resampled
-        designs (low, high [R2]), models and splits kept, see `vsrnn.forecast.compare`.
+        designs (low, high [R2]), models and splits kept, see `vsrnn.forecast.r2_gain`.
         Where a few designs score far from all others, one more row leaves them out: a
         gain that is gone there says nothing of the rest. The paper's own designs are
         left out, see `NAMED`.
     """
     rows = []
-    for name, known in by_table(runs[runs["table"] != NAMED], LEAST):
+    for name, known in by_table(runs[runs["table"] != NAMED], MIN_DESIGNS):
         part = runs[runs["table"] == name]
         bases = [base for base in BASES if base != TRIMMED]
         each = _gains(part, bases, repeats, seed)
         far = known["design"][_far(known[SCORE])]
-        if 0 < len(far) <= len(known) - LEAST:
+        if 0 < len(far) <= len(known) - MIN_DESIGNS:
             rest = part[~part["design"].isin(far)]
             each[1:1] = _gains(rest, [TRIMMED], repeats, seed)
         rows += [{"table": name, "scale": known["scale"].iloc[0]} | row for row in each]
@@ -93,13 +93,13 @@ def _gains(
         for base in bases
     }
     models = dict.fromkeys(model for pair in pairs.values() for model in pair)
-    found = evaluate(runs, models, repeats=repeats, seed=seed)
+    found = cross_predict(runs, models, repeats=repeats, seed=seed)
     each = found.groupby(["model", "features", "repeat"])[[*_SEEN]].apply(_r2)
     means = each.groupby(["model", "features"]).mean()
     rows: list[dict[str, object]] = []
     for base, pair in pairs.items():
         without, added = ((model, " ".join(columns)) for model, columns in pair)
-        gained, low, high = gain(found, added, without)
+        gained, low, high = r2_gain(found, added, without)
         rows.append(
             {"designs": found["row"].nunique(), "base": base}
             | {"without [R2]": means[without]}

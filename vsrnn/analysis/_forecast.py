@@ -14,21 +14,24 @@ from sklearn.model_selection import StratifiedShuffleSplit
 from vsrnn.analysis._study import by_table
 from vsrnn.errors import VsrnnError
 from vsrnn.forecast import (
-    LEAST,
+    COMPARED,
+    MIN_DESIGNS,
+    R2,
+    RANK,
     SCORE,
     check_intervals,
-    compare,
     corrected_interval,
-    evaluate,
-    examples,
+    cross_predict,
     features,
-    forecaster,
-    gain,
+    make_regressor,
+    measure_forecasts,
+    predict_others,
+    r2_gain,
     spearman,
     splits,
+    strata,
+    training_table,
 )
-from vsrnn.forecast._check import COMPARED, evaluate_on, strata
-from vsrnn.forecast._measures import R2, RANK
 
 SHOWN = ("hidden_proportion", "hidden", "density_hx", "learning_rate")
 KIND = "with proportion"
@@ -45,7 +48,7 @@ def forecast_scores(
 
     Args:
         runs: one row a run, as `study_runs` gives them.
-        models: pairs of a model and of what it reads, see `vsrnn.forecast.forecaster`.
+        models: pairs of a model and its features, see `make_regressor`.
         repeats: how often the designs are split anew into five folds.
         seed: of splits and models.
 
@@ -57,15 +60,19 @@ def forecast_scores(
     """
     models = list(models)
     classes = [pair for pair in models if pair[0] != "spline"]
-    found = evaluate(runs, models, repeats=repeats, seed=seed)
-    sorted_out = evaluate(runs, classes, classify=True, repeats=repeats, seed=seed)
+    found = cross_predict(runs, models, repeats=repeats, seed=seed)
+    sorted_out = cross_predict(runs, classes, classify=True, repeats=repeats, seed=seed)
     names = ["model", "features", "measure", "value", "low", "high"]
     gained = [
-        (*pair, GAIN, *gain(found, pair, BASE))
+        (*pair, GAIN, *r2_gain(found, pair, BASE))
         for pair in models
         if pair[0] == BASE[0] and pair != BASE and BASE in models
     ]
-    parts = [compare(found), DataFrame(gained, columns=names), compare(sorted_out)]
+    parts = [
+        measure_forecasts(found),
+        DataFrame(gained, columns=names),
+        measure_forecasts(sorted_out),
+    ]
     table = pd.concat([part for part in parts if len(part)], ignore_index=True)
     return _about(table.round(4), runs)
 
@@ -94,20 +101,22 @@ def forecast_transfer(
     models = [("forest", kind) for kind in ("proportion", "hyperparameters", KIND)]
     tables = []
     every = runs if asked is None else pd.concat([runs, asked], ignore_index=True)
-    for name, known in by_table(every, LEAST):
+    for name, known in by_table(every, MIN_DESIGNS):
         part, others = every[every["table"] == name], runs[runs["table"] != name]
         found = {}
         if len(others) < len(runs):
-            found["same table"] = evaluate(part, models, repeats=repeats, seed=seed)
+            found["same table"] = cross_predict(
+                part, models, repeats=repeats, seed=seed
+            )
         if len(others):
-            learned = examples(others)
+            learned = training_table(others)
             found["other tables"] = pd.concat(
-                evaluate_on(learned, known, pair, seed) for pair in models
+                predict_others(learned, known, pair, seed) for pair in models
             )
         for source, forecasts in found.items():
             first = {"table": name, "scale": known["scale"].iloc[0]}
             first["designs"] = len(known)
-            tables.append(compare(forecasts).assign(**first, source=source))
+            tables.append(measure_forecasts(forecasts).assign(**first, source=source))
     table = pd.concat(tables, ignore_index=True).round(4)
     columns = ["table", "scale", "designs", "source", "features", "measure"]
     table = table[table["measure"].isin([R2, RANK])]
@@ -126,7 +135,7 @@ def forecast_importance(runs: DataFrame, repeats: int = 1, seed: int = 0) -> Dat
         interval low [R2], high [R2], corrected for the overlap of the folds; scale,
         designs.
     """
-    known = examples(runs)
+    known = training_table(runs)
     score, values = known[SCORE].to_numpy(), features(known, KIND)
     losses = []
     for fit, test, forest in _fitted(known, repeats, seed):
@@ -161,7 +170,7 @@ def forecast_dependence(
         One row a feature, forest (one for each of five folds, fitted to the other
         four) and value: feature, forest, value, forecast [%], scale, designs.
     """
-    known = examples(runs)
+    known = training_table(runs)
     values = features(known, KIND)
     tables = []
     for number, (_, _, forest) in enumerate(_fitted(known, 1, seed)):
@@ -197,11 +206,11 @@ def forecast_runs(
         correlation), mean, low, high (95 %, corrected for the overlap), scale,
         designs.
     """
-    known = examples(runs)
+    known = training_table(runs)
     score, values = known[SCORE].to_numpy(), features(known, KIND)
     folding = StratifiedShuffleSplit(repeats, test_size=0.25, random_state=seed)
     rows = []
-    forest = forecaster(KIND, seed=seed)[-1]
+    forest = make_regressor(KIND, seed=seed)[-1]
     for fit, test in folding.split(known, strata(known[SCORE], 2)):
         for size in _steps(len(fit), steps):
             forest.fit(values.iloc[fit[:size]], score[fit[:size]])
@@ -259,7 +268,7 @@ def enough_runs(table: DataFrame, slack: float = SLACK) -> int:
 def _about(table: DataFrame, runs: DataFrame) -> DataFrame:
     """A table with the scale and the number of the designs it is about."""
     scale = runs["scale"].iloc[0]
-    return table.assign(scale=scale, designs=len(examples(runs)))
+    return table.assign(scale=scale, designs=len(training_table(runs)))
 
 
 def _fitted(
@@ -268,7 +277,7 @@ def _fitted(
     """Rows to fit and to test, and the forest fitted to the first, fold by fold."""
     values, score = features(known, KIND), known[SCORE].to_numpy()
     for fit, test in splits(known, 5, repeats, seed):
-        forest = forecaster(KIND, seed=seed)[-1]
+        forest = make_regressor(KIND, seed=seed)[-1]
         yield fit, test, forest.fit(values.iloc[fit], score[fit])
 
 

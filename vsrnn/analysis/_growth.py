@@ -10,10 +10,10 @@ from pandas import DataFrame
 
 from vsrnn.analysis._found import _nested
 from vsrnn.analysis._labels import TASK_LABELS
-from vsrnn.design.random import draw_designs
 from vsrnn.forecast import scored
 from vsrnn.runs.config import Config
 from vsrnn.tasks import task_class
+from vsrnn.tasks.designs import draw_designs
 from vsrnn.training.loop import build_model
 
 STATE, GROWN = "hidden state [root mean square]", 1000.0

@@ -97,7 +97,8 @@ def proportion_draws(
         those that no hidden size fits are left out), budget [weights] (0 for none),
         share of draws [%], hidden proportion [fraction], and below .3 [%].
     """
-    from vsrnn.design.random import BUDGETED, DISTRIBUTIONS, draw_designs
+    from vsrnn.design.random import BUDGETED, DISTRIBUTIONS
+    from vsrnn.tasks.designs import draw_designs
 
     shares = np.linspace(0, 100, 201)
     tables = []

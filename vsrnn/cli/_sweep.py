@@ -20,12 +20,13 @@ from vsrnn.cli._shared import (
     with_rate,
 )
 from vsrnn.design.design import Design, get_design
-from vsrnn.design.random import DISTRIBUTIONS, draw_designs
-from vsrnn.design.table import design_table, keep_designs, read_designs
+from vsrnn.design.random import DISTRIBUTIONS
+from vsrnn.design.table import keep_designs, read_designs
 from vsrnn.errors import VsrnnError
 from vsrnn.runs.store import Store
 from vsrnn.runs.sweep import forget_failed
 from vsrnn.tasks import check_task
+from vsrnn.tasks.designs import design_table, draw_designs
 from vsrnn.training.loop import Result
 
 DESCRIPTION = """\

@@ -19,16 +19,19 @@ from __future__ import annotations
 
 import csv
 import difflib
+import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from vsrnn.design.family import get_family
 from vsrnn.design.geometry import BLOCKS, Geometry
 from vsrnn.errors import VsrnnError
-from vsrnn.tasks import SIZES
 
 if TYPE_CHECKING:
     import pandas
@@ -40,7 +43,8 @@ RAD_100K = (
     *("lstm_", "rnn_"),
 )
 """The designs of about 100,000 weights on Random Anomaly Detection, 24 published."""
-PER_BLOCK = ("density", "init_mean", "init_std")
+INITIAL = ("init_mean", "init_std")
+PER_MATRIX = ("density", *INITIAL)
 
 
 @dataclass(frozen=True)
@@ -49,18 +53,24 @@ class Design:
 
     Args:
         name: as published, see `list_designs`.
-        hidden: hidden units H; for the LSTM the number of cells.
-        density: share of entries that are weights in hx, hh, hy, yx, yh, yy;
-            whatever is given, empty for the baselines, which have no blocks.
-        model: "block", "lstm" (projected) or "rnn" (plain, with a linear head).
-        init_mean: mean of the initial weights in each block, empty for baselines.
-        init_std: standard deviation of the same.
+        hidden: hidden units H; for an LSTM the number of cells.
+        density: share of entries that are weights in each matrix that the model has
+            densities for: hx, hh, hy, yx, yh, yy of the block RNN, none of the dense
+            baselines. One number stands for as many equal ones.
+        model: "block", "cell" (masked cells of torch), or a baseline: "lstm"
+            (projected) or "rnn" (plain, with a linear head).
+        init_mean: mean of the initial weights in each block, 0 if absent. Other models
+            have initial values of their own.
+        init_std: standard deviation of the same, .05 if absent.
         learning_rate: step size of Adam.
+        options: of the model, for instance ``{"activation": "tanh"}``; kept as pairs,
+            without those at their default.
 
     Raises:
         VsrnnError: no name, another model, a hidden size that is no whole number, not
-            six values for the blocks, a density outside 0..1, a negative deviation, a
-            rate that is not above 0, or one of these missing.
+            as many densities as the model has matrices, a density outside 0..1, a
+            negative deviation, a rate that is not above 0, an unknown option, or one of
+            these missing.
 
     >>> Design("mine", 208, (0.1, 1, 1, 0.1, 0.1, 0.1)).geometry(2500, 10).hidden
     208
@@ -70,53 +80,93 @@ class Design:
     hidden: int
     density: tuple[float, ...]
     model: str = "block"
-    init_mean: tuple[float, ...] = (0.0,) * 6
-    init_std: tuple[float, ...] = (0.05,) * 6
+    init_mean: tuple[float, ...] = ()
+    init_std: tuple[float, ...] = ()
     learning_rate: float = 1e-4
+    options: tuple[tuple[str, Any], ...] = ()
+
+    if TYPE_CHECKING:  # what is taken, too, but read as above
+
+        def __init__(
+            self,
+            name: str,
+            hidden: int,
+            density: float | Sequence[float],
+            model: str = ...,
+            init_mean: float | Sequence[float] = ...,
+            init_std: float | Sequence[float] = ...,
+            learning_rate: float = ...,
+            options: Mapping[str, Any] | Sequence[tuple[str, Any]] = ...,
+        ) -> None: ...
 
     def __post_init__(self) -> None:
-        # 1 and 1.0 are the same design, also where a design is written as text
-        blocks = len(BLOCKS) if self.model == "block" else 0
+        family = get_family(self.model)
+        kept: dict[str, Any] = {"options": family.options(dict(self.options))}
+        names = family.matrices(dict(kept["options"]))
         try:
-            for name in PER_BLOCK:
-                values = tuple(map(float, getattr(self, name))) if blocks else ()
-                object.__setattr__(self, name, values)
+            for kind in PER_MATRIX:
+                kept[kind] = _numbers(getattr(self, kind), len(names))
             hidden, rate = float(self.hidden), float(self.learning_rate)
         except (TypeError, ValueError) as problem:
             raise VsrnnError(
-                f"the design {self.name} needs numbers: hidden units, six densities, "
+                f"the design {self.name} needs numbers: hidden units, densities, "
                 f"means and deviations, a learning rate ({problem})"
             ) from problem
-        given = {len(getattr(self, name)) for name in PER_BLOCK}
-        known, infinite = ("block", "lstm", "rnn"), math.inf
+        for kind, usual in zip(INITIAL, family.initial or (), strict=False):
+            kept[kind] = kept[kind] or (usual,) * len(names)
+        drawn = len(names) if family.initial else 0
+        each = f" each ({', '.join(names)})" if names else ", as its model has none"
+        infinite = math.inf
         checks = {
             "a name": isinstance(self.name, str) and self.name,
-            f"model block, lstm or rnn, not {self.model!r}": self.model in known,
             "0 hidden units or more": 0 <= hidden < infinite,
             "a whole number of hidden units": hidden % 1 == 0,
-            "six densities, initial means and deviations": given == {blocks},
-            "each density in 0..1": all(0 <= value <= 1 for value in self.density),
-            "a number as each initial mean": all(map(math.isfinite, self.init_mean)),
-            "deviations of 0 or more": all(0 <= v < infinite for v in self.init_std),
+            f"{len(names)} densities{each}": len(kept["density"]) == len(names),
+            f"{drawn} initial means and deviations": all(
+                len(kept[kind]) == drawn for kind in INITIAL
+            ),
+            "each density in 0..1": all(0 <= v <= 1 for v in kept["density"]),
+            "a number as each initial mean": all(map(math.isfinite, kept["init_mean"])),
+            "deviations of 0 or more": all(0 <= v < infinite for v in kept["init_std"]),
             "a learning rate above 0": 0 < rate < infinite,
         }
         for wanted, good in checks.items():
             if not good:
                 raise VsrnnError(f"the design {self.name} needs {wanted}")
-        object.__setattr__(self, "hidden", int(hidden))
-        object.__setattr__(self, "learning_rate", rate)
+        kept |= {"hidden": int(hidden), "learning_rate": rate}
+        for name, value in kept.items():
+            object.__setattr__(self, name, value)
+
+    def option(self, name: str) -> Any:
+        """An option of the model, as given or its default.
+
+        Raises:
+            VsrnnError: the model has no such option.
+
+        >>> Design("mine", 20, 0.5).option("activation")
+        'relu'
+        """
+        defaults = get_family(self.model).defaults
+        if name not in defaults:
+            raise VsrnnError(f"the model {self.model} has no option {name!r}")
+        return dict(self.options).get(name, defaults[name])
+
+    @property
+    def matrices(self) -> tuple[str, ...]:
+        """Names of the matrices that the densities are of, in their order."""
+        return get_family(self.model).matrices(dict(self.options))
 
     def geometry(self, inputs: int, outputs: int) -> Geometry:
         """Geometry of a block design at a task's input and output sizes.
 
         Raises:
-            VsrnnError: the design is a baseline without blocks, or a random one that
-                no hidden size fits.
+            VsrnnError: the design has no blocks, or is a random one that no hidden
+                size fits.
         """
-        if self.model != "block":
+        if self.matrices != BLOCKS:
             raise VsrnnError(
-                f"design {self.name} is a baseline ({self.model}) without blocks; "
-                "choose a block design for its geometry"
+                f"design {self.name} ({self.model}) has no blocks; choose a block "
+                "design for its geometry"
             )
         if self.hidden == 0:
             raise VsrnnError(
@@ -124,6 +174,15 @@ class Design:
                 "budget or other densities"
             )
         return Geometry(inputs, self.hidden, outputs, self.density)
+
+
+def _numbers(given: Any, wanted: int) -> tuple[float, ...]:
+    """Numbers for the matrices; one stands for all, and -0 is 0.
+
+    1 and 1.0 are the same design, also where a design is written as text.
+    """
+    values = (given,) * max(wanted, 1) if np.ndim(given) == 0 else given
+    return tuple(float(value) + 0.0 for value in values)
 
 
 def get_design(task: str, name: str) -> Design:
@@ -163,13 +222,15 @@ def design_of(row: Mapping[str, Any]) -> Design:
     Raises:
         VsrnnError: the values make no design.
     """
-    block = row["model"] == "block"
+    family, text = get_family(row["model"]), row.get("options")
+    options = json.loads(text) if isinstance(text, str) and text else {}
+    names = family.matrices(options)
+    kinds = PER_MATRIX if family.initial else PER_MATRIX[:1]
     values: dict[str, Any] = {
-        kind: tuple(row[f"{kind}_{name}"] for name in BLOCKS) if block else ()
-        for kind in PER_BLOCK
+        kind: tuple(row[f"{kind}_{name}"] for name in names) for kind in kinds
     }
-    names = ("name", "hidden", "model", "learning_rate")
-    return Design(**{name: row[name] for name in names}, **values)
+    same = ("name", "hidden", "model", "learning_rate")
+    return Design(**{name: row[name] for name in same}, **values, options=options)
 
 
 def list_designs(task: str | None = None) -> pandas.DataFrame:
@@ -212,9 +273,10 @@ def check_task(task: str) -> None:
     Raises:
         VsrnnError: it is unknown.
     """
-    if task not in SIZES:
+    known = dict.fromkeys(row["task"] for row in _rows())
+    if task not in known:
         raise VsrnnError(
-            f"the paper has no designs for task {task!r}, only for {', '.join(SIZES)}; "
+            f"the paper has no designs for task {task!r}, only for {', '.join(known)}; "
             "draw random designs for it, or read a table of them"
         )
 
@@ -247,6 +309,9 @@ def _design(row: Mapping[str, str]) -> Design:
 
 def _record(row: Mapping[str, str]) -> dict[str, object]:
     design = _design(row)
+    sizes = int(row["inputs"]), int(row["outputs"])
+    expected = get_family(design.model).expected(design, *sizes)
+    proportion = expected["hidden_proportion"]
     columns = [
         f"{kind}_{block}" for kind in ("density", "init_std") for block in BLOCKS
     ]
@@ -259,25 +324,7 @@ def _record(row: Mapping[str, str]) -> dict[str, object]:
         **{column: float(row[column] or "nan") for column in columns},
         "learning_rate": design.learning_rate,
         "budget": float(row["budget"] or "nan"),
-        **_counts(design, *SIZES[row["task"]]),
-    }
-
-
-def _counts(design: Design, inputs: int, outputs: int) -> dict[str, float]:
-    hidden = design.hidden
-    if design.model == "block":
-        geometry = design.geometry(inputs, outputs)
-        weights, parameters = geometry.weights, geometry.parameters
-        proportion = geometry.hidden_proportion
-    elif design.model == "lstm":
-        weights = hidden * (4 * (inputs + outputs) + outputs)
-        parameters, proportion = weights + 8 * hidden, math.nan
-    else:
-        weights = hidden * (inputs + hidden + outputs)
-        parameters = weights + 2 * hidden + outputs
-        proportion = hidden / (inputs + hidden)
-    return {
-        "weights": weights,
-        "hidden_proportion": proportion,
-        "parameters": parameters,
+        "weights": expected["total_weights"],
+        "hidden_proportion": math.nan if proportion is None else proportion,
+        "parameters": expected["parameters"],
     }

@@ -13,7 +13,8 @@ initial std    U(1e-6, .1)               N(.05, .015), at least 1e-4
 =============  ========================  ====================================
 
 rounded to 5 (rate), 2 (density) and 3 decimals (initial values). Away from Random
-Anomaly Detection the normal hidden size is int N(900, 400). ``uniform_size`` and
+Anomaly Detection the normal hidden size is int N(900, 400), unless the class of a task
+gives another ``hidden_draw``. ``uniform_size`` and
 ``normal_size`` solve the hidden size for a budget of weights instead; published for
 Random Anomaly Detection at 50,000 weights.
 
@@ -44,13 +45,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from vsrnn.design.design import Design
 from vsrnn.design.geometry import Geometry
 from vsrnn.errors import VsrnnError
-from vsrnn.tasks import sizes
 
 DISTRIBUTIONS = ("uniform", "normal", "uniform_size", "normal_size", "even")
 """Names of the distributions: four published ones, and ``even``."""
@@ -64,59 +65,60 @@ TRIES = 2_000
 Six = tuple[float, ...]
 
 
-def draw_designs(
-    task: str,
+def draw(
+    inputs: int,
+    outputs: int,
     distribution: str,
     number: int,
     seed: int = 0,
     budget: float | None = None,
+    hidden: tuple[float, float] = (900.0, 400.0),
 ) -> list[Design]:
-    """Draw designs; each depends on the seed and its own number, not on how many.
+    """Draw designs for a task of these sizes, see :func:`vsrnn.draw_designs`.
 
     Args:
-        task: decides the input and output sizes, see `vsrnn.get_task`.
+        inputs: size of the task's input.
+        outputs: size of its output.
         distribution: one of `DISTRIBUTIONS`.
         number: how many designs; more of the same seed begin with the same ones.
         seed: of the draw, 0 or more.
-        budget: weights without biases, for the distributions that solve the hidden
-            size and for them only; 50,000 as published.
-
-    Returns:
-        Designs named distribution, budget, seed and number, such as
-        ``normal_size_50k_0_0007``. One that fits no hidden size has 0 hidden units.
+        budget: weights without biases, where the distribution solves the hidden size.
+        hidden: mean and deviation of a normal hidden size.
 
     Raises:
-        VsrnnError: for an unknown task or distribution, a number below 1, a negative
-            seed, and a budget that is missing or of no use.
+        VsrnnError: for an unknown distribution, a number below 1, a negative seed, and
+            a budget that is missing or of no use.
 
-    >>> designs = draw_designs("rad", "normal_size", 2, seed=0, budget=50_000)
-    >>> [design.name for design in designs]
-    ['normal_size_50k_0_0000', 'normal_size_50k_0_0001']
-    >>> round(designs[0].geometry(2500, 10).weights, -3)
-    50000.0
-
-    Source: random search of arXiv 2509.15057.
+    >>> [design.hidden for design in draw(46, 26, "normal", 3)]
+    [883, 876, 1074]
     """
-    _check(task, distribution, number, seed, budget)
+    _check(distribution, number, seed, budget)
     size = "" if budget is None else f"_{budget / 1000:g}k"
+    drawing = _Drawing(inputs, outputs, distribution, budget, hidden)
     kind = DISTRIBUTIONS.index(distribution)
     return [
         _draw(
             f"{distribution}{size}_{seed}_{n:04d}",
-            task,
-            distribution,
+            drawing,
             np.random.default_rng([seed, kind, n]),
             _spread(seed, n),
-            budget,
         )
         for n in range(number)
     ]
 
 
-def _check(
-    task: str, distribution: str, number: int, seed: int, budget: float | None
-) -> None:
-    sizes(task)  # raises where there is no such task
+@dataclass(frozen=True)
+class _Drawing:
+    """What all designs of a draw share."""
+
+    inputs: int
+    outputs: int
+    distribution: str
+    budget: float | None
+    hidden: tuple[float, float]
+
+
+def _check(distribution: str, number: int, seed: int, budget: float | None) -> None:
     if distribution not in DISTRIBUTIONS:
         raise VsrnnError(
             f"unknown distribution {distribution!r}; choose {', '.join(DISTRIBUTIONS)}"
@@ -138,23 +140,17 @@ def _check(
 
 
 def _draw(
-    name: str,
-    task: str,
-    distribution: str,
-    rng: np.random.Generator,
-    spread: float,
-    budget: float | None,
+    name: str, drawing: _Drawing, rng: np.random.Generator, spread: float
 ) -> Design:
     """One design; the initial values are drawn last, whatever the densities took."""
-    uniform = distribution.startswith("uniform")
+    budget, uniform = drawing.budget, drawing.distribution.startswith("uniform")
     rate = _uniform_rate(rng) if uniform else _normal_rate(rng)
-    if distribution == "even":
-        proportion = HIGHEST_PROPORTION * spread
-        hidden, density = _draw_even(rng, task, proportion, budget or 0)
+    if drawing.distribution == "even":
+        hidden, density = _draw_even(rng, drawing, HIGHEST_PROPORTION * spread)
     else:
         density = _uniform_density(rng) if uniform else _normal_density(rng)
-        drawn = _uniform_hidden(rng) if uniform else _normal_hidden(rng, task)
-        hidden = drawn if budget is None else _solved(task, density, budget)
+        drawn = _uniform_hidden(rng) if uniform else _normal_hidden(rng, drawing)
+        hidden = drawn if budget is None else _solved(drawing, density, budget)
     if uniform:
         mean, std = rng.uniform(-0.005, 0.005, 6), rng.uniform(1e-6, 0.1, 6)
     else:
@@ -182,9 +178,8 @@ def _uniform_hidden(rng: np.random.Generator) -> int:
     return int(rng.uniform(1, 1000))
 
 
-def _normal_hidden(rng: np.random.Generator, task: str) -> int:
-    mean, std = (500, 200) if task == "rad" else (900, 400)
-    return max(int(rng.normal(mean, std)), 10)
+def _normal_hidden(rng: np.random.Generator, drawing: _Drawing) -> int:
+    return max(int(rng.normal(*drawing.hidden)), 10)
 
 
 def _uniform_density(rng: np.random.Generator) -> Six:
@@ -195,19 +190,20 @@ def _normal_density(rng: np.random.Generator) -> Six:
     return _rounded(np.abs(rng.normal(0.5, 0.25, 6)).clip(0.02, 1), 2)
 
 
-def _solved(task: str, density: Six, budget: float) -> int:
+def _solved(drawing: _Drawing, density: Six, budget: float) -> int:
     """The hidden size that spends the budget, 0 if there is none."""
+    sizes = drawing.inputs, drawing.outputs
     try:
-        return Geometry.for_budget(budget, *sizes(task), density).hidden
+        return Geometry.for_budget(budget, *sizes, density).hidden
     except VsrnnError:
         return 0
 
 
 def _draw_even(
-    rng: np.random.Generator, task: str, proportion: float, budget: float
+    rng: np.random.Generator, drawing: _Drawing, proportion: float
 ) -> tuple[int, Six]:
     """Hidden size and densities of a proportion and a budget; 0 if none is found."""
-    inputs, outputs = sizes(task)
+    inputs, outputs, budget = drawing.inputs, drawing.outputs, drawing.budget or 0
     for _ in range(TRIES):
         hidden = int(math.exp(rng.uniform(0, math.log(LARGEST_HIDDEN + 1))))
         _, _, hy, yx, yh, yy = density = _normal_density(rng)

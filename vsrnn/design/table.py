@@ -2,49 +2,41 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vsrnn.design.design import PER_BLOCK, Design, design_of
-from vsrnn.design.geometry import BLOCKS, Geometry
+from vsrnn.design.design import PER_MATRIX, Design, design_of
+from vsrnn.design.family import get_family
+from vsrnn.design.geometry import BLOCKS
 from vsrnn.design.random import FALLBACK_RATE
 from vsrnn.errors import VsrnnError
 from vsrnn.files import replace_text
-from vsrnn.tasks import sizes
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def design_table(task: str, designs: Sequence[Design]) -> pd.DataFrame:
-    """Designs as a table, one row each.
-
-    Columns: name, model, hidden, density_hx to density_yy, init_mean_hx to
-    init_mean_yy, init_std_hx to init_std_yy, learning_rate; computed at the task's
-    sizes: weights and hidden_proportion (expected; without blocks that mean and
-    deviation 0 leave empty); and notes on what is out of the ordinary.
+def tabulate(designs: Sequence[Design], inputs: int, outputs: int) -> pd.DataFrame:
+    """Designs as a table, one row each, see :func:`vsrnn.design_table`.
 
     Args:
-        task: decides the input and output sizes.
-        designs: named or random ones. Baselines have no densities (NaN).
+        designs: named or random ones, of any models.
+        inputs: size of the task's input.
+        outputs: size of its output.
 
-    Raises:
-        VsrnnError: for an unknown task.
-
-    >>> from vsrnn import draw_designs
-    >>> table = design_table("rad", draw_designs("rad", "normal", 3, seed=1))
-    >>> table[["name", "hidden"]]
-                name  hidden
-    0  normal_1_0000     569
-    1  normal_1_0001     577
-    2  normal_1_0002     275
+    >>> tabulate([Design("mine", 20, 0.5)], 46, 26)[["name", "weights"]]
+       name  weights
+    0  mine     1518
     """
     import pandas as pd
 
-    inputs, outputs = sizes(task)
-    return pd.DataFrame([_row(design, inputs, outputs) for design in designs])
+    table = pd.DataFrame([_row(design, inputs, outputs) for design in designs])
+    plain = all(not design.options for design in designs)
+    return table.drop(columns="options") if plain else table
 
 
 def read_designs(path: str | os.PathLike[str]) -> list[Design]:
@@ -99,41 +91,41 @@ def keep_designs(table: pd.DataFrame, path: Path) -> None:
 
 
 def _row(design: Design, inputs: int, outputs: int) -> dict[str, Any]:
-    drawn = {kind: getattr(design, kind) for kind in PER_BLOCK}
-    blocks = {
-        f"{kind}_{block}": value
-        for kind, values in drawn.items()
-        for block, value in zip(BLOCKS, values or (None,) * len(BLOCKS), strict=True)
-    }
+    names = design.matrices
     row = {"name": design.name, "model": design.model, "hidden": design.hidden}
-    row |= blocks | {"learning_rate": design.learning_rate}
-    return row | _expected(design, inputs, outputs) | {"notes": _notes(design)}
+    for kind in PER_MATRIX:
+        values = dict(zip(names, getattr(design, kind), strict=False))
+        columns = dict.fromkeys((*BLOCKS, *names))
+        row |= {f"{kind}_{name}": values.get(name) for name in columns}
+    row |= {"learning_rate": design.learning_rate}
+    options = json.dumps(dict(design.options)) if design.options else None
+    expected = _expected(design, inputs, outputs)
+    return row | {"options": options} | expected | {"notes": _notes(design)}
 
 
 def _expected(design: Design, inputs: int, outputs: int) -> dict[str, float | None]:
-    if design.model != "block" or not design.hidden:
+    """Weights and hidden proportion, where there are densities and a hidden size."""
+    if not (design.density and design.hidden):
         return {"weights": None, "hidden_proportion": None}
-    density = [
-        share if mean or std else 0.0
-        for share, mean, std in zip(
-            design.density, design.init_mean, design.init_std, strict=True
-        )
-    ]
-    geometry = Geometry(inputs, design.hidden, outputs, density)
-    share = geometry.hidden_proportion
-    return {"weights": round(geometry.weights), "hidden_proportion": round(share, 6)}
+    counts = get_family(design.model).expected(design, inputs, outputs)
+    share = counts["hidden_proportion"]
+    return {
+        "weights": round(counts["total_weights"]),
+        "hidden_proportion": None if share is None else round(share, 6),
+    }
 
 
 def _notes(design: Design) -> str:
     notes = [] if design.hidden else ["no hidden size fits the budget"]
     if design.learning_rate == FALLBACK_RATE:
         notes.append(f"learning rate {FALLBACK_RATE} where 0 was drawn")
-    values = zip(
-        BLOCKS, design.density, design.init_mean, design.init_std, strict=False
-    )
-    for block, density, mean, std in values:
+    drawn = design.init_mean, design.init_std
+    initial = zip(*drawn, strict=True) if all(drawn) else repeat((None, None))
+    for name, density, (mean, std) in zip(
+        design.matrices, design.density, initial, strict=False
+    ):
         if density == 0 or (mean == 0 and std == 0):
-            notes.append(f"{block} empty")
+            notes.append(f"{name} empty")
         elif std == 0:
-            notes.append(f"{block} constant")
+            notes.append(f"{name} constant")
     return "; ".join(notes)

@@ -14,8 +14,7 @@ from pandas import DataFrame
 from vsrnn.analysis._explained import feature_label
 from vsrnn.analysis._forecast import enough_runs
 from vsrnn.figures._study import BLUE, ORANGE, _named_rows, proportion_axis
-from vsrnn.forecast import SCORE
-from vsrnn.forecast._intervals import FORECAST
+from vsrnn.forecast import FORECAST, SCORE
 from vsrnn.plot.style import GRAY, drawing
 
 KINDS = {

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from pandas import DataFrame
 
+from vsrnn.design.family import get_family
 from vsrnn.design.geometry import BLOCKS, Geometry
 from vsrnn.errors import VsrnnError
 from vsrnn.tasks import TASKS, sizes, task_class
@@ -91,7 +92,7 @@ def features(
     return known[columns]
 
 
-def examples(runs: DataFrame) -> DataFrame:
+def training_table(runs: DataFrame) -> DataFrame:
     """Designs with the mean score of their runs: what a forecast learns from.
 
     A design is one row however many seeds and names it has, so that no fold holds a
@@ -111,7 +112,7 @@ def examples(runs: DataFrame) -> DataFrame:
             data made in several ways, are scored by returns, or of no block design.
 
     >>> from vsrnn import get_results
-    >>> table = examples(get_results("rad_100k")).set_index("design")
+    >>> table = training_table(get_results("rad_100k")).set_index("design")
     >>> int(table.loc["000000_", "hidden"])
     176
     """
@@ -130,7 +131,7 @@ def examples(runs: DataFrame) -> DataFrame:
             f"a forecast is of accuracy or success; the score of {returned[0]} is a "
             "mean return"
         )
-    kept = scored(runs[runs["model"] == "block"]).assign(seeds=1)
+    kept = scored(runs[runs["model"].map(_has_blocks)]).assign(seeds=1)
     if kept.empty:
         raise VsrnnError("a forecast needs runs of block designs; there are none")
     known = features(kept, "with both")
@@ -156,6 +157,10 @@ def scored(runs: DataFrame) -> DataFrame:
     guess = runs["task"].map(lambda task: task_class(task).guess)
     score = 100.0 * runs["score"].astype(float).mask(diverged, guess)
     return runs.assign(**{SCORE: score, "diverged": diverged})[score.notna()]
+
+
+def _has_blocks(model: str) -> bool:
+    return get_family(model).matrices({}) == BLOCKS
 
 
 def _returns(task: str) -> bool:

@@ -14,9 +14,9 @@ from sklearn.preprocessing import FunctionTransformer, SplineTransformer
 
 from vsrnn.design.geometry import BLOCKS
 from vsrnn.errors import VsrnnError
-from vsrnn.forecast._check import LEAST, quick_fits
-from vsrnn.forecast._features import DENSITIES, SCORE, examples
-from vsrnn.forecast._measures import spearman
+from vsrnn.forecast._features import DENSITIES, SCORE, training_table
+from vsrnn.forecast.measures import spearman
+from vsrnn.forecast.validation import MIN_DESIGNS, quick_fits
 
 AREA = "mean validation accuracy [%]"
 EPOCHS = "epochs to threshold [epochs]"
@@ -55,7 +55,9 @@ def designs_by_table(
     Raises:
         VsrnnError: no table has so many.
     """
-    parts = {name: examples(part) for name, part in runs.groupby("table", sort=False)}
+    parts = {
+        name: training_table(part) for name, part in runs.groupby("table", sort=False)
+    }
     large = {str(name): part for name, part in parts.items() if len(part) >= least}
     if not large:
         raise VsrnnError(
@@ -85,7 +87,7 @@ def rank_correlation(
         and so are tables of fewer than 15 designs.
     """
     rows = []
-    for name, known in designs_by_table(runs, LEAST):
+    for name, known in designs_by_table(runs, MIN_DESIGNS):
         if speed is not None:
             columns = speed.loc[speed["table"] == name, ["design", AREA, EPOCHS]]
             known = known.merge(columns, on="design")
@@ -124,7 +126,7 @@ def score_course(
         same in all rows of a table.
     """
     tables = []
-    for name, known in designs_by_table(runs, LEAST):
+    for name, known in designs_by_table(runs, MIN_DESIGNS):
         shares, scores = known[["hidden_proportion", SCORE]].to_numpy().T
         ends = np.sqrt([shares.min(), shares.max()])
         grid = np.linspace(ends[0], ends[1], 101) ** 2

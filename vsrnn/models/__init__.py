@@ -1,8 +1,16 @@
-"""The models: the block RNN, two baselines with the same interface, and the stack."""
+"""The models. Each file of this folder is imported here, and so its family known."""
+
+from importlib import import_module
+from pkgutil import iter_modules
 
 from vsrnn.models._kernels.products import SPARSE_BELOW as SPARSE_BELOW
-from vsrnn.models.baselines import PlainRNN as PlainRNN
-from vsrnn.models.baselines import ProjectedLSTM as ProjectedLSTM
-from vsrnn.models.batch import Stack as Stack
+from vsrnn.models.batch import ModelBatch as ModelBatch
 from vsrnn.models.block import BlockRNN as BlockRNN
 from vsrnn.models.block import check_mask as check_mask
+from vsrnn.models.lstm import ProjectedLSTM as ProjectedLSTM
+from vsrnn.models.rnn import PlainRNN as PlainRNN
+
+for _module in iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")
+
+Stack = ModelBatch  # the old name, where it is still asked for

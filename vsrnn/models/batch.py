@@ -1,45 +1,49 @@
-"""Many block RNNs in one pass."""
+"""Many models in one pass: block RNNs as one network, others one by one."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from operator import is_not
-from typing import Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import torch
 from torch import Tensor, nn
 
 from vsrnn.errors import VsrnnError
 from vsrnn.models._kernels.propagate import Layout, lay_out, propagate
-from vsrnn.models.block import BlockRNN
+
+if TYPE_CHECKING:
+    from vsrnn.models.block import BlockRNN
 
 
-class Stack(nn.Module):
+class ModelBatch(nn.Module):
     """Block RNNs of any sizes that read the same inputs, computed as one network.
 
-    The models stay what they are: the stack holds no weights of its own, reads theirs
+    The models stay what they are: the batch holds no weights of its own, reads theirs
     and sends each its gradient. What one model computes, NaN included, never reaches
     another.
 
     Args:
-        models: block RNNs with the same inputs and outputs, on one device.
+        models: block RNNs of the same inputs, outputs and activation, on one device.
 
     Raises:
-        VsrnnError: for no models, or models of different inputs or outputs.
+        VsrnnError: for no models, or models of other inputs, outputs or activations.
 
     Example:
         >>> import torch, vsrnn
         >>> sizes = [vsrnn.Geometry(46, hidden, 26, 0.2) for hidden in (10, 20)]
-        >>> stack = Stack([vsrnn.BlockRNN(geometry) for geometry in sizes])
-        >>> stack(torch.zeros(5, 200, 46)).shape
+        >>> batch = ModelBatch([vsrnn.BlockRNN(geometry) for geometry in sizes])
+        >>> batch(torch.zeros(5, 200, 46)).shape
         torch.Size([2, 5, 200, 26])
     """
 
     def __init__(self, models: Sequence[BlockRNN]) -> None:
         super().__init__()
-        ends = {(m.geometry.inputs, m.geometry.outputs) for m in models}
+        ends = {(m.geometry.inputs, m.geometry.outputs, m.activation) for m in models}
         if len(ends) != 1:
-            raise VsrnnError("a stack needs models, all of the same inputs and outputs")
+            raise VsrnnError(
+                "a batch needs models, all of the same inputs, outputs and activation"
+            )
         self.models = nn.ModuleList(models)
         self._lay_out()
 
@@ -70,7 +74,7 @@ class Stack(nn.Module):
 
     def _layouts(self) -> list[Layout]:
         """How the weights of each model lie, anew when its masks are."""
-        return [cast(BlockRNN, model).layout for model in self.models]
+        return [cast("BlockRNN", model).layout for model in self.models]
 
     def _lay_out(self) -> None:
         """Place every model's rows and weights in the matrices of the pass."""
@@ -91,7 +95,8 @@ class Stack(nn.Module):
             placed.append(number * rows + own)
         self.rows = torch.cat(placed)
         index = (torch.cat(index_input), torch.cat(index_state))
-        self.layout = lay_out(*index, len(models), (inputs, hidden, outputs))
+        sizes, activation = (inputs, hidden, outputs), models[0].activation
+        self.layout = lay_out(*index, len(models), sizes, activation)
 
     def _apply(self, fn: Any, recurse: bool = True) -> Self:
         super()._apply(fn, recurse)
@@ -102,3 +107,20 @@ class Stack(nn.Module):
 def _places(index: Tensor, width: int) -> tuple[Tensor, Tensor]:
     """Rows and columns of flat positions."""
     return index // width, index % width
+
+
+class ModelLoop(nn.Module):
+    """Models that read the same inputs, one after another.
+
+    Args:
+        models: ``model(x)`` gives outputs, all of one shape, and a state.
+    """
+
+    def __init__(self, models: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.models = nn.ModuleList(models)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Run sequences through all models, ``(models, batch, time, outputs)``."""
+        outputs = [model(x)[0] for model in self.models]
+        return torch.stack(outputs) if len(outputs) > 1 else outputs[0][None]

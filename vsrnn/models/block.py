@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
 from math import sqrt
-from typing import Any, Self
+from types import MappingProxyType
+from typing import Any, Self, cast
 
 import torch
 from torch import Tensor, nn
 
-from vsrnn.design.geometry import BLOCKS, Geometry
+from vsrnn.design.design import Design
+from vsrnn.design.family import Counts, Family, register
+from vsrnn.design.geometry import BLOCKS, Geometry, proportion
 from vsrnn.errors import VsrnnError
-from vsrnn.models._kernels.propagate import Layout, advance, lay_out, propagate
+from vsrnn.models._kernels.products import SPARSE_BELOW
+from vsrnn.models._kernels.propagate import (
+    ACTIVATIONS,
+    Layout,
+    advance,
+    lay_out,
+    propagate,
+)
+from vsrnn.models.batch import ModelBatch
 
 MASKS = ("bernoulli", "exact")
 State = tuple[Tensor, Tensor]
@@ -51,11 +63,13 @@ class BlockRNN(nn.Module):
             0, deviation 0) has no weights, as published.
         mask: ``"bernoulli"`` draws each entry by itself with the block's density, as
             published; ``"exact"`` draws exactly ``round(density * entries)`` of them.
+        activation: ``"relu"`` as published, or ``"tanh"``.
         seed: of the masks, weights and biases. Global generators stay untouched.
         device, dtype: as for every ``torch.nn.Module``.
 
     Raises:
-        VsrnnError: for an unknown mask or a wrong number of means or deviations.
+        VsrnnError: for an unknown mask or activation, or a wrong number of means or
+            deviations.
 
     Compared with ``torch.nn.RNN``: batch first, one layer, the state is the pair
     ``(h, y)`` without a layer axis, and there is one bias vector.
@@ -84,13 +98,17 @@ class BlockRNN(nn.Module):
         init_mean: float | Sequence[float] = 0.0,
         init_std: float | Sequence[float] = 0.05,
         mask: str = "bernoulli",
+        activation: str = "relu",
         seed: int = 0,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
         check_mask(mask)
-        self.geometry = geometry
+        if activation not in ACTIVATIONS:
+            known = " or ".join(ACTIVATIONS)
+            raise VsrnnError(f"the activation is {known}, not {activation!r}")
+        self.geometry, self.activation = geometry, activation
         self.mask = mask
         generator = torch.Generator().manual_seed(seed)
         means = _six(init_mean, "init_mean")
@@ -182,7 +200,8 @@ class BlockRNN(nn.Module):
     def extra_repr(self) -> str:
         """Say the sizes and densities, as torch prints them."""
         g = self.geometry
-        return f"{g.inputs}, {g.hidden}, {g.outputs}, density={g.density}"
+        shown = f"{g.inputs}, {g.hidden}, {g.outputs}, density={g.density}"
+        return shown if self.activation == "relu" else f"{shown}, {self.activation}"
 
     def _check(self, x: Tensor) -> None:
         if x.dim() not in (2, 3) or x.shape[-1] != self.geometry.inputs:
@@ -217,7 +236,8 @@ class BlockRNN(nn.Module):
         """Note how the weights fill their matrices, where the products need it."""
         g = self.geometry
         index = (self.index_input, self.index_state)
-        self.layout = lay_out(*index, 1, (g.inputs, g.hidden, g.outputs))
+        sizes = (g.inputs, g.hidden, g.outputs)
+        self.layout = lay_out(*index, 1, sizes, self.activation)
 
     def _apply(self, fn: Any, recurse: bool = True) -> Self:
         super()._apply(fn, recurse)
@@ -236,6 +256,98 @@ class BlockRNN(nn.Module):
                     own.data = own.data.new_empty(saved.shape)
         super()._load_from_state_dict(state_dict, prefix, *args)
         self._lay_out()
+
+
+@register
+class BlockFamily(Family):
+    """Block RNNs, a density for each of their six blocks."""
+
+    name = "block"
+    initial = (0.0, 0.05)
+    defaults = MappingProxyType({"activation": "relu"})
+    choices = MappingProxyType({"activation": tuple(ACTIVATIONS)})
+
+    def matrices(self, options: Mapping[str, Any]) -> tuple[str, ...]:
+        """The six blocks."""
+        return BLOCKS
+
+    def expected(self, design: Design, inputs: int, outputs: int) -> Counts:
+        """From the densities, without blocks that mean and deviation 0 leave empty."""
+        drawn = zip(design.init_mean, design.init_std, strict=True)
+        geometry = design.geometry(inputs, outputs)
+        density = tuple(
+            share if any(initial) else 0.0
+            for share, initial in zip(geometry.density, drawn, strict=True)
+        )
+        geometry = replace(geometry, density=density)
+        return _counts(geometry.block_weights, geometry.hidden + outputs)
+
+    def build(
+        self,
+        design: Design,
+        inputs: int,
+        outputs: int,
+        *,
+        seed: int = 0,
+        mask: str = "bernoulli",
+        symbols: bool = False,
+    ) -> BlockRNN:
+        """The untrained model."""
+        self.check_symbols(symbols)
+        return BlockRNN(
+            design.geometry(inputs, outputs),
+            init_mean=design.init_mean,
+            init_std=design.init_std,
+            mask=mask,
+            activation=design.option("activation"),
+            seed=seed,
+        )
+
+    def counts(self, model: nn.Module) -> Counts:
+        """Weights in the blocks and in all, parameters, hidden proportion."""
+        block = cast(BlockRNN, model)
+        return _counts(block.block_weights(), len(block.bias))
+
+    def batch(self, models: Sequence[nn.Module]) -> nn.Module:
+        """All as one network."""
+        return ModelBatch(cast("list[BlockRNN]", models))
+
+    def batch_key(self, design: Design, device: str) -> Hashable:
+        """Whether state matrices are sparse or dense: a pass has one way for all.
+
+        On CUDA that way is always dense.
+        """
+        dense = device == "cuda" or design.density[1] > SPARSE_BELOW
+        return self.name, dense, design.options
+
+    def memory(
+        self,
+        designs: Sequence[Design],
+        inputs: int,
+        outputs: int,
+        steps: int,
+        batch: int,
+    ) -> float:
+        """Bytes that training designs in one pass takes, as estimated.
+
+        Counted are weights with gradients, Adam's two averages and positions, the dense
+        matrices, the inputs of a batch, and states and gradients of all steps.
+        """
+        rows = max(design.hidden for design in designs) + outputs
+        weights = sum(design.geometry(inputs, outputs).weights for design in designs)
+        dense = len(designs) * rows * (inputs + rows)
+        numbers = 3 * dense + 3 * steps * batch * (inputs + len(designs) * rows)
+        return 4 * numbers + 40 * weights
+
+
+def _counts(weights: Mapping[str, float], biases: int) -> Counts:
+    total = sum(weights.values())
+    return {
+        "weights": dict(weights),
+        "total_weights": total,
+        "parameters": total + biases,
+        "hidden_proportion": proportion(weights),
+    }
 
 
 def _six(value: float | Sequence[float], name: str) -> tuple[float, ...]:

@@ -81,6 +81,8 @@ class Config:
         own = asdict(self)
         for place in PLACES & own["task_options"].keys():
             del own["task_options"][place]
+        if not own["design"]["options"]:
+            del own["design"]["options"]  # as before there were any
         plain: dict[str, Any] = json.loads(json.dumps(own, default=_plain))
         return plain
 

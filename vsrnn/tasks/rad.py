@@ -95,7 +95,7 @@ class RandomAnomaly(Task):
     {'train': 512, 'val': 128, 'test': 128}
     """
 
-    name = "rad"
+    name, hidden_draw = "rad", (500, 200)
     inputs, outputs, steps = PIXELS, 10, FRAMES + 1
     batch_size, shuffle, guess = 16, False, 0.1
     transforms, scales = tuple(TRANSFORMS), SCALES

@@ -28,8 +28,22 @@ from torch.autograd.function import once_differentiable
 
 from vsrnn.models._kernels.products import InputProduct, StateProduct
 
-_relu_backward = torch.ops.aten.threshold_backward.grad_input
-"""Writes the gradient, zero where the unit was not active."""
+
+def _relu_backward(grad: Tensor, after: Tensor) -> None:
+    """Zero the gradient where the unit was not active."""
+    torch.ops.aten.threshold_backward.grad_input(grad, after, 0, grad_input=grad)
+
+
+def _tanh_backward(grad: Tensor, after: Tensor) -> None:
+    """Multiply the gradient by 1 - tanh^2."""
+    torch.ops.aten.tanh_backward.grad_input(grad, after, grad_input=grad)
+
+
+ACTIVATIONS = {
+    "relu": (torch.relu_, _relu_backward),
+    "tanh": (torch.tanh_, _tanh_backward),
+}
+"""What hidden rows go through, in place; and back, from what it gave."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +56,7 @@ class Layout:
         models: how many there are.
         hidden: rows of the largest model that are hidden units; they come first.
         outputs: rows of each model that are outputs.
+        activation: of the hidden rows.
     """
 
     input: InputProduct
@@ -49,6 +64,7 @@ class Layout:
     models: int
     hidden: int
     outputs: int
+    activation: str
 
     @property
     def rows(self) -> int:
@@ -61,6 +77,7 @@ def lay_out(
     index_state: Tensor,
     models: int,
     sizes: tuple[int, int, int],
+    activation: str = "relu",
 ) -> Layout:
     """Prepare the products of a pass.
 
@@ -69,12 +86,13 @@ def lay_out(
         index_state: flat positions in ``(models, rows, rows)``, rising.
         models: how many there are.
         sizes: inputs, hidden and outputs, of the largest.
+        activation: of the hidden rows, a key of `ACTIVATIONS`.
     """
     inputs, hidden, outputs = sizes
     rows = hidden + outputs
     product = InputProduct(index_input, models * rows, inputs)
     state = StateProduct(index_state, models, rows)
-    return Layout(product, state, models, hidden, outputs)
+    return Layout(product, state, models, hidden, outputs, activation)
 
 
 def propagate(
@@ -87,7 +105,7 @@ def propagate(
 ) -> tuple[Tensor, Tensor]:
     """The outputs of each step and the states after the last one.
 
-    ``s_t = act(W_input x_t + W_state s_{t-1} + bias)``, ReLU on hidden rows.
+    ``s_t = act(W_input x_t + W_state s_{t-1} + bias)``, on hidden rows only.
 
     Args:
         x: inputs, ``(batch, time, inputs)``. When the last step is blank (all zero),
@@ -143,7 +161,8 @@ def advance(
     layout.input.add(after, x, layout.input.parts(x), weight_input)
     if start is not None:
         layout.state.add(after, layout.state.matrix(weight_state), start[0])
-    after[: layout.hidden].relu_()
+    activate, _ = ACTIVATIONS[layout.activation]
+    activate(after[: layout.hidden])
     return after[None]
 
 
@@ -170,11 +189,12 @@ def _forward(
     drive = states.view(models * rows, -1)[:, batch : batch + len(x)]
     layout.input.add(drive, x, parts, weight_input)
     matrix = layout.state.matrix(weight_state)
+    activate, _ = ACTIVATIONS[layout.activation]
     steps, hidden = layout.state.steps(states), states[:, : layout.hidden].unbind(2)
     for t in range(time):
         if t > 0 or start is not None:
             layout.state.add(steps[t + 1], matrix, steps[t])
-        hidden[t + 1].relu_()
+        activate(hidden[t + 1])
     return states, parts, matrix
 
 
@@ -212,8 +232,9 @@ class _Pass(torch.autograd.Function):
             grad[:, :, -1] += last
         steps, hidden = layout.state.steps(grad), grad[:, : layout.hidden].unbind(2)
         after = states[:, : layout.hidden].unbind(2)
+        _, activate_backward = ACTIVATIONS[layout.activation]
         for t in reversed(range(time)):
-            _relu_backward(hidden[t], after[t + 1], 0, grad_input=hidden[t])
+            activate_backward(hidden[t], after[t + 1])
             if t > 0:
                 layout.state.add(steps[t - 1], transposed, steps[t])
         first = None

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from vsrnn import Config, Design, Geometry, VsrnnError, get_design, get_task
-from vsrnn.models import BlockRNN, Stack
+from vsrnn.models import BlockRNN, ModelBatch
 from vsrnn.training.batching import pass_memory, passes
 from vsrnn.training.loop import run, run_many, train_step
 
@@ -46,7 +46,7 @@ def losses(models, rates, steps):
         for model, rate in zip(models, rates, strict=True)
     ]
     optimizer = torch.optim.Adam(groups, fused=True)
-    network = Stack(models)
+    network = ModelBatch(models)
     found = []
     for step in range(steps):
         first = 16 * (step % 32)
@@ -107,7 +107,7 @@ def test_no_model_sees_another_whatever_the_sizes():
     models = [BlockRNN(Geometry(30, h, 4, 0.5), seed=h) for h in (2, 13, 7)]
     with torch.no_grad():
         models[1].bias.fill_(math.nan)
-        outputs = Stack(models)(x)
+        outputs = ModelBatch(models)(x)
         for model, output in zip(models[::2], outputs[::2], strict=True):
             torch.testing.assert_close(output, model(x)[0], rtol=1e-5, atol=1e-6)
     assert outputs[1].isnan().all()
@@ -116,7 +116,7 @@ def test_no_model_sees_another_whatever_the_sizes():
 def test_a_stack_follows_its_models_to_another_precision():
     models = [BlockRNN(Geometry(30, h, 4, 0.5), seed=h) for h in (3, 6)]
     x = torch.randn(2, 5, 30, dtype=torch.float64)
-    outputs = Stack(models).double()(x)
+    outputs = ModelBatch(models).double()(x)
     assert outputs.dtype == torch.float64
     torch.testing.assert_close(outputs[1], models[1](x)[0])
 
@@ -124,7 +124,7 @@ def test_a_stack_follows_its_models_to_another_precision():
 def test_rows_that_pad_a_smaller_model_are_left_out_of_the_product():
     torch.manual_seed(0)
     models = [BlockRNN(Geometry(300, h, 4, 0.3), seed=h) for h in (20, 90)]
-    stack, x = Stack(models), torch.randn(3, 5, 300)
+    stack, x = ModelBatch(models), torch.randn(3, 5, 300)
     assert len(stack.layout.input.dense_rows) < stack.layout.input.rows
     for model, output in zip(models, stack(x), strict=True):
         torch.testing.assert_close(output, model(x)[0], rtol=1e-4, atol=1e-5)
@@ -137,8 +137,8 @@ def test_a_stack_takes_the_masks_that_are_loaded(mask, whole):
         geometry = Geometry(30, 9, 4, 0.5)
         return [BlockRNN(geometry, mask=mask, seed=seed + n) for n in (0, 1)]
 
-    x, saved = torch.randn(3, 5, 30), Stack(models(2))
-    stack = Stack(models(0))
+    x, saved = torch.randn(3, 5, 30), ModelBatch(models(2))
+    stack = ModelBatch(models(0))
     if whole:
         stack.load_state_dict(saved.state_dict())
     else:
@@ -223,10 +223,10 @@ def test_a_pass_takes_no_more_memory_than_estimated(density):
 @pytest.mark.parametrize(
     "make, words",
     [
-        (lambda: Stack([]), "a stack needs models"),
+        (lambda: ModelBatch([]), "a batch needs models"),
         (
-            lambda: Stack([BlockRNN(Geometry(n, 3, 2, 1)) for n in (4, 5)]),
-            "same inputs and outputs",
+            lambda: ModelBatch([BlockRNN(Geometry(n, 3, 2, 1)) for n in (4, 5)]),
+            "same inputs, outputs",
         ),
         (lambda: run_many([*CONFIGS, Config("rad", "lstm_", "smoke")]), "passes"),
         (lambda: run_many([]), "passes"),

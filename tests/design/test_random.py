@@ -5,10 +5,11 @@ import pandas as pd
 import pytest
 
 from vsrnn import BlockRNN, Design, VsrnnError, get_design, get_results
-from vsrnn.design.random import DISTRIBUTIONS, draw_designs
-from vsrnn.design.table import design_table, keep_designs, read_designs
+from vsrnn.design.random import DISTRIBUTIONS
+from vsrnn.design.table import keep_designs, read_designs
 from vsrnn.runs.verify import rebuild
 from vsrnn.tasks import SIZES
+from vsrnn.tasks.designs import design_table, draw_designs
 
 BUDGETS = {"uniform_size": 50_000, "normal_size": 50_000, "even": 50_000}
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)

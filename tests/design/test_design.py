@@ -13,9 +13,10 @@ import pytest
 
 from vsrnn.design.design import RAD_100K, Design, get_design, list_designs
 from vsrnn.design.geometry import BLOCKS, Geometry
-from vsrnn.design.table import design_table, read_designs
+from vsrnn.design.table import read_designs
 from vsrnn.errors import VsrnnError
 from vsrnn.tasks import SIZES
+from vsrnn.tasks.designs import design_table
 
 TABLE = list_designs().set_index(["task", "name"])
 PUBLISHED = list(
@@ -208,14 +209,17 @@ def test_baselines_have_no_blocks():
     design = get_design("rad", "lstm_")
     assert design.density == design.init_mean == design.init_std == ()
     assert math.isnan(TABLE.loc["rad", "lstm_"].hidden_proportion)
-    with pytest.raises(VsrnnError, match="lstm_ is a baseline"):
+    with pytest.raises(VsrnnError, match=r"lstm_ \(lstm\) has no blocks"):
         design.geometry(2500, 10)
 
 
-def test_a_baseline_is_one_design_whatever_blocks_it_is_given(tmp_path):
-    plain = Design("mine", 20, (), model="lstm")
+@pytest.mark.parametrize("model", ["lstm", "rnn"])
+def test_a_baseline_refuses_densities(model, tmp_path):
+    plain = Design("mine", 20, (), model=model)
     assert plain.density == plain.init_mean == plain.init_std == ()
-    assert plain == Design("mine", 20, (0.5,) * 6, model="lstm")
+    for change in ({"density": (0.5,) * 6}, {"density": 0.5}, {"init_std": 0.1}):
+        with pytest.raises(VsrnnError, match="the design mine needs 0"):
+            replace(plain, **change)
     design_table("rad", [plain]).to_csv(tmp_path / "mine.csv")
     assert read_designs(tmp_path / "mine.csv") == [plain]
 
@@ -223,21 +227,53 @@ def test_a_baseline_is_one_design_whatever_blocks_it_is_given(tmp_path):
 @pytest.mark.parametrize(
     "change, words",
     [
-        ({"name": ""}, "a name"),
-        ({"model": "gru"}, "block, lstm or rnn, not 'gru'"),
-        ({"hidden": 2.5}, "whole number"),
-        ({"density": (0.5,)}, "six densities"),
-        ({"init_std": ()}, "six densities, initial means and deviations"),
-        ({"init_mean": (math.nan,) * 6}, "initial mean"),
-        ({"learning_rate": 0}, "above 0"),
-        ({"learning_rate": None}, "needs numbers"),
+        ({"name": ""}, "needs a name"),
+        ({"model": "gru"}, "unknown model 'gru'; choose one of: block.*lstm, rnn"),
+        ({"hidden": -1}, "needs 0 hidden units or more"),
+        ({"hidden": 2.5}, "needs a whole number"),
         ({"hidden": "many"}, "needs numbers"),
-        ({"density": 0.5}, "needs numbers.*six densities"),
+        ({"density": (0.5,)}, "needs 6 densities each .hx, hh, hy, yx, yh, yy."),
+        ({"density": (1.1,) * 6}, "needs each density in 0..1"),
+        ({"density": (math.nan,) * 6}, "needs each density in 0..1"),
+        ({"density": None}, "needs numbers"),
+        ({"init_std": (0.1,)}, "needs 6 initial means and deviations"),
+        ({"init_mean": (math.nan,) * 6}, "needs a number as each initial mean"),
+        ({"init_std": (-0.1,) * 6}, "needs deviations of 0 or more"),
+        ({"learning_rate": 0}, "needs a learning rate above 0"),
+        ({"learning_rate": None}, "needs numbers"),
+        ({"options": {"size": 3}}, "no option 'size'; it has: activation"),
+        ({"options": {"activation": "gelu"}}, "one of relu, tanh, not 'gelu'"),
+        ({"options": {"activation": 1}}, "one of relu, tanh, not 1"),
     ],
 )
 def test_a_bad_design_gets_a_sentence(change, words):
     with pytest.raises(VsrnnError, match=words):
         replace(Design("mine", 20, (0.5,) * 6), **change)
+
+
+def test_equal_designs_are_equal_however_they_are_written():
+    design = Design("mine", 20, 0.5)
+    assert design == Design(
+        "mine", 20.0, (0.5,) * 6, init_mean=-0.0, init_std=[0.05] * 6
+    )
+    assert design == replace(design, options={"activation": "relu"})
+    assert math.copysign(1, Design("mine", 20, -0.0).density[0]) == 1
+    other = replace(design, options=[("activation", "tanh")])
+    assert other != design and other.options == (("activation", "tanh"),)
+    assert (design.option("activation"), other.option("activation")) == ("relu", "tanh")
+    assert len({design, other, replace(other, learning_rate=1e-3)}) == 3
+    with pytest.raises(VsrnnError, match="no option 'cell'"):
+        design.option("cell")
+
+
+def test_tables_keep_options(tmp_path):
+    plain = Design("plain", 20, 0.5)
+    designs = [plain, Design("other", 20, 0.5, options={"activation": "tanh"})]
+    table = design_table("rad", designs)
+    assert table["options"].fillna("").tolist() == ["", '{"activation": "tanh"}']
+    table.to_csv(tmp_path / "designs.csv", index=False)
+    assert read_designs(tmp_path / "designs.csv") == designs
+    assert "options" not in design_table("rad", [plain])
 
 
 def test_a_design_of_ones_own():
@@ -267,20 +303,3 @@ def test_an_unknown_task_names_the_known(call):
     said = "no designs for task 'mnist', only for rad, hammer, door"
     with pytest.raises(VsrnnError, match=said):
         call("mnist")
-
-
-@pytest.mark.parametrize(
-    "change, words",
-    [
-        ({"name": ""}, "a name"),
-        ({"hidden": -1}, "0 hidden units or more"),
-        ({"hidden": 2.5}, "a whole number"),
-        ({"density": (1.1,) * 6}, "each density"),
-        ({"init_mean": (math.nan,) * 6}, "a number as each initial mean"),
-        ({"init_std": (-0.1,) * 6}, "deviations of 0 or more"),
-        ({"learning_rate": 0}, "a learning rate above 0"),
-    ],
-)
-def test_a_design_that_cannot_be_built_says_what_it_needs(change, words):
-    with pytest.raises(VsrnnError, match=f"needs {words}"):
-        Design(**({"name": "mine", "hidden": 5, "density": (0.5,) * 6} | change))

@@ -1,4 +1,4 @@
-"""Pipelines from a table of designs to a forecast."""
+"""Regressors and classifiers that forecast from a table of designs."""
 
 from __future__ import annotations
 
@@ -29,20 +29,21 @@ MODELS = ("mean", "linear", "spline", "forest", "boosting")
 TREES = 60
 
 
-def forecaster(
+def make_regressor(
     kind: str | Sequence[str] = "with proportion",
     model: str = "forest",
     *,
     classify: bool = False,
     seed: int = 0,
 ) -> Pipeline:
-    """A scikit-learn pipeline that reads designs and forecasts their score.
+    """A scikit-learn pipeline from designs to a forecast of their scores.
 
-    Fit it to `examples` and their score [%], or with `classify` to true and false.
+    Fit it to a `training_table` and its score [%], or with `classify` to true and
+    false.
 
     Args:
-        kind: what it reads of a design, see `features`.
-        model: "mean" (reads nothing), "linear" (ridge or logistic regression),
+        kind: its features, see `features`.
+        model: "mean" (no features), "linear" (ridge or logistic regression),
             "spline" (a sum of smooth functions, one a feature), "forest" (random
             forest of 60 trees, as in the paper) or "boosting" (gradient boosting).
         classify: forecast a class instead of a number; not for "spline".
@@ -56,9 +57,9 @@ def forecaster(
         VsrnnError: the model is unknown.
 
     >>> from vsrnn import get_results, list_designs
-    >>> from vsrnn.forecast import examples
-    >>> known = examples(get_results("rad_100k"))
-    >>> pipeline = forecaster("proportion", "linear").fit(known, known["score [%]"])
+    >>> from vsrnn.forecast import training_table
+    >>> known = training_table(get_results("rad_100k"))
+    >>> pipeline = make_regressor("proportion", "linear").fit(known, known["score [%]"])
     >>> rad = list_designs("rad")
     >>> pipeline.predict(rad[rad["name"] == "balanced_0"]).shape
     (1,)

@@ -10,9 +10,9 @@ from sklearn.model_selection import KFold, cross_val_predict
 from sklearn.pipeline import Pipeline
 
 from vsrnn.errors import VsrnnError
-from vsrnn.forecast._check import quick_fits, splits
-from vsrnn.forecast._features import SCORE, examples
-from vsrnn.forecast._models import forecaster
+from vsrnn.forecast._features import SCORE, training_table
+from vsrnn.forecast.regressors import make_regressor
+from vsrnn.forecast.validation import quick_fits, splits
 
 FORECAST = "forecast [%]"
 FOLDS = 5
@@ -49,7 +49,7 @@ def predict_scores(
         designs: one row a design, as `vsrnn.list_designs` or `vsrnn.design_table`
             gives them; of the task of the runs where they name none.
         kind: what is read of a design, see `features`.
-        model: see `forecaster`.
+        model: see `make_regressor`.
         level: share of intervals that are meant to hold the score, 0..1.
         seed: of splits and model.
 
@@ -69,10 +69,12 @@ def predict_scores(
     >>> list(table.columns)
     ['forecast [%]', 'low [%]', 'high [%]']
     """
-    known = examples(runs)
+    known = training_table(runs)
     if "task" not in designs:
         designs = designs.assign(task=known["task"].iloc[0])
-    return _forecast(forecaster(kind, model, seed=seed), known, designs, level, seed)
+    return _forecast(
+        make_regressor(kind, model, seed=seed), known, designs, level, seed
+    )
 
 
 def check_intervals(
@@ -92,8 +94,8 @@ def check_intervals(
         One row a design: table where there is one, design, score [%], forecast [%],
         low [%], high [%] and held (whether the interval holds the score).
     """
-    known = examples(runs)
-    pipeline = forecaster(kind, model, seed=seed)
+    known = training_table(runs)
+    pipeline = make_regressor(kind, model, seed=seed)
     own = [name for name in ("table", "design") if name in known]
     table = known[[*own, SCORE]].copy()
     for fit, test in splits(known, folds, 1, seed):

@@ -1,0 +1,208 @@
+"""Families of models: what a design builds, by the name it gives as its model.
+
+A family is one file in ``vsrnn/models``: a class derived from :class:`Family` under the
+decorator :func:`register`. Nothing else in the package asks which model a design has.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Hashable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, TypeVar
+
+from vsrnn.errors import VsrnnError, whole
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from vsrnn.design.design import Design
+
+Kind = TypeVar("Kind", bound="type[Family]")
+
+FLOAT = 4  # bytes
+TRAINED = 5  # numbers kept for a parameter: itself, its gradient, two averages, place
+
+
+class Counts(TypedDict):
+    """What a model consists of: expected before it is drawn, or counted in its masks.
+
+    ``weights`` by matrix (None where the family has no densities), ``total_weights``,
+    ``parameters`` (weights and biases that can matter) and ``hidden_proportion`` (None
+    where there is none).
+    """
+
+    weights: dict[str, float] | None
+    total_weights: float
+    parameters: float
+    hidden_proportion: float | None
+
+
+class Family(ABC):
+    """What the package has to know of a kind of model.
+
+    Class attributes:
+        name: what a design gives as its ``model``.
+        defaults: its options and their defaults, all of them text or whole numbers.
+        choices: the values that options of text can take.
+        initial: mean and deviation of the initial weights unless a design gives its
+            own, one for each matrix; None where no design can.
+        symbols: whether its models can read symbols.
+    """
+
+    name: ClassVar[str]
+    defaults: ClassVar[Mapping[str, Any]] = {}
+    choices: ClassVar[Mapping[str, Sequence[str]]] = {}
+    initial: ClassVar[tuple[float, float] | None] = None
+    symbols: ClassVar[bool] = False
+
+    def options(self, given: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+        """The options that differ from the defaults, sorted by name.
+
+        Raises:
+            VsrnnError: an option is unknown, or its value of no use.
+        """
+        differ = {}
+        for name, value in given.items():
+            if name not in self.defaults:
+                known = ", ".join(self.defaults) or "none"
+                raise VsrnnError(
+                    f"the model {self.name} has no option {name!r}; it has: {known}"
+                )
+            if name not in self.choices:
+                value = whole(f"the option {name}", value, 0)
+            elif value not in self.choices[name]:
+                raise VsrnnError(
+                    f"the option {name} of the model {self.name} is one of "
+                    f"{', '.join(self.choices[name])}, not {value!r}"
+                )
+            if value != self.defaults[name]:
+                differ[name] = value
+        return tuple(sorted(differ.items()))
+
+    def matrices(self, options: Mapping[str, Any]) -> tuple[str, ...]:
+        """Names of the matrices that have a density, in the order designs give them."""
+        return ()
+
+    @abstractmethod
+    def expected(self, design: Design, inputs: int, outputs: int) -> Counts:
+        """What a model of the design is expected to consist of.
+
+        Raises:
+            VsrnnError: there is no such model at these sizes.
+        """
+
+    @abstractmethod
+    def build(
+        self,
+        design: Design,
+        inputs: int,
+        outputs: int,
+        *,
+        seed: int = 0,
+        mask: str = "bernoulli",
+        symbols: bool = False,
+    ) -> nn.Module:
+        """The untrained model: ``model(x, state)`` and ``model.step(x, state)``.
+
+        Args:
+            design: of this family.
+            inputs: size of the input; of symbols, how many there are.
+            outputs: size of the output.
+            seed: of masks and initial values. Global generators stay untouched.
+            mask: ``"bernoulli"`` or ``"exact"``.
+            symbols: whether the inputs are whole numbers below ``inputs``.
+
+        Raises:
+            VsrnnError: there is no such model.
+        """
+
+    def check_symbols(self, symbols: bool) -> None:
+        """Refuse symbols as inputs where models of the family read numbers.
+
+        Raises:
+            VsrnnError: the inputs are symbols.
+        """
+        if symbols and not self.symbols:
+            able = [name for name in families() if get_family(name).symbols]
+            raise VsrnnError(
+                f"the model {self.name} reads numbers, and this task gives symbols; "
+                f"choose one of: {', '.join(able)}"
+            )
+
+    @abstractmethod
+    def counts(self, model: nn.Module) -> Counts:
+        """What a model consists of now."""
+
+    @abstractmethod
+    def batch(self, models: Sequence[nn.Module]) -> nn.Module:
+        """Models side by side, ``x -> (models, batch, time, outputs)``."""
+
+    def batch_key(self, design: Design, device: str) -> Hashable:
+        """What designs have in common that can train side by side on a device.
+
+        They also have to be of similar :meth:`rows`.
+        """
+        return self.name, design.hidden, design.options
+
+    def rows(self, design: Design, outputs: int) -> int:
+        """Numbers that one step of one sequence computes."""
+        return design.hidden + outputs
+
+    def memory(
+        self,
+        designs: Sequence[Design],
+        inputs: int,
+        outputs: int,
+        steps: int,
+        batch: int,
+    ) -> float:
+        """Estimate the bytes that training designs side by side takes, data aside.
+
+        Args:
+            designs: of this family.
+            inputs: size of the input.
+            outputs: size of the output.
+            steps: of the task's sequences.
+            batch: sequences at a time.
+        """
+        numbers = 3.0 * steps * batch * inputs
+        for design in designs:
+            numbers += TRAINED * self.expected(design, inputs, outputs)["parameters"]
+            numbers += 3 * steps * batch * self.rows(design, outputs)
+        return FLOAT * numbers
+
+
+_families: dict[str, Family] = {}
+
+
+def register(kind: Kind) -> Kind:
+    """Decorate a class of families: designs can name it as their model from then on.
+
+    Raises:
+        VsrnnError: another family has its name.
+    """
+    if kind.name in _families:
+        raise VsrnnError(f"there is a model {kind.name!r} already; choose another name")
+    _families[kind.name] = kind()
+    return kind
+
+
+def get_family(name: str) -> Family:
+    """Look up a family by the name that designs give as their model.
+
+    Raises:
+        VsrnnError: it is unknown.
+
+    >>> get_family("block").matrices({})
+    ('hx', 'hh', 'hy', 'yx', 'yh', 'yy')
+    """
+    if name not in _families:
+        raise VsrnnError(
+            f"unknown model {name!r}; choose one of: {', '.join(families())}"
+        )
+    return _families[name]
+
+
+def families() -> tuple[str, ...]:
+    """Names of all families, sorted."""
+    return tuple(sorted(_families))

@@ -1,0 +1,221 @@
+"""Measures of a forecast, with intervals over designs or over splits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from pandas import DataFrame
+from scipy import stats
+
+from vsrnn.errors import VsrnnError
+
+R2, ERROR, RANK = "R2", "mean absolute error [points]", "rank correlation"
+AUC, RIGHT = "ROC AUC", "accuracy [%]"
+MEASURES, CLASSES = (R2, ERROR, RANK), (AUC, RIGHT)
+
+
+def measure(
+    name: str, observed: np.ndarray, forecast: np.ndarray, base: np.ndarray
+) -> np.ndarray:
+    r"""One measure of forecasts of the same designs, over the last axis.
+
+    .. math:: R^2 = 1 - \text{mean squared error} / \text{variance of observed}
+
+    Ranks are those of forecast minus base: the mean of the designs fitted to is low
+    in folds whose own designs score high, so forecasting that mean would rank designs
+    worse than chance. Where nothing varies, R2 and rank correlation are 0 and ROC AUC
+    is one half.
+
+    Args:
+        name: one of `MEASURES` or `CLASSES`.
+        observed: scores [%] or, for `CLASSES`, true and false, (..., designs).
+        forecast: scores [%] or probabilities of true, (..., designs).
+        base: mean observed in the designs fitted to, (..., designs).
+
+    Returns:
+        The measure, (...).
+
+    Raises:
+        VsrnnError: the measure is unknown.
+
+    >>> seen, forecast = np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.0, 2.0])
+    >>> float(measure("R2", seen, forecast, np.zeros(3)))
+    0.5
+    """
+    if name == R2:
+        error = np.mean((observed - forecast) ** 2, axis=-1)
+        return 1 - _ratio(error, np.var(observed, axis=-1), 1.0)
+    if name == ERROR:
+        return np.abs(observed - forecast).mean(axis=-1)
+    if name == RIGHT:
+        return 100 * np.mean((forecast > 0.5) == observed, axis=-1)
+    rise = np.round(forecast - base, 9)
+    if name == RANK:
+        return spearman(observed, rise)
+    if name != AUC:
+        known = ", ".join((*MEASURES, *CLASSES))
+        raise VsrnnError(f"unknown measure {name!r}; choose one of: {known}")
+    above, count = observed.sum(axis=-1), observed.shape[-1]
+    ranks = np.sum(stats.rankdata(rise, axis=-1) * observed, axis=-1)
+    won = ranks - above * (above + 1) / 2
+    return _ratio(won, above * (count - above), 0.5)
+
+
+def spearman(first: np.ndarray, second: np.ndarray, axis: int = -1) -> np.ndarray:
+    """Rank correlation along an axis; 0 where one of the two does not vary.
+
+    >>> float(spearman(np.array([1, 2, 3]), np.array([1, 4, 9])))
+    1.0
+    """
+    one, other = (
+        ranks - ranks.mean(axis=axis, keepdims=True)
+        for ranks in (stats.rankdata(values, axis=axis) for values in (first, second))
+    )
+    both = np.sqrt(np.sum(one**2, axis=axis) * np.sum(other**2, axis=axis))
+    return _ratio(np.sum(one * other, axis=axis), both, 0.0)
+
+
+def _ratio(over: np.ndarray, under: np.ndarray, otherwise: float) -> np.ndarray:
+    over, under = np.asarray(over, float), np.asarray(under, float)
+    return np.divide(over, under, out=np.full(over.shape, otherwise), where=under > 0)
+
+
+def measure_forecasts(
+    forecasts: DataFrame,
+    resamples: int = 500,
+    seed: int = 0,
+    refitted: bool = False,
+) -> DataFrame:
+    """Measures of each model with 95 % intervals over resampled designs.
+
+    Forecasts are kept and designs resampled, the same ones for all models and
+    repeats, so repeats do not make intervals narrower than the designs allow (Bayle et
+    al., NeurIPS 2020, on such intervals in cross-validation). Intervals of R2 are of
+    its expansion to first order in the means it is a ratio of, cut at 1.
+
+    Args:
+        forecasts: as `cross_predict` gives them.
+        resamples: of the designs.
+        seed: of the resampling.
+        refitted: each repeat is another fit, to resampled designs. A resample then
+            takes the forecasts of one of them, so intervals cover what fits differ by.
+
+    Returns:
+        One row a model and measure: model, features, measure, value, low, high. The
+        measures are R2, mean absolute error [points] and rank correlation, or for
+        classes ROC AUC and accuracy [%].
+    """
+    rows = []
+    for (model, kind), part in forecasts.groupby(["model", "features"], sort=False):
+        for name in CLASSES if part["observed"].dtype == bool else MEASURES:
+            values = _resampled(name, part, resamples, seed, refitted)
+            rows.append((model, kind, name, *_interval(values)))
+    names = ("model", "features", "measure", "value", "low", "high")
+    return DataFrame(rows, columns=names)
+
+
+def r2_gain(
+    forecasts: DataFrame,
+    better: tuple[str, str],
+    base: tuple[str, str],
+    resamples: int = 500,
+    seed: int = 0,
+) -> tuple[float, float, float]:
+    """How far the R2 of one model is above another's, with its 95 % interval.
+
+    Args:
+        forecasts: as `cross_predict` gives them, of scores.
+        better: model and features that are hoped to be better.
+        base: model and features it is compared with, on the same designs.
+        resamples: of the designs, the same for both.
+        seed: of the resampling.
+
+    Returns:
+        Gain, low and high.
+    """
+    keys = list(zip(forecasts["model"], forecasts["features"], strict=True))
+    both = [
+        _resampled(R2, forecasts[[key == one for key in keys]], resamples, seed)
+        for one in (better, base)
+    ]
+    return _interval(both[0] - both[1])
+
+
+def corrected_interval(
+    values: Sequence[float] | pd.Series, ratio: float, level: float = 0.95
+) -> tuple[float, float, float]:
+    r"""Mean of a measure over random splits and its interval, for splits that overlap.
+
+    .. math:: \bar x \pm t_{J-1} \sqrt{\left(\tfrac 1 J + \text{ratio}\right) s^2}
+
+    Splits share designs they are fitted to, so their measures vary together; the
+    plain interval, without the second term, would shrink with every repeat.
+
+    Args:
+        values: one value a split, J in all.
+        ratio: designs tested over designs fitted to.
+        level: share of such intervals that are meant to cover the true mean.
+
+    Returns:
+        Mean, low and high.
+
+    Nadeau and Bengio, Machine Learning 52 (2003) 239-281.
+
+    >>> [round(x, 2) for x in corrected_interval([0.4, 0.5, 0.6], 0.25)]
+    [0.5, 0.17, 0.83]
+    """
+    values = np.asarray(values, dtype=float)
+    n = len(values)
+    mean, deviation = values.mean(), values.std(ddof=1)
+    half = stats.t.ppf((1 + level) / 2, n - 1) * np.sqrt(1 / n + ratio) * deviation
+    return float(mean), float(mean - half), float(mean + half)
+
+
+def _resampled(
+    name: str, part: DataFrame, resamples: int, seed: int, refitted: bool = False
+) -> np.ndarray:
+    """A measure, mean over repeats: of all designs first, then of resampled ones."""
+    grid = part.pivot(index="repeat", columns="row", values="forecast")
+    base = part.pivot(index="repeat", columns="row", values="base").to_numpy()
+    observed = part.drop_duplicates("row").set_index("row")["observed"]
+    seen = observed.loc[grid.columns].to_numpy()
+    rows = _draws(len(seen), resamples, seed)  # (1 + resamples, designs)
+    each = [
+        _r2_shares(seen, forecast)[rows].mean(axis=1)
+        if name == R2
+        else measure(name, seen[rows], forecast[rows], mean[rows])
+        for forecast, mean in zip(grid.to_numpy(), base, strict=True)
+    ]
+    values = np.mean(each, axis=0)
+    if refitted:
+        turns = np.arange(len(values))
+        values[1:] = np.asarray(each)[turns % len(each), turns][1:]
+    return np.minimum(values, 1) if name == R2 else np.asarray(values)
+
+
+def _r2_shares(observed: np.ndarray, forecast: np.ndarray) -> np.ndarray:
+    """What each design adds to R2, so that their mean is R2.
+
+    R2 is a ratio, and a few designs far from the others can hold most of the variance
+    below the line: resamples without them would give any value. This is the ratio's
+    expansion to first order, which has no such resamples.
+    """
+    error, spread = (observed - forecast) ** 2, (observed - observed.mean()) ** 2
+    variance = spread.mean()
+    if not variance:  # as in `measure`
+        return np.zeros(len(observed))
+    ratio = error.mean() / variance
+    return np.asarray(1 - ratio - (error - ratio * spread) / variance)
+
+
+def _draws(number: int, resamples: int, seed: int) -> np.ndarray:
+    """Every row once, then rows drawn with replacement, (1 + resamples, number)."""
+    draws = np.random.default_rng(seed).integers(number, size=(resamples, number))
+    return np.vstack([np.arange(number), draws])
+
+
+def _interval(values: np.ndarray) -> tuple[float, float, float]:
+    low, high = np.percentile(values[1:], [2.5, 97.5])
+    return float(values[0]), float(low), float(high)

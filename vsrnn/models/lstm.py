@@ -1,0 +1,119 @@
+"""The published baseline: a projected LSTM."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from vsrnn.design.design import Design
+from vsrnn.design.family import Counts, Family, register
+from vsrnn.errors import VsrnnError
+from vsrnn.models.batch import ModelLoop
+from vsrnn.models.seeded import seeded
+
+LSTMState = tuple[Tensor, Tensor]
+
+with (
+    warnings.catch_warnings()
+):  # torch says once a process that oneDNN has no such LSTM
+    warnings.simplefilter("ignore")
+    nn.LSTM(1, 2, proj_size=1)(torch.zeros(1, 1))
+
+
+class ProjectedLSTM(nn.Module):
+    """The published LSTM baseline: ``torch.nn.LSTM`` whose projection is the output.
+
+    The projected hidden state (as wide as the output) is both what recurs and the
+    answer; there is no head. It has ``4 h (x + y) + 8 h + y h`` parameters for ``h``
+    cells, and needs more cells than outputs.
+
+    Args:
+        inputs, hidden, outputs: sizes; ``hidden`` counts the cells.
+        seed: of the initial values (torch's own distribution). Global generators
+            stay untouched.
+
+    Raises:
+        VsrnnError: where ``hidden`` is not above ``outputs``.
+
+    Example:
+        >>> sum(p.numel() for p in ProjectedLSTM(2500, 11, 10).parameters())
+        110638
+
+    Source: protocol of arXiv 2509.15057 (LSTM baseline).
+    """
+
+    def __init__(self, inputs: int, hidden: int, outputs: int, *, seed: int = 0):
+        super().__init__()
+        if hidden <= outputs:
+            raise VsrnnError(
+                f"a projected LSTM with {outputs} outputs needs at least "
+                f"{outputs + 1} cells, not {hidden}"
+            )
+        with seeded(seed):
+            self.lstm = nn.LSTM(inputs, hidden, proj_size=outputs, batch_first=True)
+
+    def forward(
+        self, x: Tensor, state: LSTMState | None = None
+    ) -> tuple[Tensor, LSTMState]:
+        """Run ``(batch, time, inputs)`` to ``(batch, time, outputs)`` and a state."""
+        output, state = self.lstm(x, state)
+        return output, state
+
+    def step(
+        self, x: Tensor, state: LSTMState | None = None
+    ) -> tuple[Tensor, LSTMState]:
+        """Advance one step: ``(batch, inputs)`` in, ``(batch, outputs)`` out."""
+        output, state = self.forward(x[:, None], state)
+        return output[:, 0], state
+
+
+@register
+class LSTMFamily(Family):
+    """Projected LSTMs: dense, and their gates do not fall into blocks."""
+
+    name = "lstm"
+
+    def expected(self, design: Design, inputs: int, outputs: int) -> Counts:
+        """As :meth:`counts`, from the sizes."""
+        cells = design.hidden
+        return _counts(cells * (4 * (inputs + outputs) + outputs), 8 * cells)
+
+    def build(
+        self,
+        design: Design,
+        inputs: int,
+        outputs: int,
+        *,
+        seed: int = 0,
+        mask: str = "bernoulli",
+        symbols: bool = False,
+    ) -> ProjectedLSTM:
+        """The untrained model."""
+        self.check_symbols(symbols)
+        return ProjectedLSTM(inputs, design.hidden, outputs, seed=seed)
+
+    def counts(self, model: nn.Module) -> Counts:
+        """Weights in all and parameters."""
+        sizes = {name: p.numel() for name, p in model.named_parameters()}
+        biases = sum(number for name, number in sizes.items() if "bias" in name)
+        return _counts(sum(sizes.values()) - biases, biases)
+
+    def batch(self, models: Sequence[nn.Module]) -> nn.Module:
+        """One after another."""
+        return ModelLoop(models)
+
+    def rows(self, design: Design, outputs: int) -> int:
+        """Four gates, cells and the projection."""
+        return 5 * design.hidden + outputs
+
+
+def _counts(weights: int, biases: int) -> Counts:
+    return {
+        "weights": None,
+        "total_weights": weights,
+        "parameters": weights + biases,
+        "hidden_proportion": None,
+    }

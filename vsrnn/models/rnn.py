@@ -1,0 +1,124 @@
+"""A baseline that is not of the paper: a plain RNN with a linear head."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import floor, inf, sqrt
+from typing import cast
+
+from torch import Tensor, nn
+
+from vsrnn.design.design import Design
+from vsrnn.design.family import Counts, Family, register
+from vsrnn.design.geometry import BLOCKS, proportion
+from vsrnn.errors import VsrnnError
+from vsrnn.models.batch import ModelLoop
+from vsrnn.models.seeded import seeded
+
+
+class PlainRNN(nn.Module):
+    """``torch.nn.RNN`` with ReLU and a linear head that reads the current hidden state.
+
+    It has ``h x + h h + 2 h + h y + y`` parameters for ``h`` hidden units.
+
+    Args:
+        inputs, hidden, outputs: sizes.
+        seed: of the initial values (torch's own distribution). Global generators
+            stay untouched.
+
+    Example:
+        >>> sum(p.numel() for p in PlainRNN.for_budget(100_000, 2500, 10).parameters())
+        99499
+    """
+
+    def __init__(self, inputs: int, hidden: int, outputs: int, *, seed: int = 0):
+        super().__init__()
+        if hidden < 1:
+            raise VsrnnError(f"a plain RNN needs a hidden unit or more, not {hidden}")
+        with seeded(seed):
+            self.rnn = nn.RNN(inputs, hidden, nonlinearity="relu", batch_first=True)
+            self.head = nn.Linear(hidden, outputs)
+
+    @classmethod
+    def for_budget(
+        cls, parameters: float, inputs: int, outputs: int, *, seed: int = 0
+    ) -> PlainRNN:
+        """The largest plain RNN within a budget of parameters.
+
+        Raises:
+            VsrnnError: the budget pays for no hidden unit, or is not finite.
+        """
+        linear = inputs + outputs + 2
+        if not linear + outputs + 1 <= parameters < inf:
+            raise VsrnnError(
+                f"a plain RNN of {inputs} inputs and {outputs} outputs needs at least "
+                f"{linear + outputs + 1} parameters for a hidden unit, not {parameters}"
+            )
+        hidden = (-linear + sqrt(linear**2 + 4 * (parameters - outputs))) / 2
+        return cls(inputs, floor(hidden), outputs, seed=seed)
+
+    def block_weights(self) -> dict[str, int]:
+        """The number of weights in each block; the head reads the new hidden state."""
+        sizes = self.rnn.input_size, self.rnn.hidden_size, self.head.out_features
+        return _block_weights(*sizes)
+
+    def forward(self, x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Run ``(batch, time, inputs)`` to ``(batch, time, outputs)`` and a state."""
+        hidden, state = self.rnn(x, state)  # (batch, time, hidden)
+        return self.head(hidden), state
+
+    def step(self, x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Advance one step: ``(batch, inputs)`` in, ``(batch, outputs)`` out."""
+        output, state = self.forward(x[:, None], state)
+        return output[:, 0], state
+
+
+@register
+class RNNFamily(Family):
+    """Plain RNNs: dense, without hy, yx and yy."""
+
+    name = "rnn"
+
+    def expected(self, design: Design, inputs: int, outputs: int) -> Counts:
+        """As :meth:`counts`, from the sizes."""
+        weights = _block_weights(inputs, design.hidden, outputs)
+        return _counts(weights, 2 * design.hidden + outputs)
+
+    def build(
+        self,
+        design: Design,
+        inputs: int,
+        outputs: int,
+        *,
+        seed: int = 0,
+        mask: str = "bernoulli",
+        symbols: bool = False,
+    ) -> PlainRNN:
+        """The untrained model."""
+        self.check_symbols(symbols)
+        return PlainRNN(inputs, design.hidden, outputs, seed=seed)
+
+    def counts(self, model: nn.Module) -> Counts:
+        """Weights in the blocks and in all, parameters, hidden proportion."""
+        weights = cast(PlainRNN, model).block_weights()
+        parameters = sum(p.numel() for p in model.parameters())
+        return _counts(weights, parameters - sum(weights.values()))
+
+    def batch(self, models: Sequence[nn.Module]) -> nn.Module:
+        """One after another."""
+        return ModelLoop(models)
+
+
+def _block_weights(inputs: int, hidden: int, outputs: int) -> dict[str, int]:
+    count = {"hx": hidden * inputs, "hh": hidden**2, "yh": outputs * hidden}
+    return dict.fromkeys(BLOCKS, 0) | count
+
+
+def _counts(weights: Mapping[str, int], biases: int) -> Counts:
+    total = sum(weights.values())
+    return {
+        "weights": dict(weights),
+        "total_weights": total,
+        "parameters": total + biases,
+        "hidden_proportion": proportion(weights),
+    }
