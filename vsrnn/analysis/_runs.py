@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from pandas import DataFrame
 
 from vsrnn.design.design import RAD_100K
 from vsrnn.forecast._features import _diverged
 from vsrnn.runs.config import configs_for as configs
+from vsrnn.studies.page import provenance_of as made_by
 
-__all__ = ["configs"]
-
-_DATA = ("digits", "split", "expert", "demonstrations", "noise", "policy_sha256")
-_MADE_BY = ("scale", *_DATA, "data_sha256", "version", "commit")
-_MADE_ON = ("torch", "python", "machine")
+__all__ = ["configs", "made_by"]
 
 
 def completeness(
@@ -34,16 +30,3 @@ def completeness(
         f"{each.sum()} of {total * seeds} runs are there: {len(each)} of {total} "
         f"designs have a run, and {(each == seeds).sum()} have all {seeds} seeds."
     )
-
-
-def made_by(runs: DataFrame) -> dict[str, Any]:
-    """What made a table of runs: ids, data, code, packages and machines.
-
-    >>> made_by(DataFrame({"id": ["a", "b"], "scale": "quick"}))
-    {'scale': ['quick'], 'runs': ['a', 'b']}
-    """
-    known = [column for column in (*_MADE_BY, *_MADE_ON) if column in runs]
-    record: dict[str, Any] = {
-        column: sorted(runs[column].dropna().astype(str).unique()) for column in known
-    }
-    return record | {"runs": sorted(runs["id"].astype(str))}

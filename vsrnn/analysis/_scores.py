@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import ArrayLike
 from pandas import DataFrame
-from scipy import stats
 
 from vsrnn.design.design import RAD_100K, list_designs
 from vsrnn.errors import VsrnnError
@@ -17,6 +14,9 @@ from vsrnn.runs.tables import STORED as STORED
 from vsrnn.runs.tables import committed_runs as stored
 from vsrnn.runs.tables import concat_runs as together
 from vsrnn.runs.tables import order_rows as ordered
+from vsrnn.stats import intervals as intervals
+from vsrnn.stats import welch as welch
+from vsrnn.stats import welch_of_means as welch_of_means
 
 FIVE = ("111111_", "000000_", "balanced_0", "lstm_", "rnn_")
 """Dense, uniform, varied, LSTM and plain RNN at 100,000 weights."""
@@ -30,71 +30,6 @@ _ENDS = [
     "best validation accuracy [%]",
     "best epoch",
 ]
-
-
-def intervals(
-    table: DataFrame, by: Sequence[str], value: str, level: float = 0.95
-) -> DataFrame:
-    r"""Mean and confidence interval of a value over the runs of each group.
-
-    .. math:: \bar x \pm t_{n-1,\,(1 + level)/2}\; s / \sqrt{n}
-
-    Args:
-        table: one row a run; rows without a value are left out.
-        by: columns that make a group.
-        value: the column to average.
-        level: share of such intervals that hold the true mean, 0..1.
-
-    Returns:
-        One row a group: the columns of `by`, then mean, low, high and seeds (n).
-        One run alone has no interval: low and high are empty.
-
-    >>> runs = DataFrame({"design": ["a", "a", "b"], "score": [0.4, 0.6, 0.1]})
-    >>> intervals(runs, ["design"], "score").round(2).values.tolist()
-    [['a', 0.5, -0.77, 1.77, 2], ['b', 0.1, nan, nan, 1]]
-    """
-    groups = table.dropna(subset=[value]).groupby(list(by), sort=False)[value]
-    found = groups.agg(["mean", "std", "count"]).reset_index()
-    n = found["count"].to_numpy(int)
-    with np.errstate(invalid="ignore"):
-        t = stats.t.ppf((1 + level) / 2, n - 1)
-    half = np.where(n > 1, t * found["std"].to_numpy(float) / np.sqrt(n), np.nan)
-    found["low"], found["high"] = found["mean"] - half, found["mean"] + half
-    found["seeds"] = n
-    return found[[*by, "mean", "low", "high", "seeds"]]
-
-
-def welch(
-    first: ArrayLike, second: ArrayLike, shared: ArrayLike = 0.0
-) -> tuple[float, float, float]:
-    """Difference of two means with its 95 % interval, variances not assumed equal.
-
-    Of one value alone there is no interval.
-
-    Args:
-        first: values.
-        second: values.
-        shared: squared error of each mean that all its values have in common.
-
-    >>> [round(number, 2) for number in welch([2.0, 4.0], [1.0, 2.0, 3.0])]
-    [1.0, -4.98, 6.98]
-    """
-    values = [np.asarray(each, float) for each in (first, second)]
-    own = [each.var(ddof=1) / len(each) if len(each) > 1 else np.nan for each in values]
-    means, numbers = [each.mean() for each in values], [len(each) for each in values]
-    return welch_of_means(means, np.add(own, shared), numbers)
-
-
-def welch_of_means(
-    means: ArrayLike, squares: ArrayLike, numbers: ArrayLike
-) -> tuple[float, float, float]:
-    """The same of two means, their squared standard errors and numbers of values."""
-    gap, total = -float(np.diff(means)[0]), float(np.sum(squares))
-    if not total > 0:  # nothing varies, or it is not known whether
-        return gap, gap + total, gap + total
-    shares = np.square(squares) / np.subtract(numbers, 1)
-    half = float(stats.t.ppf(0.975, total**2 / shares.sum()) * np.sqrt(total))
-    return gap, gap - half, gap + half
 
 
 def final_accuracy(

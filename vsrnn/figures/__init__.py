@@ -34,6 +34,7 @@ from vsrnn.figures._hammer_task import hammer_frames as hammer_frames
 from vsrnn.figures._hammer_task import hammer_noise as hammer_noise
 from vsrnn.figures._publish import FIGURES as FIGURES
 from vsrnn.figures._publish import Published as Published
+from vsrnn.figures._publish import film as film
 from vsrnn.figures._publish import list_figures as list_figures
 from vsrnn.figures._publish import publish as publish
 from vsrnn.figures._publish import redraw as redraw
@@ -53,5 +54,4 @@ from vsrnn.figures._task import sequences as sequences
 from vsrnn.figures._task import transform_pairs as transform_pairs
 from vsrnn.figures._task import transforms as transforms
 from vsrnn.plot.film import Film as Film
-from vsrnn.plot.film import film as film
 from vsrnn.plot.save import save as save

@@ -16,6 +16,7 @@ from vsrnn.analysis._contrast import BEST_ON, best_on
 from vsrnn.analysis._contrast_study import BOTH, OTHER, SAME
 from vsrnn.analysis._growth import STATE
 from vsrnn.analysis._labels import (
+    CHANCE,
     PROPORTION,
     SCORE_LABELS,
     TASK_LABELS,
@@ -300,7 +301,7 @@ def _proportion(ax: Axes, task: str, kind: str, rows: DataFrame) -> None:
     ax.set_ylim(-4, 104)  # so that no marker is cut
     ax.set_ylabel(f"{SCORE_LABELS[task]} [%]", fontsize="small")
     if task == "rad":
-        chance_line(ax)
+        chance_line(ax, CHANCE)
     if rows.empty:
         ax.text(0.5, 0.5, "no such runs", transform=ax.transAxes, ha="center")
         ax.set_title(f"{TASK_LABELS[task]}, {kind}", fontsize="small")

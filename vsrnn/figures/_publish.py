@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from matplotlib.figure import Figure
 from pandas import DataFrame
@@ -24,7 +25,10 @@ from vsrnn.figures import (
     _task,
 )
 from vsrnn.figures._catalog import CATALOG
+from vsrnn.plot.film import Film
+from vsrnn.plot.film import film as make_film
 from vsrnn.plot.save import save
+from vsrnn.runs.results import FOLDERS
 
 FIGURES: dict[str, Callable[..., Figure]] = {
     name: draw
@@ -52,6 +56,17 @@ class Published:
 
     def _repr_svg_(self) -> str:
         return self.paths["svg"].read_text(encoding="utf-8")
+
+
+def film(
+    stem: str,
+    shoot: Callable[[], Any],
+    folder: str | Path = "figures",
+    alt: str = "",
+    provenance: Mapping[str, object] | None = None,
+) -> Film:
+    """Make a film or take the stored one, see `vsrnn.plot.film.film`."""
+    return make_film(stem, shoot, folder, alt, provenance, FOLDERS)
 
 
 def publish(

@@ -142,7 +142,7 @@ def proportion_score(table: DataFrame, style: str = "web") -> Figure:
         ax = figure.subplots()
         ax.set(xlabel="hidden proportion", ylabel=f"mean {ACCURACY}")
         ax.set(xlim=(-0.02, 0.6), ylim=(0, _top(table)))
-        chance_line(ax)
+        chance_line(ax, CHANCE)
         for place, row in enumerate(
             table.sort_values("design", key=_named).to_dict("records")
         ):
@@ -243,11 +243,11 @@ def _one_scale(table: DataFrame) -> str:
 def _top(table: DataFrame) -> float:
     """Upper end of an accuracy axis [%] for all that a table shows."""
     shown = [name for name in ("mean [%]", "high [%]", ACCURACY) if name in table]
-    return accuracy_top(table[shown].to_numpy(float))
+    return accuracy_top(table[shown].to_numpy(float), CHANCE)
 
 
 def _curves(ax: Axes, rows: DataFrame) -> None:
-    chance_line(ax)
+    chance_line(ax, CHANCE)
     ends: list[tuple[str, float, str]] = []
     for rank, (name, curve) in enumerate(rows.groupby("design", sort=False)):
         shape = look(str(name), rank)
@@ -306,6 +306,6 @@ def _ranked(ax: Axes, row: dict, place: int, color: Any) -> None:
 
 
 def _name_chance(ax: Axes, places: int) -> None:
-    chance_line(ax, along="y")
+    chance_line(ax, CHANCE, along="y")
     ax.set_ylim(places, -0.6)
     ax.text(CHANCE + 1, places - 0.1, "chance", color=GRAY, fontsize="small")

@@ -15,6 +15,7 @@ from matplotlib.ticker import LogLocator, StrMethodFormatter
 from pandas import DataFrame
 
 from vsrnn.analysis._explained import BASES, MEASURES, feature_label
+from vsrnn.analysis._labels import CHANCE
 from vsrnn.analysis._study import AREA, EPOCHS, HIDDEN, PROPORTION
 from vsrnn.forecast import SCORE
 from vsrnn.plot.style import GRAY, accuracy_top, chance_line, drawing
@@ -35,7 +36,7 @@ def proportion_study(table: DataFrame, style: str = "web") -> Figure:
     with drawing(style, 0.12 + 0.4 * _rows(table)) as figure:
         for ax, rows in _panels(figure, table):
             proportion_axis(ax)
-            chance_line(ax)
+            chance_line(ax, CHANCE)
             done = rows[rows["diverged"] == 0]
             dots = ax.scatter(
                 done[PROPORTION],
@@ -50,7 +51,7 @@ def proportion_study(table: DataFrame, style: str = "web") -> Figure:
             lost = rows[rows["diverged"] > 0]
             ax.plot(lost[PROPORTION], lost[SCORE], "x", color=ORANGE, markersize=5)
             ax.set_title(f"{_title(rows)}\n{_weights(rows)}", fontsize="small")
-            ax.set_ylim(0, accuracy_top(table[SCORE]))
+            ax.set_ylim(0, accuracy_top(table[SCORE], CHANCE))
             _outer(ax)
         bar = figure.colorbar(dots, ax=figure.axes, shrink=0.7, aspect=30)
         bar.set_label("hidden size [units]")
@@ -78,13 +79,13 @@ def learning_speed(table: DataFrame, style: str = "web") -> Figure:
         axes = figure.subplots(2, len(names), sharex=True, sharey="row", squeeze=False)
         for (above, below), name in zip(axes.T, names, strict=True):
             rows = table[table["table"] == name]
-            chance_line(above)
+            chance_line(above, CHANCE)
             above.plot(rows[PROPORTION], rows[AREA], "o", **_DOT)
             soon, never = rows[~rows["never"]], rows[rows["never"]]
             below.plot(soon[PROPORTION], soon[EPOCHS], "o", **_DOT)
             below.plot(never[PROPORTION], never[EPOCHS], "^", **_DOT, mfc="none")
             above.set_title(_narrow_title(rows), fontsize="x-small")
-            above.set_ylim(0, accuracy_top(table[AREA]))
+            above.set_ylim(0, accuracy_top(table[AREA], CHANCE))
             below.set_ylim(0, end + 1)
             below.set_yticks([*range(0, end - 2, 5), end], [*range(0, end - 2, 5), "∞"])
             for ax in (above, below):
@@ -171,7 +172,7 @@ def proportion_optimum(table: DataFrame, style: str = "web") -> Figure:
     with drawing(style, 0.14 + 0.36 * _rows(table)) as figure:
         for ax, rows in _panels(figure, table):
             proportion_axis(ax)
-            chance_line(ax)
+            chance_line(ax, CHANCE)
             x, first = rows[PROPORTION], rows.iloc[0]
             ax.fill_between(x, 0, 100, where=rows["near"], color=GREEN, alpha=0.2, lw=0)
             ax.fill_between(x, rows["low [%]"], rows["high [%]"], color=BLUE, alpha=0.2)
@@ -180,7 +181,7 @@ def proportion_optimum(table: DataFrame, style: str = "web") -> Figure:
             ax.plot(ends, [3, 3], color="black", linewidth=2.5, alpha=0.6)
             ax.plot(first["best [fraction]"], 3, "D", color="black", clip_on=False)
             ax.set_title(_title(rows), fontsize="small")
-            ax.set_ylim(0, accuracy_top(table["high [%]"]))
+            ax.set_ylim(0, accuracy_top(table["high [%]"], CHANCE))
             _outer(ax)
         handles = [
             Line2D([], [], color=BLUE),

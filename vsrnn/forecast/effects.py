@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 from pandas import DataFrame
-from scipy import stats
 from sklearn.linear_model import RidgeCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, SplineTransformer
@@ -15,8 +14,8 @@ from sklearn.preprocessing import FunctionTransformer, SplineTransformer
 from vsrnn.design.geometry import BLOCKS
 from vsrnn.errors import VsrnnError
 from vsrnn.forecast._features import DENSITIES, SCORE, training_table
-from vsrnn.forecast.measures import spearman
 from vsrnn.forecast.validation import MIN_DESIGNS, quick_fits
+from vsrnn.stats import rank_interval as rank_interval
 
 AREA = "mean validation accuracy [%]"
 EPOCHS = "epochs to threshold [epochs]"
@@ -146,33 +145,6 @@ def score_course(
 
 
 _BEST = ("best [fraction]", "best low [fraction]", "best high [fraction]")
-
-
-def rank_interval(
-    first: np.ndarray, second: np.ndarray, resamples: int, seed: int
-) -> tuple[float, float, float]:
-    """Rank correlation with its 95 % interval by bias-corrected bootstrap.
-
-    The order of the pairs does not matter. Fewer than five, or values that are all
-    equal, give no correlation.
-    """
-    first, second = np.round(first, 9), np.round(second, 9)  # ties of means are ties
-    if len(first) < 5 or min(np.ptp(first), np.ptp(second)) == 0:
-        return (np.nan,) * 3
-    rho = float(spearman(first, second))
-    if abs(rho) > 1 - 1e-9:  # so is every resample's, which leaves nothing to correct
-        return rho, rho, rho
-    order = np.lexsort((second, first))
-    found = stats.bootstrap(
-        (first[order], second[order]),
-        spearman,
-        paired=True,
-        vectorized=True,
-        n_resamples=resamples,
-        random_state=np.random.default_rng(seed),
-    )
-    low, high = found.confidence_interval
-    return rho, float(low), float(high)
 
 
 def _smooth(shares: np.ndarray, scores: np.ndarray, grid: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ from pandas import DataFrame
 from scipy import stats
 
 from vsrnn.errors import VsrnnError
+from vsrnn.stats import spearman as spearman
 
 R2, ERROR, RANK = "R2", "mean absolute error [points]", "rank correlation"
 AUC, RIGHT = "ROC AUC", "accuracy [%]"
@@ -61,20 +62,6 @@ def measure(
     ranks = np.sum(stats.rankdata(rise, axis=-1) * observed, axis=-1)
     won = ranks - above * (above + 1) / 2
     return _ratio(won, above * (count - above), 0.5)
-
-
-def spearman(first: np.ndarray, second: np.ndarray, axis: int = -1) -> np.ndarray:
-    """Rank correlation along an axis; 0 where one of the two does not vary.
-
-    >>> float(spearman(np.array([1, 2, 3]), np.array([1, 4, 9])))
-    1.0
-    """
-    one, other = (
-        ranks - ranks.mean(axis=axis, keepdims=True)
-        for ranks in (stats.rankdata(values, axis=axis) for values in (first, second))
-    )
-    both = np.sqrt(np.sum(one**2, axis=axis) * np.sum(other**2, axis=axis))
-    return _ratio(np.sum(one * other, axis=axis), both, 0.0)
 
 
 def _ratio(over: np.ndarray, under: np.ndarray, otherwise: float) -> np.ndarray:

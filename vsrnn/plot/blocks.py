@@ -21,7 +21,11 @@ PLACE = (
 )
 """Columns of the tables that are drawn: where each block lies, how dense it is."""
 
-BLOCK_INKS = dict.fromkeys(BLOCKS, "black") | dict(hx="white", hh="white", yh="white")
+BLOCK_INKS = dict.fromkeys(BLOCKS, "black") | {
+    "hx": "white",
+    "hh": "white",
+    "yh": "white",
+}
 """Color of words that are legible on the color of a block."""
 
 _READABLE = 120

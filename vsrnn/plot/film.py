@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib import metadata
@@ -16,7 +16,6 @@ from matplotlib.image import imsave
 
 from vsrnn.errors import VsrnnError
 from vsrnn.plot.save import LICENSE, write_files
-from vsrnn.runs.results import FOLDERS
 
 RATE = 15
 """Pictures a second."""
@@ -58,6 +57,7 @@ def film(
     folder: str | Path = "figures",
     alt: str = "",
     provenance: Mapping[str, object] | None = None,
+    kept: Iterable[Path] = (),
 ) -> Film:
     """Make a film (MP4, H.264) with its first picture, or take the stored one.
 
@@ -68,6 +68,7 @@ def film(
         folder: where the files go.
         alt: what it shows, for those who cannot see it.
         provenance: what made the pictures, kept in the JSON file.
+        kept: folders where a stored film may be.
 
     Raises:
         VsrnnError: it can neither be made nor is one stored, or the folder cannot be
@@ -78,7 +79,7 @@ def film(
         writers = _made(stem, shoot, provenance)
     except VsrnnError as problem:
         origin = f"The film is stored, not made here: {problem}."
-        writers = _stored(stem)
+        writers = _stored(stem, kept)
         if not writers:
             raise
     return Film(write_files(folder, stem, writers), alt, origin)
@@ -112,9 +113,9 @@ def _made(
     }
 
 
-def _stored(stem: str) -> Writers:
+def _stored(stem: str, kept: Iterable[Path]) -> Writers:
     """Copy the committed files, if there are any."""
-    found = (folder / f"{stem}.{end}" for folder in FOLDERS for end in ENDINGS)
+    found = (folder / f"{stem}.{end}" for folder in kept for end in ENDINGS)
     return {
         path.suffix[1:]: partial(shutil.copyfile, path)
         for path in found

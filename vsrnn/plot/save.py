@@ -31,6 +31,7 @@ def save(
     folder: str | Path = "figures",
     provenance: Mapping[str, object] | None = None,
     kinds: Sequence[str] | None = None,
+    function: str = "",
 ) -> dict[str, Path]:
     """Write a figure as SVG, PDF and PNG, and the plotted data as CSV.
 
@@ -43,6 +44,7 @@ def save(
         folder: where the files go; made when missing.
         provenance: what made the data, kept with the package versions in a JSON file.
         kinds: which of svg, pdf, png, csv and json to write; all if absent.
+        function: what drew it, by its full name, kept in the JSON file.
 
     Returns:
         The paths by ending: svg, pdf, png, csv, json.
@@ -50,7 +52,7 @@ def save(
     Raises:
         VsrnnError: an ending is unknown, or the folder cannot be written.
     """
-    record = _record(stem, data, provenance, fig.get_label())
+    record = _record(stem, function, data, provenance, fig.get_label())
     writers = {kind: _picture(fig, kind, stem) for kind in FORMATS}
     writers["csv"] = lambda path: data.to_csv(path, index=False, lineterminator="\n")
     writers["json"] = lambda path: path.write_text(record)
@@ -104,6 +106,7 @@ def _replace(path: Path, write: Callable[[Path], object]) -> None:
 
 def _record(
     stem: str,
+    function: str,
     data: DataFrame,
     provenance: Mapping[str, object] | None,
     title: object,
@@ -111,7 +114,7 @@ def _record(
     packages = ("vsrnn", "matplotlib", "pandas", "numpy")
     record = {
         "figure": stem,
-        "function": f"vsrnn.figures.{stem}",
+        "function": function or f"vsrnn.figures.{stem}",
         "license": LICENSE,
         "rows": len(data),
         "columns": [str(column) for column in data.columns],

@@ -15,38 +15,16 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import blended_transform_factory
 from numpy.typing import ArrayLike
 
-from vsrnn.analysis._labels import CHANCE
 from vsrnn.errors import VsrnnError
+from vsrnn.plot.labels import BLOCK_COLORS as BLOCK_COLORS
+from vsrnn.plot.labels import DESIGN_LOOKS as DESIGN_LOOKS
+from vsrnn.plot.labels import GRAY as GRAY
+from vsrnn.plot.labels import look as look
 
 STYLES = {"web": (7.2, 10.0), "manuscript": (5.5, 8.0)}
 """Width [inch] and font size [point] of each medium; the data never change."""
 
 SHEET = Path(__file__).with_name("vsrnn.mplstyle")
-GRAY = "0.45"
-
-BLOCK_COLORS = {
-    "hx": "#0072B2",
-    "hh": "#D55E00",
-    "hy": "#F0E442",
-    "yx": "#56B4E9",
-    "yh": "#009E73",
-    "yy": "#CC79A7",
-}
-DESIGN_LOOKS = {
-    "111111_": ("#D55E00", "s", "--"),
-    "000000_": ("#009E73", "^", "-."),
-    "balanced_0": ("#0072B2", "o", "-"),
-    "lstm_": ("#CC79A7", "D", ":"),
-    "rnn_": ("#000000", "v", (0, (5, 1, 1, 1, 1, 1))),
-}
-DESIGN_LOOKS |= {
-    "10AH12": DESIGN_LOOKS["111111_"],
-    "10AH00": DESIGN_LOOKS["000000_"],
-    "10AH01": DESIGN_LOOKS["balanced_0"],
-    "10AH10": DESIGN_LOOKS["rnn_"],
-    "10AH13": DESIGN_LOOKS["lstm_"],
-}
-"""Color, marker and line style of the designs that have a name of their own."""
 
 
 @contextmanager
@@ -83,13 +61,6 @@ def _title_to_label(figure: Figure) -> None:
     elif not titled and figure.get_suptitle():
         figure.set_label(figure.get_suptitle())
         figure.suptitle("")
-
-
-def look(name: str, rank: int = 0) -> dict[str, Any]:
-    """Color, marker and line style of a design, by rank when it has none."""
-    cycle = list(dict.fromkeys(DESIGN_LOOKS.values()))
-    color, marker, line = DESIGN_LOOKS.get(name, cycle[rank % len(cycle)])
-    return {"color": color, "marker": marker, "linestyle": line}
 
 
 def spread(heights: Sequence[float], gap: float, floor: float = -np.inf) -> np.ndarray:
@@ -174,13 +145,17 @@ def draw_interval(
     )
 
 
-def accuracy_top(values: ArrayLike) -> float:
-    """Upper end of an accuracy axis [%]: the next ten above all there is to show."""
-    most = np.nanmax([2 * CHANCE, *np.ravel(values)])
+def accuracy_top(values: ArrayLike, chance: float) -> float:
+    """Upper end of an accuracy axis [%]: the next ten above all there is to show.
+
+    >>> accuracy_top([41.0, 33.5], 10.0)
+    50.0
+    """
+    most = np.nanmax([2 * chance, *np.ravel(values)])
     return float(min(100, 10 * np.ceil((most + 4) / 10)))
 
 
-def chance_line(ax: Axes, along: str = "x") -> None:
-    """Mark the accuracy of a guess, as a line across the axes."""
+def chance_line(ax: Axes, value: float, along: str = "x") -> None:
+    """Mark the score of a guess, as a line across the axes."""
     draw = ax.axhline if along == "x" else ax.axvline
-    draw(CHANCE, color=GRAY, linewidth=0.8, linestyle=(0, (2, 2)), zorder=0)
+    draw(value, color=GRAY, linewidth=0.8, linestyle=(0, (2, 2)), zorder=0)

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from pandas import DataFrame
 
-from vsrnn.analysis._labels import seeds_label
-from vsrnn.analysis._scores import intervals
 from vsrnn.forecast import SCORE, scored
+from vsrnn.plot.labels import seeds_label
 from vsrnn.runs.tables import order_rows
+from vsrnn.stats import intervals
 
 ACCURACY = "test accuracy [%]"
 

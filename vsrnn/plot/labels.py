@@ -1,0 +1,87 @@
+"""Words, colors and markers of designs and blocks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pandas import DataFrame
+
+PROPORTION = "hidden proportion [fraction]"
+BLUE, ORANGE, GREEN, GRAY = "#0072B2", "#D55E00", "#009E73", "0.45"
+
+BLOCK_COLORS = {
+    "hx": BLUE,
+    "hh": ORANGE,
+    "hy": "#F0E442",
+    "yx": "#56B4E9",
+    "yh": GREEN,
+    "yy": "#CC79A7",
+}
+Look = tuple[str, str, Any]
+
+_DASHES = (0, (5, 1, 1, 1, 1, 1))
+_NAMED: dict[str, tuple[Look, tuple[str, ...]]] = {
+    "dense": ((ORANGE, "s", "--"), ("111111_", "10AH12")),
+    "uniform .2": ((GREEN, "^", "-."), ("000000_", "10AH00")),
+    "varied": ((BLUE, "o", "-"), ("balanced_0",)),
+    "dense hidden": ((BLUE, "o", "-"), ("10AH01",)),
+    "LSTM": (("#CC79A7", "D", ":"), ("lstm_", "10AH13")),
+    "plain RNN": (("#000000", "v", _DASHES), ("rnn_",)),
+    "dense input": (("#000000", "v", _DASHES), ("10AH10",)),
+}
+DESIGN_LABELS = {name: word for word, (_, names) in _NAMED.items() for name in names}
+"""Words for the designs that have one."""
+DESIGN_LOOKS = {name: look for look, names in _NAMED.values() for name in names}
+"""Color, marker and line style of the same."""
+
+
+def look(name: str, rank: int = 0) -> dict[str, Any]:
+    """Color, marker and line style of a design, by rank where it has none of its own.
+
+    >>> look("balanced_0")
+    {'color': '#0072B2', 'marker': 'o', 'linestyle': '-'}
+    """
+    cycle = list(dict.fromkeys(DESIGN_LOOKS.values()))
+    color, marker, line = DESIGN_LOOKS.get(name, cycle[rank % len(cycle)])
+    return {"color": color, "marker": marker, "linestyle": line}
+
+
+def design_label(name: str) -> str:
+    """A design's own name, with what it is in front where that has a word.
+
+    >>> design_label("balanced_0"), design_label("010000_")
+    ('varied (balanced_0)', '010000_')
+    """
+    return f"{DESIGN_LABELS[name]} ({name})" if name in DESIGN_LABELS else name
+
+
+def arrangement_label(name: str) -> str:
+    """An arrangement in words, or its digits.
+
+    >>> arrangement_label("111111_"), arrangement_label("011001_")
+    ('dense', '011001')
+    """
+    return DESIGN_LABELS.get(name, name.rstrip("_"))
+
+
+def seeds_label(table: DataFrame) -> str:
+    """How many seeds the designs of a table have, over those that have any.
+
+    >>> seeds_label(DataFrame({"seeds": [0, 3, 5]}))
+    '3 to 5 seeds'
+    """
+    counts = table.loc[table["seeds"] > 0, "seeds"]
+    if counts.empty:
+        return "no runs yet"
+    low, high = counts.min(), counts.max()
+    number = f"{low}" if low == high else f"{low} to {high}"
+    return f"{number} seed{'s' if number != '1' else ''}"
+
+
+def designs_label(number: int) -> str:
+    """So many designs, in words.
+
+    >>> designs_label(1), designs_label(2)
+    ('1 design', '2 designs')
+    """
+    return f"{number} design{'s' if number != 1 else ''}"

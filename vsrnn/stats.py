@@ -1,0 +1,203 @@
+"""Intervals, differences and ranks, and what they say of a claim."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from pandas import DataFrame
+from scipy import stats
+
+HOLDS, REVERSED, UNDECIDED = "holds", "reversed", "undecided"
+
+
+def intervals(
+    table: DataFrame, by: Sequence[str], value: str, level: float = 0.95
+) -> DataFrame:
+    r"""Mean and confidence interval of a value over the runs of each group.
+
+    .. math:: \bar x \pm t_{n-1,\,(1 + level)/2}\; s / \sqrt{n}
+
+    Args:
+        table: one row a run; rows without a value are left out.
+        by: columns that make a group.
+        value: the column to average.
+        level: share of such intervals that hold the true mean, 0..1.
+
+    Returns:
+        One row a group: the columns of `by`, then mean, low, high and seeds (n).
+        One run alone has no interval: low and high are empty.
+
+    >>> runs = DataFrame({"design": ["a", "a", "b"], "score": [0.4, 0.6, 0.1]})
+    >>> intervals(runs, ["design"], "score").round(2).values.tolist()
+    [['a', 0.5, -0.77, 1.77, 2], ['b', 0.1, nan, nan, 1]]
+    """
+    groups = table.dropna(subset=[value]).groupby(list(by), sort=False)[value]
+    found = groups.agg(["mean", "std", "count"]).reset_index()
+    n = found["count"].to_numpy(int)
+    with np.errstate(invalid="ignore"):
+        t = stats.t.ppf((1 + level) / 2, n - 1)
+    half = np.where(n > 1, t * found["std"].to_numpy(float) / np.sqrt(n), np.nan)
+    found["low"], found["high"] = found["mean"] - half, found["mean"] + half
+    found["seeds"] = n
+    return found[[*by, "mean", "low", "high", "seeds"]]
+
+
+def welch(
+    first: ArrayLike, second: ArrayLike, shared: ArrayLike = 0.0
+) -> tuple[float, float, float]:
+    """Difference of two means with its 95 % interval, variances not assumed equal.
+
+    One value alone has no interval: both ends are nan.
+
+    Args:
+        first: values.
+        second: values.
+        shared: squared error of each mean that all its values have in common.
+
+    Returns:
+        Mean of the first less mean of the second, and the ends of the interval.
+
+    >>> [round(number, 2) for number in welch([2.0, 4.0], [1.0, 2.0, 3.0])]
+    [1.0, -4.98, 6.98]
+    """
+    values = [np.asarray(each, float) for each in (first, second)]
+    own = [each.var(ddof=1) / len(each) if len(each) > 1 else np.nan for each in values]
+    means, numbers = [each.mean() for each in values], [len(each) for each in values]
+    return welch_of_means(means, np.add(own, shared), numbers)
+
+
+def welch_of_means(
+    means: ArrayLike, squares: ArrayLike, numbers: ArrayLike
+) -> tuple[float, float, float]:
+    """Welch's interval of the difference of two means that are known by their errors.
+
+    Args:
+        means: two means.
+        squares: their squared standard errors.
+        numbers: how many values each is a mean of.
+
+    Returns:
+        As `welch`.
+
+    >>> [round(number, 2) for number in welch_of_means([3, 2], [1, 1 / 3], [2, 3])]
+    [1.0, -4.98, 6.98]
+    """
+    gap, total = -float(np.diff(means)[0]), float(np.sum(squares))
+    if not total > 0:  # nothing varies, or it is not known whether
+        return gap, gap + total, gap + total
+    shares = np.square(squares) / np.subtract(numbers, 1)
+    half = float(stats.t.ppf(0.975, total**2 / shares.sum()) * np.sqrt(total))
+    return gap, gap - half, gap + half
+
+
+def spearman(first: np.ndarray, second: np.ndarray, axis: int = -1) -> np.ndarray:
+    """Rank correlation along an axis; 0 where one of the two does not vary.
+
+    >>> float(spearman(np.array([1, 2, 3]), np.array([1, 4, 9])))
+    1.0
+    """
+    one, other = (
+        ranks - ranks.mean(axis=axis, keepdims=True)
+        for ranks in (stats.rankdata(values, axis=axis) for values in (first, second))
+    )
+    both = np.sqrt(np.sum(one**2, axis=axis) * np.sum(other**2, axis=axis))
+    product = np.sum(one * other, axis=axis)
+    return np.divide(product, both, out=np.zeros_like(both), where=both > 0)
+
+
+def rank_interval(
+    first: ArrayLike, second: ArrayLike, resamples: int = 1000, seed: int = 0
+) -> tuple[float, float, float]:
+    """Rank correlation with its 95 % interval by bias-corrected bootstrap.
+
+    The order of the pairs does not matter.
+
+    Args:
+        first: a number for each of the pairs.
+        second: the other number of each pair.
+        resamples: of the pairs.
+        seed: of the resampling.
+
+    Returns:
+        The correlation and the ends of its interval; three nan where there are fewer
+        than five pairs or one of the two does not vary.
+
+    >>> [round(r, 2) for r in rank_interval([1, 2, 3, 4, 5, 6], [2, 1, 4, 3, 6, 5])]
+    [0.83, 0.61, 1.0]
+    """
+    one, other = (
+        np.round(np.asarray(each), 9) for each in (first, second)
+    )  # ties of means are ties
+    if len(one) < 5 or min(np.ptp(one), np.ptp(other)) == 0:
+        return (np.nan,) * 3
+    rho = float(spearman(one, other))
+    if abs(rho) > 1 - 1e-9:  # so is every resample's, which leaves nothing to correct
+        return rho, rho, rho
+    order = np.lexsort((other, one))
+    found = stats.bootstrap(
+        (one[order], other[order]),
+        spearman,
+        paired=True,
+        vectorized=True,
+        n_resamples=resamples,
+        random_state=np.random.default_rng(seed),
+    )
+    low, high = found.confidence_interval
+    return rho, float(low), float(high)
+
+
+def verdict(low: float, high: float) -> str:
+    """What an interval says of the claim that its value is above 0.
+
+    Args:
+        low: lower end of the interval.
+        high: upper end; nan where there is no interval, as of one run alone.
+
+    Returns:
+        "holds" above 0, "reversed" below it, "undecided" otherwise.
+
+    >>> verdict(0.5, 2), verdict(-2, -0.5), verdict(-1, 2), verdict(np.nan, np.nan)
+    ('holds', 'reversed', 'undecided', 'undecided')
+    """
+    return HOLDS if low > 0 else REVERSED if high < 0 else UNDECIDED
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim of a page: that a value is above 0.
+
+    Args:
+        claim: the claim in words.
+        value: the size of the effect.
+        low: lower end of its 95 % interval; nan where there is none.
+        high: upper end.
+        unit: of all three.
+
+    >>> Claim("b beats a", 3.0, 1.0, 5.0, "points").verdict
+    'holds'
+    """
+
+    claim: str
+    value: float
+    low: float
+    high: float
+    unit: str = ""
+
+    @property
+    def verdict(self) -> str:
+        """What the interval says, see `vsrnn.stats.verdict`."""
+        return verdict(self.low, self.high)
+
+
+def claims_table(claims: Iterable[Claim]) -> DataFrame:
+    """Claims as a table: claim, value, low, high, unit and verdict.
+
+    >>> claims_table([Claim("b beats a", 3.0, 1.0, 5.0)])["verdict"].tolist()
+    ['holds']
+    """
+    columns = ["claim", "value", "low", "high", "unit", "verdict"]
+    rows = [asdict(claim) | {"verdict": claim.verdict} for claim in claims]
+    return DataFrame(rows, columns=columns)

@@ -1,0 +1,226 @@
+"""A page of the book: its data, tables, figures, numbers and claims."""
+
+from __future__ import annotations
+
+import json
+import pkgutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from html import escape
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from matplotlib.figure import Figure
+from pandas import DataFrame
+
+from vsrnn.errors import VsrnnError
+from vsrnn.plot.registry import FIGURES
+from vsrnn.plot.save import save, write_files
+from vsrnn.stats import claims_table
+from vsrnn.tasks import task_class
+
+_MADE_ON = ("data_sha256", "version", "commit", "torch", "python", "machine")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A figure and its files; a notebook shows the SVG file.
+
+    Args:
+        figure: the figure.
+        paths: its files by ending: svg, pdf, png, csv, json.
+    """
+
+    figure: Figure
+    paths: dict[str, Path]
+
+    def _repr_svg_(self) -> str:
+        return self.paths["svg"].read_text(encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Folded:
+    """Tables that a notebook shows folded, under a summary.
+
+    Args:
+        summary: what is seen before it is unfolded.
+        tables: what is seen afterwards.
+    """
+
+    summary: str
+    tables: Sequence[DataFrame]
+
+    def _repr_html_(self) -> str:
+        parts = [table.to_html(index=False, border=0) for table in self.tables]
+        head = f"<details><summary>{escape(self.summary)}</summary>"
+        return "\n".join([head, *parts, "</details>"])
+
+
+@dataclass(frozen=True)
+class Page:
+    """A study with its data loaded; `open_page` gives one.
+
+    Args:
+        study: name of the study, a module of `vsrnn.studies`.
+        data: what the module's `load` gives.
+        folder: where the files of figures and numbers go.
+    """
+
+    study: str
+    data: Any
+    folder: str | Path = "figures"
+    _tables: dict[str, DataFrame] = field(default_factory=dict, repr=False)
+
+    @property
+    def module(self) -> ModuleType:
+        """The module of the study."""
+        return import_module(f"vsrnn.studies.{self.study}")
+
+    def table(self, name: str) -> DataFrame:
+        """A table of the study, made once and kept.
+
+        Args:
+            name: of a figure, or of a table without one, which the study's function
+                called `name` and then `_table` makes.
+
+        Raises:
+            VsrnnError: the study has no such table.
+        """
+        if name not in self._tables:
+            make = getattr(self.module, f"{name}_table", None)
+            if name in figures_of(self.study):
+                make = FIGURES[name].table
+            if make is None:
+                raise VsrnnError(
+                    f"the study {self.study} has no table {name!r}; choose one of: "
+                    f"{', '.join(figures_of(self.study))}"
+                )
+            self._tables[name] = make(self.data)
+        return self._tables[name]
+
+    def show(
+        self, name: str, style: str = "web", kinds: Sequence[str] | None = None
+    ) -> Shown:
+        """Draw a figure of the study and write its files.
+
+        Args:
+            name: of the figure.
+            style: "web" or "manuscript".
+            kinds: which of svg, pdf, png, csv and json to write; all if absent.
+
+        Raises:
+            VsrnnError: the figure, style or an ending is unknown, or the folder cannot
+                be written.
+        """
+        if name not in figures_of(self.study):
+            raise VsrnnError(
+                f"the study {self.study} has no figure {name!r}; choose one of: "
+                f"{', '.join(figures_of(self.study))}"
+            )
+        spec, table = FIGURES[name], self.table(name)
+        drawn = spec.draw(table, style=style)
+        runs = getattr(self.data, "runs", None)
+        made_by = provenance_of(runs) if runs is not None else {}
+        if spec.made_by:
+            made_by = spec.made_by(self.data)
+        function = f"{spec.module}.{name}"
+        paths = save(drawn, name, table, self.folder, made_by, kinds, function)
+        return Shown(drawn, paths)
+
+    def numbers(self) -> dict[str, str]:
+        """The numbers that the page quotes, formatted, by name."""
+        make = getattr(self.module, "numbers", None)
+        return make(self) if make else {}
+
+    def claims(self) -> DataFrame:
+        """The claims of the page: claim, value, low, high, unit and verdict."""
+        make = getattr(self.module, "claims", None)
+        return claims_table(make(self) if make else [])
+
+    def finish(self) -> Folded:
+        """Write the page's numbers for the book, and show them and the claims, folded.
+
+        Raises:
+            VsrnnError: the folder cannot be written.
+        """
+        numbers = self.numbers()
+        text = json.dumps(numbers, indent=2) + "\n"
+        writer = {"numbers.json": lambda path: path.write_text(text, "utf-8")}
+        write_files(self.folder, self.study, writer)
+        claims = self.claims().rename(columns={"low": "95 % low", "high": "95 % high"})
+        listed = DataFrame(numbers.items(), columns=["number", "value"])
+        tables = [table for table in (claims, listed) if len(table)]
+        return Folded("All claims and numbers", [_shortened(each) for each in tables])
+
+
+def open_page(study: str, folder: str | Path = "figures", **given: Any) -> Page:
+    """Load the data of a study, for its tables, figures, numbers and claims.
+
+    Args:
+        study: its name, as of its notebook.
+        folder: where the files of figures and numbers go.
+        **given: what the study's `load` takes; without, it loads committed results.
+
+    Raises:
+        VsrnnError: there is no such study, or results that it needs are missing.
+
+    >>> open_page("nothing")
+    Traceback (most recent call last):
+    ...
+    vsrnn.errors.VsrnnError: no study is called 'nothing'...
+    """
+    studies = list_studies()
+    if study not in studies:
+        raise VsrnnError(
+            f"no study is called {study!r}; choose one of: {', '.join(studies)}"
+        )
+    module = import_module(f"vsrnn.studies.{study}")
+    return Page(study, module.load(**given), folder)
+
+
+def list_studies() -> list[str]:
+    """Names of the studies: of the modules of this folder that load something."""
+    found = pkgutil.iter_modules([str(Path(__file__).parent)])
+    modules = {each.name: f"vsrnn.studies.{each.name}" for each in found}
+    return [n for n, name in modules.items() if hasattr(import_module(name), "load")]
+
+
+def figures_of(study: str) -> list[str]:
+    """Names of a study's figures, in the order of its file."""
+    return [name for name, spec in FIGURES.items() if spec.study == study]
+
+
+def provenance_of(runs: DataFrame) -> dict[str, Any]:
+    """What made a table of runs: ids, data, code, packages and machines.
+
+    >>> provenance_of(DataFrame({"id": ["a", "b"], "scale": "quick"}))
+    {'scale': ['quick'], 'runs': ['a', 'b']}
+    """
+    names = ["scale", *_data_options(runs), *_MADE_ON]
+    record: dict[str, Any] = {
+        name: sorted(runs[name].dropna().astype(str).unique())
+        for name in dict.fromkeys(names)
+        if name in runs
+    }
+    return record | {"runs": sorted(runs["id"].astype(str))}
+
+
+def _data_options(runs: DataFrame) -> list[str]:
+    """Columns of a table of runs that say how their data were made."""
+    tasks = runs["task"].dropna().unique() if "task" in runs else []
+    asked = [getattr(task_class(task), "options", None) for task in tasks]
+    names = [name for options in asked if options for name in options()]
+    return [*names, *(name for name in runs if name.endswith("_sha256"))]
+
+
+def _shortened(table: DataFrame) -> DataFrame:
+    """Numbers of a table as text, of three digits."""
+    numbers = table.select_dtypes("number").columns
+    return table.assign(
+        **{
+            name: [f"{value:.3g}" if value == value else "" for value in table[name]]
+            for name in numbers
+        }
+    )
