@@ -165,6 +165,11 @@ def verdict(low: float, high: float) -> str:
     return HOLDS if low > 0 else REVERSED if high < 0 else UNDECIDED
 
 
+def minus_signs(text: str) -> str:
+    """Text with true minus signs instead of hyphens."""
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
 @dataclass(frozen=True)
 class Claim:
     """A claim of a page: that a value is above 0.
@@ -190,6 +195,15 @@ class Claim:
     def verdict(self) -> str:
         """What the interval says, see `vsrnn.stats.verdict`."""
         return verdict(self.low, self.high)
+
+    def span(self, how: str = ".1f") -> str:
+        """Value and interval in words.
+
+        >>> Claim("b beats a", 3.0, 1.0, 5.0).span("+.1f")
+        '+3.0 (+1.0 to +5.0)'
+        """
+        value, low, high = (format(x, how) for x in (self.value, self.low, self.high))
+        return minus_signs(f"{value} ({low} to {high})")
 
 
 def claims_table(claims: Iterable[Claim]) -> DataFrame:
