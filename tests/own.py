@@ -12,7 +12,7 @@ class Classes(Task):
     """One of four classes at the last step, inputs of whole numbers."""
 
     inputs, outputs, steps = 6, 4, 5
-    epochs, guess = 2, 0.25
+    epochs, chance = 2, 0.25
 
     def data(self):
         rng = np.random.default_rng(0)

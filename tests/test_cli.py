@@ -60,7 +60,7 @@ def test_a_table_goes_through_links_and_pipes(folder):
 
 
 def test_places_are_text_even_where_they_look_like_numbers(folder):
-    assert task_options(["cache=2024", "data_seed=3"]) == {
+    assert task_options("rad", ["cache=2024", "data_seed=3"]) == {
         "cache": "2024",
         "data_seed": 3,
     }

@@ -11,10 +11,10 @@ import pytest
 
 from vsrnn import VsrnnError, analysis, figures, get_results
 from vsrnn.runs.results import FOLDERS
-from vsrnn.tasks import _adroit, _pictures
-from vsrnn.tasks._adroit import HAMMER, make_environment, play
-from vsrnn.tasks._policy import load_policy
+from vsrnn.tasks import adroit, pictures
+from vsrnn.tasks.adroit import HAMMER, make_environment, play
 from vsrnn.tasks.experts import EXPERT
+from vsrnn.tasks.policy import load_policy
 
 STORED = FOLDERS[1]
 TABLES = (analysis.hammer_frames, analysis.hammer_episode, analysis.hammer_noise)
@@ -31,7 +31,7 @@ def unknown(name):
 @pytest.fixture
 def bare(monkeypatch):
     """As on a machine without the extra."""
-    monkeypatch.setattr(_adroit, "version", unknown)
+    monkeypatch.setattr(adroit, "version", unknown)
     make_environment.cache_clear()
 
 
@@ -39,7 +39,7 @@ def bare(monkeypatch):
 def blind(monkeypatch):
     """As on a machine with the extra, but without OpenGL."""
     pytest.importorskip("gymnasium_robotics", reason="needs the extra adroit")
-    monkeypatch.setattr(_pictures, "_context", fail)
+    monkeypatch.setattr(pictures, "_context", fail)
 
 
 def shoot(number=8):
@@ -56,7 +56,7 @@ def watched():
     pytest.importorskip("gymnasium_robotics", reason="needs the extra adroit")
     played = play(HAMMER, load_policy(EXPERT, HAMMER).noisy([5]), [5], steps=25)
     try:
-        return played, _pictures.draw(played, [0, 25], width=160)
+        return played, pictures.draw(played, [0, 25], width=160)
     except VsrnnError as problem:
         pytest.skip(str(problem))
 
@@ -75,9 +75,9 @@ def test_torch_optimizes_after_a_picture_too():
     pytest.importorskip("gymnasium_robotics", reason="needs the extra adroit")
     code = """
 import torch
-from vsrnn.tasks import _pictures
+from vsrnn.tasks import pictures
 try:
-    _pictures._context(64, 48).make_current()
+    pictures._context(64, 48).make_current()
 except Exception as problem:
     print("no picture:", problem)
 torch.optim.Adam([torch.zeros(1, requires_grad=True)])

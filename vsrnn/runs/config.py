@@ -11,13 +11,9 @@ from typing import TYPE_CHECKING, Any
 from vsrnn.design.design import Design, get_design
 from vsrnn.errors import VsrnnError, whole
 from vsrnn.models import check_mask
+from vsrnn.tasks import places
 
 SCHEMA = 1
-PLACES = {
-    "cache",
-    "mnist_dir",
-    "policy_dir",
-}  # task options that do not decide what the data is
 
 
 @dataclass(frozen=True)
@@ -79,8 +75,8 @@ class Config:
     def as_dict(self) -> dict[str, Any]:
         """The config as plain JSON values, without the places where data is kept."""
         own = asdict(self)
-        for place in PLACES & own["task_options"].keys():
-            del own["task_options"][place]
+        for place in places(self.task) if own["task_options"] else ():
+            own["task_options"].pop(place, None)
         if not own["design"]["options"]:
             del own["design"]["options"]  # as before there were any
         plain: dict[str, Any] = json.loads(json.dumps(own, default=_plain))

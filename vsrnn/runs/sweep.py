@@ -16,7 +16,7 @@ from vsrnn.errors import VsrnnError, told
 from vsrnn.runs.config import SCHEMA, Config
 from vsrnn.runs.provenance import provenance
 from vsrnn.runs.store import Store, table
-from vsrnn.tasks import TASKS, get_task, task_class
+from vsrnn.tasks import get_task, list_tasks, task_class
 from vsrnn.training.batching import passes
 from vsrnn.training.loop import Result, build_model, run_many
 
@@ -138,10 +138,8 @@ def _found(configs: Iterable[Config], store: Store) -> Iterator[str]:
         result = store.get(config)
         if result is None:
             continue
-        known = result["provenance"]["data"].get("policy_sha256")
-        if known:
-            _check_policy(config, known, store)
-        if config.task not in TASKS:
+        _check_files(config, result["provenance"]["data"], store)
+        if config.task not in list_tasks():
             name = _data_of(config)
             own[name] = own.get(name) or _task(config)
             _check_same(config, own[name], result, store)
@@ -155,7 +153,7 @@ def _check_same(config: Config, task: Any, result: Result, store: Store) -> None
     a few of their pixels differently.
     """
     then, now = result["provenance"]["data"], task.provenance
-    alike = config.task in TASKS and then == now | {"sha256": then["sha256"]}
+    alike = config.task in list_tasks() and then == now | {"sha256": then["sha256"]}
     pairs = {
         "data": (then["sha256"], then["sha256"] if alike else task.checksum),
         "epochs": (result["epochs"], config.epochs or task.epochs),
@@ -168,15 +166,13 @@ def _check_same(config: Config, task: Any, result: Result, store: Store) -> None
         )
 
 
-def _check_policy(config: Config, known: str, store: Store) -> None:
-    try:
-        now = task_class(config.task).policy_sha256(**config.task_options)
-    except VsrnnError:  # the file is not here: nothing contradicts
-        return
-    if now != known:
+def _check_files(config: Config, then: dict[str, Any], store: Store) -> None:
+    """Refuse a result of data that were made from another file of the same name."""
+    now = task_class(config.task).file_checksums(**config.task_options)
+    if other := [name for name in now if then.get(name, now[name]) != now[name]]:
         raise VsrnnError(
-            f"{store.path(config)} is of another policy than the file is now; "
-            "name another store, or the file otherwise"
+            f"{store.path(config)} is of another {other[0].removesuffix('_sha256')} "
+            "than the file is now; name another store, or the file otherwise"
         )
 
 
@@ -198,7 +194,7 @@ def _prepare(todo: list[Config], found: list[Config], store: Store) -> None:
         task = _task(config)
         for other in found:
             # those of a task of one's own were looked at when they were found
-            same = other.task in TASKS and _data_of(other) == data
+            same = other.task in list_tasks() and _data_of(other) == data
             if same and (result := store.get(other)):
                 _check_same(other, task, result, store)
 

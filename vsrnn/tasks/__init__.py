@@ -1,47 +1,40 @@
-"""The tasks by name."""
+"""The tasks by name; each module of this folder registers its own."""
 
 from collections.abc import Mapping
+from functools import cache
 from importlib import import_module
 from inspect import signature
+from pkgutil import iter_modules
 from typing import Any
 
 from vsrnn.errors import VsrnnError, told
-
-SIZES: dict[str, tuple[int, int]] = {
-    "rad": (2500, 10),
-    "hammer": (46, 26),
-    "door": (39, 28),
-    "kitchen-mixed": (83, 9),
-    "kitchen-blind": (71, 9),
-    "kitchen-complete": (81, 9),
-}
-"""Inputs and outputs of every task of the paper, for the arithmetic of designs."""
-
-TASKS: dict[str, str] = {
-    "rad": "vsrnn.tasks.rad:RandomAnomaly",
-    "hammer": "vsrnn.tasks.hammer:Hammer",
-    "door": "vsrnn.tasks.door:Door",
-    "kitchen-mixed": "vsrnn.tasks.kitchen:KitchenMixed",
-    "kitchen-blind": "vsrnn.tasks.kitchen:KitchenBlind",
-    "kitchen-complete": "vsrnn.tasks.kitchen:KitchenComplete",
-}
-"""Where the class of each task that can be trained is found."""
+from vsrnn.tasks.task import Task, registered
 
 SCALES: tuple[str, ...] = ("smoke", "quick", "paper")
 """How much data and training: seconds, under a minute a design, as published."""
 
 
-def get_task(name: str, scale: str = "quick", **options: Any) -> Any:
+@cache
+def list_tasks() -> tuple[str, ...]:
+    """Return the names of the tasks of this package, in order.
+
+    >>> list_tasks()
+    ('door', 'hammer', 'kitchen-blind', 'kitchen-complete', 'kitchen-mixed', 'rad')
+    """
+    for module in iter_modules(__path__):
+        if not module.name.startswith("_"):
+            import_module(f"{__name__}.{module.name}")
+    return tuple(sorted(registered))
+
+
+def get_task(name: str, scale: str = "quick", **options: Any) -> Task:
     """Return a task with its data, made or taken from the cache.
 
     Args:
-        name: "rad", "hammer", "door", "kitchen-mixed", "kitchen-blind",
-            "kitchen-complete", or "module:Class", a `vsrnn.Task` of your own.
+        name: one of `list_tasks`, or "module:Class", a `vsrnn.Task` of your own.
         scale: "smoke" (seconds), "quick" (under a minute per design on two cores) or
-            "paper" (as published, on "rad" with digits="mnist").
-        **options: the options of the task's class; see
-            `vsrnn.tasks.rad.RandomAnomaly`, `vsrnn.tasks.hammer.Hammer` and
-            `vsrnn.tasks.kitchen.KitchenMixed`.
+            "paper" (as published, where the options are).
+        **options: of the task's class, where they are described.
 
     Returns:
         A task: `batch(split, rows)` gives inputs and targets, `loss` and `accuracy`
@@ -55,11 +48,11 @@ def get_task(name: str, scale: str = "quick", **options: Any) -> Any:
     >>> inputs.shape, targets.shape
     (torch.Size([16, 11, 2500]), torch.Size([16]))
     """
-    task = check_task(name, scale, options)
-    if name in TASKS:
-        return task(scale, **options)
+    kind = check_task(name, scale, options)
+    if name in registered:
+        return kind(scale, **options)
     try:
-        own = task(scale, **options)
+        own = kind(scale, **options)
     except (VsrnnError, OSError, MemoryError):
         raise
     except Exception as problem:  # whatever a class of one's own does
@@ -72,26 +65,26 @@ def get_task(name: str, scale: str = "quick", **options: Any) -> Any:
     return own
 
 
-def check_task(name: str, scale: str, options: Mapping[str, Any]) -> Any:
+def check_task(name: str, scale: str, options: Mapping[str, Any]) -> type[Task]:
     """Return the class of a task that has this scale and these options.
 
     Raises:
         VsrnnError: one of them is unknown.
     """
-    task = task_class(name)
+    kind = task_class(name)
     if scale not in SCALES:
         raise VsrnnError(f"unknown scale {scale!r}; choose one of: {', '.join(SCALES)}")
-    known = [option for option in signature(task).parameters if option != "scale"]
+    known = [option for option in signature(kind).parameters if option != "scale"]
     for option in options:
         if option not in known:
             raise VsrnnError(
                 f"unknown option {option!r} of task {name!r}; "
                 f"choose from: {', '.join(known) or 'none'}"
             )
-    return task
+    return kind
 
 
-def task_class(name: str) -> Any:
+def task_class(name: str) -> type[Task]:
     """Return the class of a task, whose sizes are known without its data.
 
     Raises:
@@ -100,16 +93,14 @@ def task_class(name: str) -> Any:
     >>> task_class("rad").inputs
     2500
     """
-    module, colon, kind = TASKS.get(name, name).partition(":")
+    if name in list_tasks():
+        return registered[name]
+    module, colon, kind = name.partition(":")
     if not colon:
         raise VsrnnError(
-            f"unknown task {name!r}; choose one of: {', '.join(TASKS)}; or name a "
-            "class of your own as module:Class"
+            f"unknown task {name!r}; choose one of: {', '.join(list_tasks())}; or name "
+            "a class of your own as module:Class"
         )
-    if name in TASKS:
-        return getattr(import_module(module), kind)
-    from vsrnn.tasks.task import Task
-
     try:
         found = getattr(import_module(module), kind)
     except Exception as problem:  # whatever a module of one's own does
@@ -135,7 +126,28 @@ def sizes(task: str) -> tuple[int, int]:
     >>> sizes("hammer")
     (46, 26)
     """
-    if task in SIZES:
-        return SIZES[task]
-    own = task_class(task)
-    return own.inputs, own.outputs
+    kind = task_class(task)
+    return kind.inputs, kind.outputs
+
+
+def places(task: str) -> tuple[str, ...]:
+    """Return which options of a task say only where data are kept.
+
+    Of a task that cannot be imported these are the ones that every task has.
+
+    >>> places("rad")
+    ('mnist_dir', 'cache')
+    """
+    try:
+        return task_class(task).places
+    except VsrnnError:
+        return Task.places
+
+
+SIZES: dict[str, tuple[int, int]]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "SIZES":
+        return {task: sizes(task) for task in list_tasks()}
+    raise AttributeError(name)

@@ -17,8 +17,8 @@ from filelock import FileLock
 from tqdm import tqdm
 
 from vsrnn.errors import VsrnnError
-from vsrnn.tasks._adroit import STEPS, Array, Played, Robot, make_environment, play
-from vsrnn.tasks._policy import Policy
+from vsrnn.tasks.adroit import STEPS, Array, Played, Robot, make_environment, play
+from vsrnn.tasks.policy import Policy
 
 TOGETHER = 50
 """Episodes played at a time while a data set is made."""

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from vsrnn.errors import VsrnnError, whole
-from vsrnn.tasks._adroit import Act, Array, versions
 from vsrnn.tasks._cache import cache_folder, cached, take
 from vsrnn.tasks._episodes import NAME, download_episodes
+from vsrnn.tasks.adroit import Act, Array, versions
 from vsrnn.tasks.task import Task, time_first, variance
 
 PLAYED = range(100)
@@ -57,12 +57,10 @@ class Imitation(Task):
         **options: others of the task, which decide its data.
     """
 
-    name: str
     scales: dict[str, Scale]
-    generator: int
     usual_source: str
     sources: str
-    batch_size, metric = 64, "success"
+    batch_size, metric, score_label = 64, "success", "success rate"
 
     def __init__(
         self,
@@ -79,7 +77,7 @@ class Imitation(Task):
         self.epochs, self.batch_size = size.epochs, size.batch_size
         self.played = PLAYED[: size.played]
         self.sizes = {"train": train, "val": size.val, "test": size.test or size.val}
-        self.options: dict[str, Any] = {
+        self.settings: dict[str, Any] = {
             "source": str(source or self.usual_source),
             "demonstrations": train,
             **options,
@@ -89,7 +87,7 @@ class Imitation(Task):
             "generator": self.generator,
             "made_with": versions(),
             "sizes": self.sizes,
-            **self.options,
+            **self.settings,
         }
         own = os.environ.get("MINARI_DATASETS_PATH") or cache_folder(cache) / "minari"
         build = self._source(Path(own))
@@ -122,7 +120,7 @@ class Imitation(Task):
 
     def _source(self, folder: Path) -> Callable[[], dict[str, Tensor]]:
         """What makes the tensors, from a folder of Minari data sets."""
-        return lambda: self._downloaded(self.options["source"], folder)
+        return lambda: self._downloaded(self.settings["source"], folder)
 
     def _downloaded(self, name: str, folder: Path) -> dict[str, Tensor]:
         """Split a data set: validation, test, then training, which may be shorter."""

@@ -47,7 +47,7 @@ def draw_designs(
 
     Source: random search of arXiv 2509.15057.
     """
-    hidden = getattr(task_class(task), "hidden_draw", (900, 400))
+    hidden = task_class(task).hidden_draw
     return draw(*sizes(task), distribution, number, seed, budget, hidden)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from vsrnn.tasks._adroit import DOOR
+from vsrnn.tasks.adroit import DOOR
 from vsrnn.tasks.hammer import Hammer
+from vsrnn.tasks.task import register
 
 
+@register
 class Door(Hammer):
     """Open a door with a robot hand, by imitation of an expert.
 
@@ -32,7 +34,7 @@ class Door(Hammer):
     Source: protocol of arXiv 2509.15057 (Adroit Door).
     """
 
-    name, robot, expert = "door", DOOR, None
+    name, label, robot, expert = "door", "Door", DOOR, None
     usual_source = "D4RL/door/expert-v2"
     sources = (
         "a policy's file (.npz or .safetensors), or the name of a Minari data set such "

@@ -12,11 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from vsrnn.errors import VsrnnError, whole
-from vsrnn.tasks._adroit import HAMMER, STEPS, Array, play, versions
 from vsrnn.tasks._episodes import make_episodes, read_episodes
 from vsrnn.tasks._imitation import Imitation, Scale, acting, factor, tensors
-from vsrnn.tasks._policy import FILES, Policy, load_policy
+from vsrnn.tasks.adroit import HAMMER, STEPS, Array, play, versions
 from vsrnn.tasks.experts import EXPERT
+from vsrnn.tasks.policy import FILES, Policy, load_policy
+from vsrnn.tasks.task import register
 
 VERSION = 1
 """Version of how data is made; a change of the data changes this number."""
@@ -29,6 +30,7 @@ SCALES = {
 """The sizes to choose from; "paper" is as published."""
 
 
+@register
 class Hammer(Imitation):
     """Drive a nail into a board with a robot hand, by imitation of an expert.
 
@@ -66,9 +68,10 @@ class Hammer(Imitation):
     Source: protocol of arXiv 2509.15057 (Adroit Hammer).
     """
 
-    name, robot = "hammer", HAMMER
+    name, label, robot = "hammer", "Hammer", HAMMER
     inputs, outputs, steps = HAMMER.inputs, HAMMER.outputs, STEPS
     scales, generator = SCALES, VERSION
+    places = ("policy_dir", "cache")
     expert: Path | None = EXPERT
     usual_source = "own"
     sources = (
@@ -94,20 +97,15 @@ class Hammer(Imitation):
         super().__init__(scale, source, demonstrations, cache, **options)
 
     @classmethod
-    def policy_sha256(
+    def file_checksums(
         cls, source: str | None = None, policy_dir: str | None = None, **_: Any
-    ) -> str | None:
-        """Return the checksum of the policy that a source names; None for a data set.
-
-        Args:
-            source: as for the task, whose other options change nothing.
-            policy_dir: folder of the policy's file, else VSRNN_POLICIES.
-
-        Raises:
-            VsrnnError: the policy's file cannot be read or holds something else.
-        """
-        policy = cls._policy(str(source or cls.usual_source), policy_dir)
-        return policy.checksum if policy else None
+    ) -> dict[str, str]:
+        """Return the checksum of the policy that a source names, if it is one."""
+        try:
+            policy = cls._policy(str(source or cls.usual_source), policy_dir)
+        except VsrnnError:  # the file is not here
+            return {}
+        return {"policy_sha256": policy.checksum} if policy else {}
 
     @classmethod
     def _policy(cls, source: str, policy_dir: str | None) -> Policy | None:
@@ -143,7 +141,7 @@ class Hammer(Imitation):
 
     def _source(self, folder: Path) -> Callable[[], dict[str, Tensor]]:
         """What makes the tensors; the policy, if there is one, joins the provenance."""
-        policy = self._policy(self.options["source"], self._policy_dir)
+        policy = self._policy(self.settings["source"], self._policy_dir)
         if policy is None:
             return super()._source(folder)
         self.provenance["policy_sha256"] = policy.checksum
@@ -151,7 +149,7 @@ class Hammer(Imitation):
 
     def _played(self, policy: Policy, folder: Path) -> dict[str, Tensor]:
         """Let a policy play all episodes; each split has seeds of its own."""
-        noise, seed = self.options["noise"], self.options["data_seed"]
+        noise, seed = self.settings["noise"], self.settings["data_seed"]
         made_by = repr((policy.checksum, noise, sorted(versions().items())))
         key = hashlib.sha256(made_by.encode()).hexdigest()
         made = {}

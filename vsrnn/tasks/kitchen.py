@@ -13,9 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from vsrnn.errors import VsrnnError, whole
-from vsrnn.tasks._adroit import Array, make_environment, quietly
 from vsrnn.tasks._episodes import check_finite, load_episodes
 from vsrnn.tasks._imitation import Imitation, Scale, acting
+from vsrnn.tasks.adroit import Array, make_environment, quietly
+from vsrnn.tasks.task import register
 
 ENVIRONMENT = "FrankaKitchen-v1"
 
@@ -32,6 +33,7 @@ COMPLETE = {
 """The sizes to choose from; "paper" is as published, for 621 and for 19 episodes."""
 
 
+@register
 class KitchenMixed(Imitation):
     """Do four things in a kitchen with a robot arm, by imitation of people.
 
@@ -63,7 +65,8 @@ class KitchenMixed(Imitation):
     Source: protocol of arXiv 2509.15057 (Franka Kitchen).
     """
 
-    name, metric = "kitchen-mixed", "return"
+    name, label = "kitchen-mixed", "Kitchen, mixed"
+    metric, score_label = "return", "mean return"
     goals = ("bottom burner", "kettle", "light switch", "microwave")
     kinds: tuple[str, ...] = ("achieved_goal", "desired_goal")
     inputs, outputs, steps = 83, 9, 450
@@ -139,7 +142,7 @@ class KitchenMixed(Imitation):
 
     def _read(self, name: str, count: int, folder: Path) -> tuple[Array, Array]:
         """Episodes drawn at random, as long as the longest of them."""
-        order = np.random.default_rng(self.options["data_seed"]).permutation
+        order = np.random.default_rng(self.settings["data_seed"]).permutation
         episodes = load_episodes(name, count, folder, order)
         longest = max(len(episode.actions) for episode in episodes)
         seen = np.zeros((count, longest, self.inputs), np.float32)
@@ -184,6 +187,7 @@ class KitchenMixed(Imitation):
         return episode, self._flat(seen)
 
 
+@register
 class KitchenBlind(KitchenMixed):
     """Do the same, but a model does not see separately where the things are.
 
@@ -192,9 +196,11 @@ class KitchenBlind(KitchenMixed):
     too.
     """
 
-    name, kinds, inputs = "kitchen-blind", ("desired_goal",), 71
+    name, label = "kitchen-blind", "Kitchen, blind"
+    kinds, inputs = ("desired_goal",), 71
 
 
+@register
 class KitchenComplete(KitchenMixed):
     """Do four things, with the slide cabinet in the place of the burner.
 
@@ -204,7 +210,8 @@ class KitchenComplete(KitchenMixed):
     and the four of validation are those of the test, too, as published.
     """
 
-    name, inputs, steps = "kitchen-complete", 81, 280
+    name, label = "kitchen-complete", "Kitchen, complete"
+    inputs, steps = 81, 280
     goals = ("kettle", "light switch", "microwave", "slide cabinet")
     scales = COMPLETE
     usual_source = "D4RL/kitchen/complete-v2"

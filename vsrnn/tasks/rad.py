@@ -12,11 +12,11 @@ from torch import Tensor
 from tqdm import tqdm
 
 from vsrnn.errors import VsrnnError, whole
-from vsrnn.tasks._alike import ALIKE, alike
 from vsrnn.tasks._cache import cached, take
-from vsrnn.tasks._digits import CHECKSUMS, Digits, check_digits, load_digits
-from vsrnn.tasks._transforms import TRANSFORMS, resize, transform
-from vsrnn.tasks.task import Task
+from vsrnn.tasks._deterministic import DETERMINISTIC, deterministic
+from vsrnn.tasks.digits import CHECKSUMS, Digits, check_digits, load_digits
+from vsrnn.tasks.task import Task, register
+from vsrnn.tasks.transforms import TRANSFORMS, resize, transform
 
 VERSION = 1
 """Version of the generator; a change of the data it makes changes this number."""
@@ -62,6 +62,7 @@ SCALES = {
 """The sizes to choose from; "paper" is as published."""
 
 
+@register
 class RandomAnomaly(Task):
     """Ten images of one digit, one of them transformed differently: which one?
 
@@ -95,10 +96,11 @@ class RandomAnomaly(Task):
     {'train': 512, 'val': 128, 'test': 128}
     """
 
-    name, hidden_draw = "rad", (500, 200)
+    name, label, score_label = "rad", "Random Anomaly", "test accuracy"
     inputs, outputs, steps = PIXELS, 10, FRAMES + 1
-    batch_size, shuffle, guess = 16, False, 0.1
-    transforms, scales = tuple(TRANSFORMS), SCALES
+    batch_size, shuffle, chance, hidden_draw = 16, False, 0.1, (500, 200)
+    transforms, scales, generator = tuple(TRANSFORMS), SCALES, VERSION
+    places = ("mnist_dir", "cache")
 
     def __init__(
         self,
@@ -115,20 +117,20 @@ class RandomAnomaly(Task):
         self.scale = scale
         self.epochs = size.epochs
         self.sizes = {"train": size.train, "val": size.val, "test": size.test}
-        self.options: dict[str, Any] = {
+        self.settings: dict[str, Any] = {
             "split": split,
             "digits": check_digits(digits),
             "data_seed": whole("data_seed", data_seed, 0),
         }
         self.provenance: dict[str, Any] = {
             "task": self.name,
-            "generator": VERSION,
+            "generator": self.generator,
             "made_with": {"kornia": version("kornia"), "torch": version("torch")},
             "sizes": self.sizes,
             "digits_sha256": CHECKSUMS[digits],
-            **self.options,
+            **self.settings,
         }
-        identity = self.provenance | ALIKE  # not what was made before without it
+        identity = self.provenance | DETERMINISTIC
         self._data, self.checksum = cached(
             f"rad-{scale}", identity, lambda: self._build(mnist_dir), cache
         )
@@ -166,11 +168,11 @@ class RandomAnomaly(Task):
 
     def _build(self, mnist_dir: str | None) -> dict[str, Tensor]:
         """Make the sequences of all splits."""
-        digits = load_digits(self.options["digits"], mnist_dir)
+        digits = load_digits(self.settings["digits"], mnist_dir)
         total = sum(self.sizes.values())
         made: dict[str, Tensor] = {}
         with tqdm(total=total, desc="making sequences", leave=False, delay=1) as bar:
-            parts = alike(_sequences, digits, self.sizes, self.options)
+            parts = deterministic(_sequences, digits, self.sizes, self.settings)
             for split, rows, columns in parts:
                 for name, column in columns.items():
                     part = torch.from_numpy(column)

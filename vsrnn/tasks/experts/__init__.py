@@ -7,4 +7,4 @@ Its weights are in ``hammer.safetensors``, what the search printed in ``hammer.l
 from pathlib import Path
 
 EXPERT = Path(__file__).parent / "hammer.safetensors"
-"""The policy found, in the plain format of `vsrnn.tasks._policy.Policy`."""
+"""The policy found, in the plain format of `vsrnn.tasks.policy.Policy`."""

@@ -12,11 +12,11 @@ from pathlib import Path
 import torch
 
 from vsrnn.errors import VsrnnError
-from vsrnn.tasks._adroit import HAMMER, play, versions
-from vsrnn.tasks._policy import Policy
+from vsrnn.tasks.adroit import HAMMER, play, versions
 from vsrnn.tasks.experts import EXPERT
 from vsrnn.tasks.experts._distil import distil
 from vsrnn.tasks.experts._plan import ALL_HEIGHTS, ONE_HEIGHT, Log, find_plan
+from vsrnn.tasks.policy import Policy
 
 HELD_OUT = range(1_000, 1_100)
 """Seeds of the episodes that decide whether an expert is one."""

@@ -6,13 +6,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vsrnn.tasks._adroit import HAMMER, STEPS, Array, play
-from vsrnn.tasks._policy import Policy
+from vsrnn.tasks.adroit import HAMMER, STEPS, Array, play
 from vsrnn.tasks.experts._plan import (
     Log,
     disturbance,
     plan_actions,
 )
+from vsrnn.tasks.policy import Policy
 
 NOISES = (0.0, 0.05, 0.1, 0.2, 0.3)
 """Standard deviations of the disturbance under which the plan is shown."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from vsrnn.tasks._adroit import make_environment
+from vsrnn.tasks.adroit import make_environment
 
 HEIGHTS = (0.10, 0.25)
 """Lowest and highest board [m]."""

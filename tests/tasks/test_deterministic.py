@@ -1,4 +1,4 @@
-"""Data are made in a process of its own, which rounds alike wherever it runs."""
+"""Data are made in a process of its own, which rounds the same everywhere."""
 
 import os
 import signal
@@ -7,7 +7,7 @@ import time
 import pytest
 
 from vsrnn.errors import VsrnnError
-from vsrnn.tasks._alike import alike
+from vsrnn.tasks._deterministic import deterministic
 
 
 def count(last):
@@ -32,7 +32,7 @@ def endless():
 
 
 def test_another_process_yields_what_the_function_yields():
-    made = list(alike(count, 3))
+    made = list(deterministic(count, 3))
     assert [n for n, _, _ in made] == [0, 1, 2]
     assert {rounding for _, rounding, _ in made} == {"COMPATIBLE"}
     assert os.getpid() not in {process for _, _, process in made}
@@ -41,11 +41,11 @@ def test_another_process_yields_what_the_function_yields():
 @pytest.mark.parametrize(("function", "status"), [(killed, -9), (broken, 1)])
 def test_a_process_that_ends_early_is_said(function, status):
     with pytest.raises(VsrnnError, match=rf"exit status {status}\); is there enough"):
-        list(alike(function))
+        list(deterministic(function))
 
 
 def test_no_process_outlives_its_use():
-    made = alike(endless)
+    made = deterministic(endless)
     process = next(made)
     made.close()
     with pytest.raises(ProcessLookupError):

@@ -8,8 +8,8 @@ import torch
 
 from vsrnn.errors import VsrnnError
 from vsrnn.tasks import get_task, rad
-from vsrnn.tasks._digits import load_digits
-from vsrnn.tasks._transforms import TRANSFORMS, resize, transform
+from vsrnn.tasks.digits import load_digits
+from vsrnn.tasks.transforms import TRANSFORMS, resize, transform
 
 SPLITS = ("train", "val", "test")
 NAMES = list(TRANSFORMS)

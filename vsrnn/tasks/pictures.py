@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from vsrnn.errors import VsrnnError
-from vsrnn.tasks._adroit import Array, Played, make_environment
+from vsrnn.tasks.adroit import Array, Played, make_environment
 
 CAMERA = {"distance": 0.75, "azimuth": 50, "elevation": -25}
 LOOK_AT = (0.05, -0.14, 0.14)

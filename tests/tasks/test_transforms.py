@@ -8,8 +8,8 @@ import torch
 from PIL import Image, ImageEnhance
 from scipy.ndimage import convolve1d
 
-from vsrnn.tasks._digits import load_digits
-from vsrnn.tasks._transforms import TRANSFORMS, resize, transform
+from vsrnn.tasks.digits import load_digits
+from vsrnn.tasks.transforms import TRANSFORMS, resize, transform
 
 NAMES = list(TRANSFORMS)
 

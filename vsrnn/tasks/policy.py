@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from vsrnn.errors import VsrnnError
-from vsrnn.tasks._adroit import STEPS, Act, Array, Robot
+from vsrnn.tasks.adroit import STEPS, Act, Array, Robot
 
 FILES = (".npz", ".safetensors")
 """How the name of a policy's file ends."""

@@ -16,11 +16,11 @@ pytest.importorskip("gymnasium_robotics", reason="needs the extra adroit")
 pytest.importorskip("minari", reason="needs the extra adroit")
 
 from vsrnn.tasks import SIZES, _episodes
-from vsrnn.tasks._adroit import DOOR, HAMMER, play
 from vsrnn.tasks._episodes import make_episodes, read_episodes
-from vsrnn.tasks._policy import FILES, Policy, load_policy
+from vsrnn.tasks.adroit import DOOR, HAMMER, play
 from vsrnn.tasks.door import Door
 from vsrnn.tasks.hammer import Hammer
+from vsrnn.tasks.policy import FILES, Policy, load_policy
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -91,7 +91,7 @@ def test_a_result_of_another_policy_is_not_taken_for_this_one(tmp_path, monkeypa
     monkeypatch.setenv("VSRNN_POLICIES", str(tmp_path))
     np.savez(tmp_path / "mine.npz", **arrays())
     config = Config("hammer", "10AH12", "smoke", task_options={"source": "mine.npz"})
-    known = Hammer.policy_sha256("mine.npz")
+    known = Hammer.file_checksums("mine.npz")["policy_sha256"]
     store = Store(tmp_path / "runs")
     result = run(Config("rad", "rnn_", "smoke", epochs=1))
     result["provenance"]["data"]["policy_sha256"] = known

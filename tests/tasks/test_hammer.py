@@ -13,11 +13,11 @@ from vsrnn.models import BlockRNN, PlainRNN, ProjectedLSTM
 pytest.importorskip("gymnasium_robotics", reason="needs the extra adroit")
 pytest.importorskip("minari", reason="needs the extra adroit")
 
-from vsrnn.tasks._adroit import DOOR, HAMMER, STEPS, Played, make_environment, play
 from vsrnn.tasks._imitation import PLAYED, Scale, acting
-from vsrnn.tasks._policy import load_policy
+from vsrnn.tasks.adroit import DOOR, HAMMER, STEPS, Played, make_environment, play
 from vsrnn.tasks.experts import EXPERT
 from vsrnn.tasks.hammer import Hammer
+from vsrnn.tasks.policy import load_policy
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -262,11 +262,11 @@ def test_options_that_make_no_sense_are_refused(options, message, cache):
 
 
 def test_without_the_packages_it_says_what_to_install(monkeypatch, cache):
-    from vsrnn.tasks import _adroit
+    from vsrnn.tasks import adroit
 
     def absent(name):
-        raise _adroit.PackageNotFoundError(name)
+        raise adroit.PackageNotFoundError(name)
 
-    monkeypatch.setattr(_adroit, "version", absent)
+    monkeypatch.setattr(adroit, "version", absent)
     with pytest.raises(VsrnnError, match=r"gymnasium-robotics.*pip install 'vsrnn\["):
         Hammer("smoke", cache=cache)

@@ -185,7 +185,7 @@ def typed(folder, *arguments):
     """A command as typed in a folder, by a process that has the tests in its path."""
     # -P: python itself does not look in the folder, nor does it for the script vsrnn
     command = [sys.executable, "-P", "-m", "vsrnn.cli", *arguments]
-    own = {"PYTHONPATH": str(Path(__file__).parent), "OMP_NUM_THREADS": "1"}
+    own = {"PYTHONPATH": str(Path(__file__).parents[1]), "OMP_NUM_THREADS": "1"}
     return subprocess.run(
         command, cwd=folder, env=os.environ | own, capture_output=True, text=True
     )

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from vsrnn.errors import VsrnnError
-from vsrnn.tasks import _digits
-from vsrnn.tasks._digits import load_digits
+from vsrnn.tasks import digits as module
+from vsrnn.tasks.digits import load_digits
 
 
 @pytest.fixture(scope="module")
@@ -34,9 +34,9 @@ def originals(tmp_path, digits, monkeypatch):
     for name, content in contents.items():
         (tmp_path / name).write_bytes(content)
         known = hashlib.md5(content, usedforsecurity=False).hexdigest()
-        monkeypatch.setitem(_digits.MD5, name, known)
+        monkeypatch.setitem(module.MD5, name, known)
     small = type(digits)(images, labels)
-    monkeypatch.setitem(_digits.CHECKSUMS, "mnist", small.checksum)
+    monkeypatch.setitem(module.CHECKSUMS, "mnist", small.checksum)
     return tmp_path
 
 

@@ -12,17 +12,17 @@ import torch
 
 from vsrnn import Config, Design, run
 from vsrnn.errors import VsrnnError
-from vsrnn.tasks import TASKS, get_task, sizes
+from vsrnn.tasks import get_task, list_tasks, sizes
 
 SPLITS = ("train", "val", "test")
-PUBLISHED = [name for name in TASKS if name != "door"]
+PUBLISHED = [name for name in list_tasks() if name != "door"]
 OWN = ["own:Classes", "own:Last", "own:Every"]
 
 
 @pytest.fixture(scope="module", params=[*PUBLISHED, *OWN])
 def task(request):
     with pytest.MonkeyPatch.context() as patch:
-        if request.param in TASKS and request.param != "rad":
+        if request.param in list_tasks() and request.param != "rad":
             pytest.importorskip("gymnasium_robotics")
         if request.param.startswith("kitchen"):
             folder = request.getfixturevalue("kitchen_data")
@@ -76,7 +76,7 @@ def test_the_same_task_again_is_equal(task):
 
 
 def test_description_is_json(task):
-    for value in (getattr(task, "options", {}), task.provenance):
+    for value in (getattr(task, "settings", {}), task.provenance):
         assert json.loads(json.dumps(value)) == value
     assert len(task.checksum) == 64
     assert task.epochs >= 1

@@ -1,7 +1,7 @@
-"""Numbers that come out alike on the processors of different makers.
+"""The same numbers on processors of different makers.
 
 torch multiplies and solves by Intel's MKL, which uses other instructions on another
-processor and so rounds otherwise, unless it is told not to before its first product.
+processor and so rounds otherwise, unless the environment forbids it from the start.
 """
 
 import os
@@ -16,12 +16,12 @@ from vsrnn.errors import VsrnnError
 
 T = TypeVar("T")
 
-ALIKE = {"MKL_CBWR": "COMPATIBLE"}
-"""The environment that makes MKL round alike."""
+DETERMINISTIC = {"MKL_CBWR": "COMPATIBLE"}
+"""The environment that makes MKL round the same everywhere."""
 
 
-def alike(function: Callable[..., Iterator[T]], *args: Any) -> Iterator[T]:
-    """Yield what a function yields, from a process whose products round alike.
+def deterministic(function: Callable[..., Iterator[T]], *args: Any) -> Iterator[T]:
+    """Yield what a function yields, from a process that rounds the same everywhere.
 
     Args:
         function: one that a module holds.
@@ -32,7 +32,7 @@ def alike(function: Callable[..., Iterator[T]], *args: Any) -> Iterator[T]:
     """
     command = [sys.executable, "-c", f"from {__name__} import answer; answer()"]
     own = {"PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
-    env = os.environ | ALIKE | own
+    env = os.environ | DETERMINISTIC | own
     with Popen(
         command, stdin=PIPE, stdout=PIPE, env=env, start_new_session=True
     ) as child:

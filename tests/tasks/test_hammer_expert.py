@@ -11,8 +11,7 @@ pytest.importorskip("gymnasium_robotics", reason="needs the extra adroit")
 from safetensors import safe_open
 
 from vsrnn.errors import VsrnnError
-from vsrnn.tasks._adroit import HAMMER, make_environment
-from vsrnn.tasks._policy import load_policy
+from vsrnn.tasks.adroit import HAMMER, make_environment
 from vsrnn.tasks.experts import EXPERT, __main__, _distil
 from vsrnn.tasks.experts._plan import (
     ALL_HEIGHTS,
@@ -22,6 +21,7 @@ from vsrnn.tasks.experts._plan import (
     find_plan,
     plan_actions,
 )
+from vsrnn.tasks.policy import load_policy
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

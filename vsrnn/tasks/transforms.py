@@ -8,8 +8,8 @@ global generators alone.
 """
 
 from collections.abc import Callable
+from typing import Any
 
-import kornia.augmentation as kornia
 import numpy as np
 import torch
 from torch import Tensor
@@ -18,6 +18,13 @@ SIZE = 50
 """Side of the images that a sequence shows, in pixels."""
 
 Generator = np.random.Generator
+
+
+def _kornia() -> Any:
+    """Augmentations of kornia, which take half a second to import."""
+    from kornia import augmentation
+
+    return augmentation
 
 
 def resize(images: np.ndarray) -> Tensor:
@@ -35,7 +42,7 @@ def resize(images: np.ndarray) -> Tensor:
     >>> resize(np.full((2, 28, 28), 7, np.uint8)).shape
     torch.Size([2, 50, 50])
     """
-    grow = kornia.Resize((SIZE, SIZE), align_corners=False)
+    grow = _kornia().Resize((SIZE, SIZE), align_corners=False)
     large = torch.empty(len(images), SIZE, SIZE, dtype=torch.uint8)
     for start in range(0, len(images), 4096):
         part = torch.from_numpy(images[start : start + 4096]).float()
@@ -75,13 +82,13 @@ def erase(images: Tensor, rng: Generator) -> Tensor:
         "xs": rng.integers(0, SIZE - width + 1),
     }
     box = {"heights": height, "widths": width, "values": np.zeros(n)}
-    return _apply(kornia.RandomErasing(p=1.0), images, **corner, **box)
+    return _apply(_kornia().RandomErasing(p=1.0), images, **corner, **box)
 
 
 def noise(images: Tensor, rng: Generator) -> Tensor:
     """Add Gaussian noise of standard deviation .01 to every pixel."""
     grains = 0.01 * rng.standard_normal(tuple(images.shape), np.float32)
-    return _apply(kornia.RandomGaussianNoise(p=1.0), images, gaussian_noise=grains)
+    return _apply(_kornia().RandomGaussianNoise(p=1.0), images, gaussian_noise=grains)
 
 
 def both(images: Tensor, rng: Generator) -> Tensor:
@@ -92,7 +99,8 @@ def both(images: Tensor, rng: Generator) -> Tensor:
 def blur(images: Tensor, rng: Generator) -> Tensor:
     """Blur with a 15 x 15 Gaussian kernel, sigma uniform in .1 to 2 pixels."""
     sigma = rng.uniform(0.1, 2.0, len(images))
-    return _apply(kornia.RandomGaussianBlur(15, (0.1, 2.0), p=1.0), images, sigma=sigma)
+    augmentation = _kornia().RandomGaussianBlur(15, (0.1, 2.0), p=1.0)
+    return _apply(augmentation, images, sigma=sigma)
 
 
 def sharpness(images: Tensor, rng: Generator) -> Tensor:
@@ -102,7 +110,7 @@ def sharpness(images: Tensor, rng: Generator) -> Tensor:
     the image itself, and the outermost pixels are left alone.
     """
     factor = np.full(len(images), 4.0)
-    augmentation = kornia.RandomSharpness((4.0, 4.0), p=1.0)
+    augmentation = _kornia().RandomSharpness((4.0, 4.0), p=1.0)
     return _apply(augmentation, images, sharpness=factor)
 
 
@@ -154,7 +162,7 @@ def _perspective(images: Tensor, distortion: float, rng: Generator) -> Tensor:
     most = int(distortion * (SIZE // 2))
     moved = start + inward * rng.integers(0, most + 1, (len(images), 4, 2))
     return _apply(
-        kornia.RandomPerspective(distortion, align_corners=True, p=1.0),
+        _kornia().RandomPerspective(distortion, align_corners=True, p=1.0),
         images,
         start_points=np.broadcast_to(start, moved.shape) - 0.5,
         end_points=moved - 0.5,
