@@ -101,10 +101,11 @@ def test_a_diverging_model_does_not_touch_its_neighbours():
     assert [numbers(r) for r in others] == [numbers(r) for r in expected]
 
 
-def test_no_model_sees_another_whatever_the_sizes():
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_no_model_sees_another_whatever_the_sizes(activation):
     torch.manual_seed(0)
-    x = torch.randn(3, 7, 30)
-    models = [BlockRNN(Geometry(30, h, 4, 0.5), seed=h) for h in (2, 13, 7)]
+    x, how = torch.randn(3, 7, 30), {"activation": activation}
+    models = [BlockRNN(Geometry(30, h, 4, 0.5), seed=h, **how) for h in (2, 13, 7)]
     with torch.no_grad():
         models[1].bias.fill_(math.nan)
         outputs = ModelBatch(models)(x)
@@ -113,7 +114,7 @@ def test_no_model_sees_another_whatever_the_sizes():
     assert outputs[1].isnan().all()
 
 
-def test_a_stack_follows_its_models_to_another_precision():
+def test_a_batch_follows_its_models_to_another_precision():
     models = [BlockRNN(Geometry(30, h, 4, 0.5), seed=h) for h in (3, 6)]
     x = torch.randn(2, 5, 30, dtype=torch.float64)
     outputs = ModelBatch(models).double()(x)
@@ -145,6 +146,21 @@ def test_a_stack_takes_the_masks_that_are_loaded(mask, whole):
         for own, other in zip(stack.models, saved.models, strict=True):
             own.load_state_dict(other.state_dict())
     torch.testing.assert_close(stack(x), saved(x))
+
+
+def test_a_batch_takes_the_places_that_a_model_is_given():
+    torch.manual_seed(0)
+    models = [BlockRNN(Geometry(30, h, 4, 0.5), seed=h) for h in (9, 20)]
+    batch, x = ModelBatch(models), torch.randn(3, 5, 30)
+    before = batch(x)
+    before.sum().backward()
+    models[0].rewire("state", models[0].index_state[::2])
+    after = batch(x)
+    torch.testing.assert_close(after[0], models[0](x)[0])
+    torch.testing.assert_close(after[1], before[1])
+    assert not torch.allclose(after[0], before[0])
+    after.sum().backward()
+    assert models[0].weight_state.grad.shape == models[0].index_state.shape
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
@@ -227,6 +243,12 @@ def test_a_pass_takes_no_more_memory_than_estimated(density):
         (
             lambda: ModelBatch([BlockRNN(Geometry(n, 3, 2, 1)) for n in (4, 5)]),
             "same inputs, outputs",
+        ),
+        (
+            lambda: ModelBatch(
+                [BlockRNN(Geometry(4, 3, 2, 1), activation=a) for a in ("relu", "tanh")]
+            ),
+            "outputs and activation",
         ),
         (lambda: run_many([*CONFIGS, Config("rad", "lstm_", "smoke")]), "passes"),
         (lambda: run_many([]), "passes"),

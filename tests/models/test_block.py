@@ -16,6 +16,10 @@ from vsrnn.models._kernels import products as _products
 
 VARIED = (0.1, 1, 1, 0.3, 0.6, 0.2)
 SMALL = Geometry(30, 12, 4, VARIED)
+ACTIVATIONS = {
+    "relu": lambda a: torch.clamp(a, min=0),
+    "tanh": lambda a: 2 / (1 + torch.exp(-2 * a)) - 1,
+}
 
 
 def by_hand(model, x, h=None, y=None):
@@ -30,7 +34,7 @@ def by_hand(model, x, h=None, y=None):
         for xt in sequence:
             a_h = w["hx"] @ xt + w["hh"] @ hi + w["hy"] @ yi + b_h
             a_y = w["yx"] @ xt + w["yh"] @ hi + w["yy"] @ yi + b_y
-            hi, yi = torch.clamp(a_h, min=0), a_y
+            hi, yi = ACTIVATIONS[model.activation](a_h), a_y
             steps.append(yi)
         outputs.append(torch.stack(steps))
     return torch.stack(outputs)
@@ -45,7 +49,7 @@ def dense_gradients(model, x, target):
     for t in range(x.shape[1]):
         a_h = x[:, t] @ w["hx"].T + h @ w["hh"].T + y @ w["hy"].T + bias[: g.hidden]
         a_y = x[:, t] @ w["yx"].T + h @ w["yh"].T + y @ w["yy"].T + bias[g.hidden :]
-        h, y = torch.relu(a_h), a_y
+        h, y = ACTIVATIONS[model.activation](a_h), a_y
     loss = cross_entropy(y, target)
     loss.backward()
     grad_input = torch.cat([w["hx"].grad, w["yx"].grad])
@@ -60,9 +64,10 @@ def dense_gradients(model, x, target):
 
 @pytest.mark.parametrize("density", [VARIED, 1.0, 0.2, (1, 0, 0, 1, 1, 0)])
 @pytest.mark.parametrize("blank", [False, True])
-def test_loss_and_gradients_equal_a_dense_network(density, blank):
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_loss_and_gradients_equal_a_dense_network(density, blank, activation):
     torch.manual_seed(0)
-    model = BlockRNN(Geometry(40, 15, 5, density), seed=3)
+    model = BlockRNN(Geometry(40, 15, 5, density), seed=3, activation=activation)
     x, target = torch.randn(6, 9, 40), torch.randint(0, 5, (6,))
     if blank:
         x[:, -1] = 0
@@ -81,9 +86,10 @@ def test_loss_and_gradients_equal_a_dense_network(density, blank):
     torch.testing.assert_close(model.bias.grad, grad_bias, **close)
 
 
-def test_outputs_equal_the_recurrence_row_by_row():
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_outputs_equal_the_recurrence_row_by_row(activation):
     torch.manual_seed(1)
-    model = BlockRNN(SMALL, seed=1)
+    model = BlockRNN(SMALL, seed=1, activation=activation)
     x = torch.randn(3, 7, 30)
     torch.testing.assert_close(model(x)[0], by_hand(model, x), rtol=1e-5, atol=1e-6)
     h, y = torch.rand(3, 12), torch.randn(3, 4)
@@ -111,9 +117,11 @@ def test_hidden_trajectory_equals_torch_rnn_without_output_feedback():
 
 
 @pytest.mark.parametrize("density", [VARIED, 1.0])
-def test_gradients_in_double_precision(density):
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_gradients_in_double_precision(density, activation):
     torch.manual_seed(3)
-    model = BlockRNN(Geometry(6, 4, 2, density), seed=0, dtype=torch.float64)
+    how = {"dtype": torch.float64, "activation": activation}
+    model = BlockRNN(Geometry(6, 4, 2, density), seed=0, **how)
     x = torch.randn(3, 5, 6, dtype=torch.float64)
     h = torch.rand(3, 4, dtype=torch.float64, requires_grad=True)
     y = torch.randn(3, 2, dtype=torch.float64, requires_grad=True)
@@ -251,10 +259,11 @@ def test_loading_keeps_an_optimizer_attached():
     [
         BlockRNN(SMALL),
         BlockRNN(Geometry(120, 100, 4, 0.1)),  # products on the weights alone
+        BlockRNN(SMALL, activation="tanh"),
         ProjectedLSTM(30, 12, 4),
         PlainRNN(30, 12, 4),
     ],
-    ids=["dense", "sparse", "lstm", "rnn"],
+    ids=["dense", "sparse", "tanh", "lstm", "rnn"],
 )
 def test_steps_equal_the_sequence(model, grad):
     inputs = model.geometry.inputs if isinstance(model, BlockRNN) else 30
@@ -344,6 +353,7 @@ def test_the_budget_of_the_plain_rnn():
     "make, words",
     [
         (lambda: BlockRNN(SMALL, mask="some"), "bernoulli, exact"),
+        (lambda: BlockRNN(SMALL, activation="gelu"), "relu or tanh, not 'gelu'"),
         (lambda: BlockRNN(SMALL, init_std=(1, 2)), "one number or six"),
         (lambda: BlockRNN(SMALL)(torch.zeros(2, 3, 29)), "30"),
         (lambda: BlockRNN(SMALL)(torch.zeros(30)), "batch, time"),

@@ -30,7 +30,7 @@ def tabulate(designs: Sequence[Design], inputs: int, outputs: int) -> pd.DataFra
 
     >>> tabulate([Design("mine", 20, 0.5)], 46, 26)[["name", "weights"]]
        name  weights
-    0  mine     1518
+    0  mine     2116
     """
     import pandas as pd
 

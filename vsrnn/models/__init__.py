@@ -6,9 +6,10 @@ from pkgutil import iter_modules
 from vsrnn.models._kernels.products import SPARSE_BELOW as SPARSE_BELOW
 from vsrnn.models.batch import ModelBatch as ModelBatch
 from vsrnn.models.block import BlockRNN as BlockRNN
-from vsrnn.models.block import check_mask as check_mask
 from vsrnn.models.lstm import ProjectedLSTM as ProjectedLSTM
 from vsrnn.models.rnn import PlainRNN as PlainRNN
+from vsrnn.models.sparse import SparseModule as SparseModule
+from vsrnn.models.sparse import check_mask as check_mask
 
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")

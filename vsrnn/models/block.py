@@ -6,7 +6,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from math import sqrt
 from types import MappingProxyType
-from typing import Any, Self, cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -24,22 +24,14 @@ from vsrnn.models._kernels.propagate import (
     propagate,
 )
 from vsrnn.models.batch import ModelBatch
+from vsrnn.models.sparse import Region, SparseModule, check_mask, draw_mask
 
-MASKS = ("bernoulli", "exact")
 State = tuple[Tensor, Tensor]
+PARTS = {"input": ("x",), "state": ("h", "y")}
+"""What the rows of the two matrices read."""
 
 
-def check_mask(mask: str) -> None:
-    """Refuse a way to draw masks that there is not.
-
-    Raises:
-        VsrnnError: the mask is unknown.
-    """
-    if mask not in MASKS:
-        raise VsrnnError(f"mask must be one of {', '.join(MASKS)}, not {mask!r}")
-
-
-class BlockRNN(nn.Module):
+class BlockRNN(SparseModule):
     r"""A recurrent network whose six blocks each have their own density.
 
     From a zero start, with every right-hand side read before it is overwritten,
@@ -117,13 +109,10 @@ class BlockRNN(nn.Module):
             block: _draw_block(geometry, block, mean, std, mask, generator)
             for block, mean, std in zip(BLOCKS, means, stds, strict=True)
         }
-        parts = {"input": ("x",), "state": ("h", "y")}
-        for part, reads in parts.items():
+        for part, reads in PARTS.items():
             matrix = _assemble(blocks, reads)
-            index = matrix.flatten().nonzero()[:, 0]
-            values = matrix.flatten()[index].to(device, dtype)
-            setattr(self, f"weight_{part}", nn.Parameter(values))
-            self.register_buffer(f"index_{part}", index.to(device))
+            self.add_part(part, matrix.to(device, dtype), matrix != 0)
+        self.regions = _regions(geometry)
         bound = 1 / sqrt(geometry.inputs + geometry.hidden + geometry.outputs)
         bias = torch.empty(geometry.hidden + geometry.outputs)
         bias.uniform_(-bound, bound, generator=generator)
@@ -158,44 +147,6 @@ class BlockRNN(nn.Module):
             start = self._start(x, state)
             state = self._end(advance(x, start, *self._weights, self.layout))
         return state[1], state
-
-    def matrices(self) -> dict[str, Tensor]:
-        """The six blocks as dense matrices, by name, zeros outside the masks."""
-        g = self.geometry
-        n = g.hidden + g.outputs
-        full = torch.zeros(n, g.inputs + n).to(self.bias)
-        full[self.index_input // g.inputs, self.index_input % g.inputs] = (
-            self.weight_input.detach()
-        )
-        full[self.index_state // n, g.inputs + self.index_state % n] = (
-            self.weight_state.detach()
-        )
-        rows = dict(zip("hy", full.split([g.hidden, g.outputs]), strict=True))
-        sizes = [g.inputs, g.hidden, g.outputs]
-        return {
-            row + column: block
-            for row in "hy"
-            for column, block in zip("xhy", rows[row].split(sizes, dim=1), strict=True)
-        }
-
-    def block_weights(self) -> dict[str, int]:
-        """The number of weights in each block, as drawn."""
-        g = self.geometry
-        count = dict.fromkeys(BLOCKS, 0)
-        for index, width, reads in (
-            (self.index_input, g.inputs, [("x", 0, g.inputs)]),
-            (
-                self.index_state,
-                g.hidden + g.outputs,
-                [("h", 0, g.hidden), ("y", g.hidden, g.hidden + g.outputs)],
-            ),
-        ):
-            row, column = index // width, index % width
-            for name, first, end in reads:
-                inside = (column >= first) & (column < end)
-                count["h" + name] = int((inside & (row < g.hidden)).sum())
-                count["y" + name] = int((inside & (row >= g.hidden)).sum())
-        return count
 
     def extra_repr(self) -> str:
         """Say the sizes and densities, as torch prints them."""
@@ -238,24 +189,6 @@ class BlockRNN(nn.Module):
         index = (self.index_input, self.index_state)
         sizes = (g.inputs, g.hidden, g.outputs)
         self.layout = lay_out(*index, 1, sizes, self.activation)
-
-    def _apply(self, fn: Any, recurse: bool = True) -> Self:
-        super()._apply(fn, recurse)
-        self._lay_out()
-        return self
-
-    def _load_from_state_dict(
-        self, state_dict: Mapping[str, Any], prefix: str, *args: Any
-    ) -> None:
-        """Take the masks of the saved model too: their number of weights may differ."""
-        for part in ("input", "state"):
-            for kind in ("weight", "index"):
-                saved = state_dict.get(f"{prefix}{kind}_{part}")
-                own = getattr(self, f"{kind}_{part}")
-                if saved is not None and saved.shape != own.shape:
-                    own.data = own.data.new_empty(saved.shape)
-        super()._load_from_state_dict(state_dict, prefix, *args)
-        self._lay_out()
 
 
 @register
@@ -369,15 +302,22 @@ def _draw_block(
     shape = geometry.shapes[block]
     density = geometry.density[BLOCKS.index(block)]
     values = torch.empty(shape).normal_(generator=generator) * std + mean
-    if mask == "bernoulli":
-        inside = torch.rand(shape, generator=generator) < density
-    else:
-        entries = values.numel()
-        order = torch.randperm(entries, generator=generator)
-        inside = (order < round(density * entries)).view(shape)
+    inside = draw_mask(shape, density, mask, generator)
     return torch.where(inside, values, 0.0)
 
 
 def _assemble(blocks: Mapping[str, Tensor], reads: Sequence[str]) -> Tensor:
     rows = [torch.cat([blocks[row + r] for r in reads], dim=1) for row in "hy"]
     return torch.cat(rows)  # (hidden + outputs, what is read)
+
+
+def _regions(geometry: Geometry) -> dict[str, Region]:
+    """Where the blocks lie in the two matrices."""
+    x, h, y = geometry.inputs, geometry.hidden, geometry.outputs
+    rows = {"h": range(h), "y": range(h, h + y)}
+    columns = {"x": range(x), **rows}
+    part = {read: part for part, reads in PARTS.items() for read in reads}
+    return {
+        block: Region(part[block[1]], rows[block[0]], columns[block[1]])
+        for block in BLOCKS
+    }

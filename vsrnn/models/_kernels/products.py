@@ -123,11 +123,11 @@ class InputProduct:
 
     def input_grad(self, grad: Tensor, weight: Tensor) -> Tensor:
         """Gradient on the inputs, ``(n, inputs)``."""
-        return grad.t() @ _fill(weight, self.index, (self.rows, self.inputs))
+        return grad.t() @ fill(weight, self.index, (self.rows, self.inputs))
 
     def _dense(self, weight: Tensor) -> Tensor:
         shape = (len(self.dense_rows), self.inputs)
-        return _fill(_pick(weight, self.thick), self.dense_index, shape)
+        return fill(_pick(weight, self.thick), self.dense_index, shape)
 
 
 class StateProduct:
@@ -155,7 +155,7 @@ class StateProduct:
         """The matrix, in the form that :meth:`add` takes."""
         if self.sparse is not None:
             return self.sparse.matrix(weight)
-        matrix = _fill(weight, self.index, self.shape)
+        matrix = fill(weight, self.index, self.shape)
         return matrix[0] if self.flat else matrix
 
     def transposed(self, matrix: Tensor) -> Tensor:
@@ -206,7 +206,7 @@ def _pick(values: Tensor, which: Tensor) -> Tensor:
     return values if len(which) == len(values) else values.index_select(0, which)
 
 
-def _fill(values: Tensor, index: Tensor, shape: tuple[int, ...]) -> Tensor:
+def fill(values: Tensor, index: Tensor, shape: tuple[int, ...]) -> Tensor:
     """A dense matrix with the values at these flat positions."""
     size = prod(shape)
     if len(values) == size:
