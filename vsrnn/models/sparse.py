@@ -126,8 +126,7 @@ class SparseModule(nn.Module):
         weight, stays = self.weight(part), source >= 0
         values = weight.data.new_zeros(len(index))
         values[stays] = weight.data[source[stays]]
-        weight.grad = None
-        weight.data = values
+        _replace(weight, values)
         setattr(self, f"index_{part}", index)
         self._lay_out()
         return source
@@ -174,8 +173,7 @@ class SparseModule(nn.Module):
                 saved = state_dict.get(f"{prefix}{kind}_{part}")
                 own = getattr(self, f"{kind}_{part}")
                 if saved is not None and saved.shape != own.shape:
-                    own.grad = None
-                    own.data = own.data.new_empty(saved.shape)
+                    _replace(own, own.data.new_empty(saved.shape))
         super()._load_from_state_dict(
             state_dict,
             prefix,
@@ -215,3 +213,13 @@ def _found(wanted: Tensor, places: Tensor) -> Tensor:
         return torch.full_like(wanted, -1)
     found = torch.searchsorted(places, wanted).clamp(max=len(places) - 1)
     return torch.where(places[found] == wanted, found, -1)
+
+
+def _replace(own: Tensor, values: Tensor) -> None:
+    """Give a tensor values of another shape, without the gradient of the old ones."""
+    own.grad = None
+    # Autograd keeps a note of the old shape as long as a graph of it lives, but drops
+    # it when the type changes.
+    other = torch.half if values.dtype != torch.half else torch.float
+    own.data = values.new_empty(0, dtype=other)
+    own.data = values
