@@ -1,0 +1,138 @@
+"""Panels of a figure, their scales and names, and what stands below them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+SQRT = "hidden proportion (square root scale)"
+"""Label of an axis as `proportion_axis` makes it."""
+
+
+def panels(
+    figure: Figure, number: int, columns: int | None = None, **shared: Any
+) -> list[Axes]:
+    """Panels in rows; what the last row lacks is left empty.
+
+    Args:
+        figure: an empty figure.
+        number: of panels.
+        columns: panels in a row; all of them side by side if absent.
+        **shared: sharex, sharey and more, as `Figure.subplots` takes them.
+
+    >>> [ax.get_subplotspec().colspan.start for ax in panels(Figure(), 3, 2)]
+    [0, 1, 0]
+    """
+    columns = min(columns or number, number)
+    rows = math.ceil(number / columns)
+    axes = figure.subplots(rows, columns, squeeze=False, **shared).ravel()
+    for ax in axes[number:]:
+        ax.remove()
+    for ax in axes[number - columns : number]:  # the lowest of each column
+        ax.xaxis.set_tick_params(labelbottom=True)
+    return list(axes[:number])
+
+
+def name_rows(ax: Axes, names: Iterable[str]) -> None:
+    """Name the rows of a panel from the top down, with a pale line through each.
+
+    Args:
+        ax: axes whose rows are at 0, 1, 2 and so on.
+        names: a name a row.
+    """
+    names = list(names)
+    ax.set_yticks(range(len(names)), names)
+    ax.set_ylim(len(names) - 0.5, -0.5)
+    ax.grid(axis="y", color="0.92", linewidth=0.8)
+
+
+def proportion_axis(ax: Axes, panels: int = 2) -> None:
+    """Give hidden proportions on the x axis a square root scale: most are small.
+
+    Args:
+        ax: the axes.
+        panels: how many stand side by side; beside many there is room for few ticks.
+    """
+    ax.set_xscale("function", functions=(_root, _square))
+    ticks = [0, 0.02, 0.1, 0.2, 0.4, 0.6, 0.8, 1] if panels < 3 else [0, 0.1, 0.4, 1]
+    ax.set_xlim(0, 1)
+    ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    ax.minorticks_off()
+
+
+def _root(x: np.ndarray) -> np.ndarray:
+    return np.sign(x) * np.sqrt(np.abs(x))
+
+
+def _square(x: np.ndarray) -> np.ndarray:
+    return np.sign(x) * np.square(x)
+
+
+def log_ticks(ax: Axes, values: Iterable[float], unit: float = 1) -> None:
+    """Give the x axis a logarithmic scale with a tick at each value and no other.
+
+    Args:
+        ax: the axes.
+        values: where ticks go.
+        unit: what the numbers at the ticks are multiples of.
+    """
+    ticks = sorted(set(values))
+    ax.set_xscale("log")
+    ax.set_xticks(ticks, [f"{tick / unit:g}" for tick in ticks])
+    ax.xaxis.set_minor_locator(NullLocator())
+
+
+def plain_numbers(ax: Axes, axes: str = "x") -> None:
+    """Write numbers on logarithmic axes out, at more ticks where less is shown.
+
+    Args:
+        ax: the axes.
+        axes: "x", "y" or "xy".
+    """
+    for axis in (getattr(ax, f"{name}axis") for name in axes):
+        low, high = axis.get_view_interval()
+        decades = math.log10(high / low)
+        fine = (1, 1.5, 2, 3, 4, 5, 7) if decades < 0.8 else (1, 2, 5)
+        subs = fine if decades < 1.5 else (1, 3) if decades < 2.5 else (1,)
+        axis.set_major_locator(LogLocator(subs=subs, numticks=20))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
+        axis.set_minor_locator(NullLocator())
+
+
+def plain(value: float) -> str:
+    """A number as it is written on an axis.
+
+    >>> plain(1_500_000), plain(20_000), plain(0.05)
+    ('1.5M', '20,000', '0.05')
+    """
+    if value >= 1e6:
+        return f"{value / 1e6:g}M"
+    return f"{value:,.0f}" if value >= 1 else f"{value:g}"
+
+
+def legend(
+    figure: Figure, looks: Mapping[str, Mapping[str, Any]], columns: int = 3
+) -> None:
+    """Say below a figure what its lines and markers mean.
+
+    Args:
+        figure: the figure.
+        looks: arguments of `matplotlib.lines.Line2D` by the words beside the line.
+        columns: entries side by side.
+    """
+    handles = [Line2D([], [], label=words, **look) for words, look in looks.items()]
+    if handles:
+        figure.legend(handles=handles, loc="outside lower center", ncols=columns)
+
+
+def note(ax: Axes, words: str) -> None:
+    """Write gray words into the middle of a panel."""
+    look: dict[str, Any] = {"color": "0.45", "ha": "center", "va": "center"}
+    ax.text(0.5, 0.5, words, transform=ax.transAxes, **look)

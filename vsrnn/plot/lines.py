@@ -1,0 +1,246 @@
+"""Lines with bands, scatter plots, heat maps and slopes between columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
+from numpy.typing import ArrayLike
+from pandas import DataFrame, Series
+
+from vsrnn.plot.labels import look
+from vsrnn.plot.points import Looks, cloud
+from vsrnn.plot.style import GRAY, chance_line, label_ends, spread
+
+
+def lines(
+    ax: Axes,
+    table: DataFrame,
+    x: str,
+    y: str,
+    low: str | None = None,
+    high: str | None = None,
+    *,
+    hue: str,
+    looks: Looks | None = None,
+    named: Callable[[str], str] | None = None,
+    bars: bool = False,
+    chance: float | None = None,
+) -> None:
+    """Draw a line for each value of a column, with its intervals.
+
+    Args:
+        ax: the axes.
+        table: one row a point.
+        x: column of the places.
+        y: column of the heights.
+        low: column of the lower ends; without, no interval is drawn.
+        high: column of the upper ends.
+        hue: column that has the same value in all points of a line.
+        looks: color, marker and so on by value of `hue`, see
+            `vsrnn.plot.labels.look`, which gives those that are absent.
+        named: gives the name that stands where a line ends; no names if absent.
+        bars: whether intervals are bars at each point, side by side, instead of bands.
+        chance: score of a guess, drawn as a line.
+    """
+    groups = list(table.groupby(hue, sort=False))
+    ends: list[tuple[str, float, str]] = []
+    for rank, (level, own) in enumerate(groups):
+        shape = {**((looks or {}).get(level) or look(str(level), rank))}
+        place, height = own[x].to_numpy(float), own[y].to_numpy(float)
+        every = max(1, len(own) // 6)
+        if bars:  # the middle one in its place
+            place = place * 1.03 ** (rank - len(groups) // 2)
+        sns.lineplot(
+            x=place,
+            y=height,
+            estimator=None,
+            ax=ax,
+            legend=False,
+            **{"markevery": every, "markeredgecolor": shape["color"], **shape},
+        )
+        if low:
+            _between(ax, place, own[low], own[high], str(shape["color"]), bars)
+        if named and len(own):
+            ends.append((named(str(level)), height[-1], str(shape["color"])))
+    if chance is not None:
+        chance_line(ax, chance)
+        ends += [("chance", chance, GRAY)] if named else []
+    ax.set(xlabel=x, ylabel=y)
+    if ends:
+        label_ends(ax, *zip(*ends, strict=True))
+
+
+def _between(
+    ax: Axes,
+    place: np.ndarray,
+    low: ArrayLike,
+    high: ArrayLike,
+    color: str,
+    bars: bool,
+) -> None:
+    if bars:
+        ax.vlines(place, low, high, color=color, linewidth=1)
+    else:
+        ax.fill_between(place, low, high, color=color, alpha=0.15, linewidth=0)
+
+
+def scatter(
+    ax: Axes,
+    table: DataFrame,
+    x: str,
+    y: str,
+    low: str | None = None,
+    high: str | None = None,
+    *,
+    hue: str | None = None,
+    looks: Looks | None = None,
+    norm: Normalize | None = None,
+    **marks: Any,
+) -> None:
+    """Draw a point a row, in one look, in a look a group, or colored by a number.
+
+    Args:
+        ax: the axes.
+        table: one row a point.
+        x: column of the places.
+        y: column of the heights.
+        low: column of the lower ends of intervals of `y`; without, none is drawn.
+        high: column of the upper ends.
+        hue: column that looks or colors stand for.
+        looks: color, marker and so on by value of `hue`.
+        norm: scale of the colors where `hue` is a number.
+        **marks: more of the looks, for instance alpha; with `norm` of
+            `seaborn.scatterplot`.
+    """
+    if norm is not None:
+        colors = {"hue": hue, "hue_norm": norm, "palette": "cividis", "legend": False}
+        rim = {"s": 18, "edgecolor": "0.2", "linewidth": 0.3, **marks}
+        sns.scatterplot(table, x=x, y=y, ax=ax, **colors, **rim)
+        return
+    for level, shape in (looks or {None: {"color": "#0072B2"}}).items():
+        own = table if level is None else table[table[hue] == level]
+        if low and len(own):
+            bar: dict[str, Any] = {"color": shape["color"], "alpha": 0.5}
+            ax.vlines(own[x], own[low], own[high], linewidth=0.7, **bar)
+        cloud(ax, own[x], own[y], {**shape, **marks})
+    ax.set(xlabel=x, ylabel=y)
+
+
+def heat(
+    ax: Axes,
+    table: DataFrame,
+    rows: str,
+    columns: str,
+    value: str,
+    how: str = ".0f",
+    high: float | None = None,
+) -> None:
+    """Draw a table of numbers as colored cells, each with its number.
+
+    Args:
+        ax: the axes.
+        table: one row a cell; cells without a number stay empty.
+        rows: column that names the rows, in the order wanted.
+        columns: column that names the columns, in the order wanted.
+        value: column of the numbers.
+        how: their format.
+        high: end of the color scale, which starts at 0; the largest number if absent.
+    """
+    orders = [list(dict.fromkeys(table[name])) for name in (columns, rows)]
+    grid = table.pivot(index=rows, columns=columns, values=value)
+    grid = grid.loc[orders[1], orders[0]]
+    sns.heatmap(
+        grid.astype(float),
+        vmin=0,
+        vmax=high,
+        cmap="cividis",
+        annot=True,
+        fmt=how,
+        annot_kws={"fontsize": "x-small"},
+        square=True,
+        cbar=False,
+        ax=ax,
+    )
+    across, down = ([str(name).replace("_", " ") for name in names] for names in orders)
+    ax.set_xticks(np.arange(len(across)) + 0.5, across, rotation=45, ha="right")
+    ax.set_yticks(np.arange(len(down)) + 0.5, down, rotation=0)
+    ax.tick_params(length=0)
+
+
+_CIRCLE: dict[str, Any] = {
+    "marker": "o",
+    "mfc": "white",
+    "ms": 15,
+    "ls": "",
+    "zorder": 3,
+}
+_INSIDE: dict[str, Any] = {"ha": "center", "va": "center", "size": "x-small"}
+
+
+def slopes(
+    ax: Axes,
+    table: DataFrame,
+    x: str,
+    y: str,
+    group: str,
+    *,
+    hue: str,
+    looks: Looks,
+    text: str,
+    named: Callable[[str], str] = str,
+) -> None:
+    """Join the ranks of a group across columns, with a number in a circle at each.
+
+    Args:
+        ax: the axes.
+        table: one row a group and column.
+        x: column that names the columns, from left to right.
+        y: column of the ranks; 1 is on top.
+        group: column of what is joined.
+        hue: column that looks stand for.
+        looks: color and line style by value of `hue`.
+        text: column of the numbers in the circles.
+        named: gives the name of a group, beside the first and the last column.
+    """
+    columns = list(dict.fromkeys(table[x]))
+    place = table[x].map({name: n for n, name in enumerate(columns)})
+    table = table.assign(place=place)
+    for _, own in table.groupby(group, sort=False):
+        shape = {"linewidth": 1.2, **looks[own[hue].iloc[0]]}
+        sns.lineplot(
+            own, x="place", y=y, estimator=None, alpha=0.7, legend=False, ax=ax, **shape
+        )
+        ax.plot(own["place"], own[y], color=shape["color"], **_CIRCLE)
+        for row in own.to_dict("records"):
+            ax.text(row["place"], row[y], f"{row[text]:.0f}", zorder=4, **_INSIDE)
+    ax.set(xlim=(-0.4, len(columns) - 0.6), ylim=(table[y].max() + 0.6, 0.3))
+    ax.set(xlabel="", ylabel="")
+    ax.set_xticks(range(len(columns)), columns)
+    ax.spines[:].set_visible(False)
+    ax.tick_params(length=0, labelleft=False)
+    for end, side in ((0, "right"), (len(columns) - 1, "left")):
+        shown = table[table["place"] == end]
+        colors = [looks[level]["color"] for level in shown[hue]]
+        _name_slopes(ax, shown[y], map(named, shown[group]), colors, end, side)
+
+
+def _name_slopes(
+    ax: Axes,
+    ranks: Series,
+    names: Iterable[str],
+    colors: Sequence[str],
+    column: int,
+    side: str,
+) -> None:
+    """Names beside a column, so far apart that none covers another."""
+    place = column + (0.3 if side == "left" else -0.3)
+    look: dict[str, Any] = {"ha": side, "va": "center", "fontsize": "small"}
+    for height, name, color in zip(
+        spread(ranks.tolist(), 1.0), names, colors, strict=True
+    ):
+        ax.text(place, height, name, color=color, **look)
