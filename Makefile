@@ -1,4 +1,5 @@
-# `make book` builds the book, `make test` runs the tests; both set up .venv first.
+# `make book` builds the book, `make test` runs the tests, `make lab` opens the
+# notebooks; each sets up .venv first.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(if $(filter Windows_NT,$(OS)),$(VENV)/Scripts,$(VENV)/bin)
@@ -6,7 +7,7 @@ STAMP := $(VENV)/.installed
 # torch pins its own CUDA packages, so the lock leaves the choice of build to the reader
 UNLOCKED := ^(cuda|nvidia|triton)[-=]
 
-.PHONY: book test lint format results tables small bench lock clean
+.PHONY: book test lab lint format results tables small bench lock clean
 .DELETE_ON_ERROR:
 
 book: $(STAMP)
@@ -16,6 +17,10 @@ book: $(STAMP)
 test: export OMP_NUM_THREADS = 1
 test: $(STAMP)
 	$(BIN)/python -m pytest -n logical --dist worksteal
+
+# Opens the notebooks ready to run; they train at the scale quick unless told otherwise.
+lab: $(STAMP)
+	$(BIN)/python -m jupyterlab notebooks
 
 lint: $(STAMP)
 	$(BIN)/python -m ruff format --check .
@@ -130,5 +135,5 @@ $(STAMP): pyproject.toml requirements.lock
 	  "'apt install python3-venv') and try again."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --disable-pip-version-check \
-	  -c requirements.lock -e ".[adroit,book,cluster,test]"
+	  -c requirements.lock -e ".[adroit,book,cluster,lab,test]"
 	@touch $@

@@ -19,11 +19,12 @@ import vsrnn
 from benchmarks.baselines import MaskedDense
 from benchmarks.peer import peer_work
 from benchmarks.plan import Case
-from vsrnn.models import BlockRNN, PlainRNN, ProjectedLSTM
+from vsrnn.models import BlockRNN, ModelBatch, PlainRNN, ProjectedLSTM
+from vsrnn.models.batch import ModelLoop
 from vsrnn.runs.provenance import provenance
 from vsrnn.tasks import SIZES
 from vsrnn.training.adam import Adam
-from vsrnn.training.loop import _together, _train_epoch, learner
+from vsrnn.training.loop import make_step, train_epoch
 from vsrnn.training.resources import keep_memory
 
 SIDE = 2048
@@ -202,6 +203,12 @@ def _network(kind: str, block: BlockRNN) -> nn.Module:
     return MaskedDense(block) if kind.startswith("masked") else block
 
 
+def side_by_side(networks: list[nn.Module]) -> nn.Module:
+    """Networks as one, as `vsrnn.run_many` puts them together."""
+    blocks = all(isinstance(network, BlockRNN) for network in networks)
+    return ModelBatch(networks) if blocks else ModelLoop(networks)
+
+
 def _train(case: Case, task: Any, blocks: list[BlockRNN], peer: Path | None) -> Work:
     """Train networks as `vsrnn.run_many` does: in one pass, or one after another."""
     if case.study == "stepping":
@@ -209,7 +216,7 @@ def _train(case: Case, task: Any, blocks: list[BlockRNN], peer: Path | None) -> 
     networks = [_network(case.kind, block).to(case.device) for block in blocks]
     passes = [networks] if case.kind == "many" else [[one] for one in networks]
     steps = [
-        learner(_together(some), _adam(some, case.kind), task, case.device)
+        make_step(side_by_side(some), _adam(some, case.kind), task, case.device)
         for some in passes
     ]
     order = torch.Generator().manual_seed(0)
@@ -217,7 +224,7 @@ def _train(case: Case, task: Any, blocks: list[BlockRNN], peer: Path | None) -> 
 
     def work() -> int:
         for step in steps:
-            _train_epoch(step, task, order, case.device, bar)
+            train_epoch(step, task, order, case.device, bar)
         return len(blocks) * task.sizes["train"]
 
     return work

@@ -30,7 +30,7 @@ from vsrnn.runs.reproduction import (
 from vsrnn.runs.store import curve_table, table
 from vsrnn.runs.verify import choose, rebuild
 from vsrnn.tasks import SIZES, task_class
-from vsrnn.training.loop import build_model, run
+from vsrnn.runs.run import build_model, run
 
 AWKWARD = Design(
     "awkward",

@@ -12,8 +12,9 @@ import torch
 
 from vsrnn import Config, Design, Geometry, VsrnnError, get_design, get_task
 from vsrnn.models import BlockRNN, ModelBatch
-from vsrnn.training.batching import pass_memory, passes
-from vsrnn.training.loop import run, run_many, train_step
+from vsrnn.runs.batching import group_runs, memory_estimate
+from vsrnn.runs.run import run, run_many
+from vsrnn.training.loop import train_step
 
 VARIED = (0.1, 1, 1, 0.1, 0.1, 0.1)
 DESIGNS = (
@@ -175,7 +176,7 @@ def test_passes_group_what_shares_batches():
     longer = Config("rad", DESIGNS[0], "smoke", epochs=3)
     seeds = [Config("rad", DESIGNS[1], "smoke", seed=seed) for seed in (1, 2)]
     every = [*CONFIGS, *baselines, longer, *seeds]
-    groups = passes(every)
+    groups = group_runs(every)
     assert {c.id for group in groups for c in group} == {c.id for c in every}
     assert [longer] in groups
     assert all([baseline] in groups for baseline in baselines)
@@ -183,7 +184,7 @@ def test_passes_group_what_shares_batches():
     for group in groups:
         rows = [config.design.hidden + 10 for config in group]
         assert max(rows) <= 1.5 * min(rows)
-    assert all(len(group) <= 2 for group in passes(every, most=2))
+    assert all(len(group) <= 2 for group in group_runs(every, most=2))
 
 
 def test_on_cuda_size_alone_decides_what_shares_a_pass():
@@ -192,35 +193,35 @@ def test_on_cuda_size_alone_decides_what_shares_a_pass():
         for hidden in (100, 300)
         for density in (0.1, 0.9)
     ]
-    assert [len(group) for group in passes(both)] == [1, 1, 1, 1]
-    assert [len(group) for group in passes(both, device="cuda")] == [2, 2]
+    assert [len(group) for group in group_runs(both)] == [1, 1, 1, 1]
+    assert [len(group) for group in group_runs(both, device="cuda")] == [2, 2]
 
 
 def test_no_more_come_together_than_asked_for():
     for most in (0, 1, 2):
-        assert max(map(len, passes(CONFIGS, most))) == max(1, most)
+        assert max(map(len, group_runs(CONFIGS, most))) == max(1, most)
 
 
 def test_memory_bounds_a_pass():
     many = [Config("rad", "balanced_0", "paper", seed=seed) for seed in range(20)]
-    one, five = pass_memory(many[:1]), pass_memory(many[:5])
+    one, five = memory_estimate(many[:1]), memory_estimate(many[:5])
     assert one < five < 5 * one
-    groups = passes(many, memory=five)
+    groups = group_runs(many, memory=five)
     assert [len(group) for group in groups] == [5, 5, 5, 5]
-    assert len(passes(many, memory=1)) == 20
+    assert len(group_runs(many, memory=1)) == 20
 
 
 MEASURED = """
 import re
 from pathlib import Path
-from vsrnn import Config, Design, pass_memory, run_many
+from vsrnn import Config, Design, memory_estimate, run_many
 
 def train(number, hidden, density):
     designs = [Design(f"d{{n}}", hidden, density) for n in range(number)]
     configs = [Config("rad", design, "smoke", epochs=1) for design in designs]
     run_many(configs)
     status = Path("/proc/self/status").read_text()  # most memory of this process
-    return int(re.search(r"VmHWM:\\s+(\\d+) kB", status)[1]), pass_memory(configs)
+    return int(re.search(r"VmHWM:\\s+(\\d+) kB", status)[1]), memory_estimate(configs)
 
 before, _ = train(1, 2, (1,) * 6)
 after, estimated = train(8, 300, {density})
@@ -250,8 +251,8 @@ def test_a_pass_takes_no_more_memory_than_estimated(density):
             ),
             "outputs and activation",
         ),
-        (lambda: run_many([*CONFIGS, Config("rad", "lstm_", "smoke")]), "passes"),
-        (lambda: run_many([]), "passes"),
+        (lambda: run_many([*CONFIGS, Config("rad", "lstm_", "smoke")]), "group_runs"),
+        (lambda: run_many([]), "group_runs"),
         (lambda: run_many(CONFIGS, device="tpu"), "cpu or cuda"),
         (lambda: run_many([Config("nothing", DESIGNS[0])]), "rad"),
     ],
@@ -282,12 +283,12 @@ def test_runs_that_share_no_batches_share_no_pass():
     larger = replace(one, scale="quick")
     seeds = [Config("hammer", "10AH12", "smoke", seed) for seed in (0, 1)]
     for pair in ([one, other], [one, larger], seeds):  # the last one shuffles
-        assert len(passes(pair)) == 2
+        assert len(group_runs(pair)) == 2
 
 
 def test_times_are_shares_of_the_pass(monkeypatch):
     clock = SimpleNamespace(perf_counter=iter((0.0, 1.0, 5.0, 6.0)).__next__)
-    monkeypatch.setattr("vsrnn.training.loop.time", clock)
+    monkeypatch.setattr("vsrnn.runs.run.time", clock)
     small = Design("small", 5, (0.1,) * 6)
     pair = [Config("rad", small, "smoke", seed, epochs=1) for seed in (0, 1)]
     for result in run_many(pair):

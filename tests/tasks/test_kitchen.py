@@ -11,7 +11,7 @@ from vsrnn.cli import main
 from vsrnn.errors import VsrnnError
 from vsrnn.models import BlockRNN
 from vsrnn.tasks import task_class
-from vsrnn.training.loop import run
+from vsrnn.runs.run import run
 
 pytest.importorskip("gymnasium_robotics", reason="needs the extra adroit")
 pytest.importorskip("minari", reason="needs the extra adroit")

@@ -12,9 +12,9 @@ from vsrnn.analysis._found import _nested
 from vsrnn.analysis._labels import TASK_LABELS
 from vsrnn.forecast import scored
 from vsrnn.runs.config import Config
+from vsrnn.runs.run import build_model
 from vsrnn.tasks import task_class
 from vsrnn.tasks.designs import draw_designs
-from vsrnn.training.loop import build_model
 
 STATE, GROWN = "hidden state [root mean square]", 1000.0
 """The column of sizes, and how many times the first state counts as grown."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,12 @@ from typing import Any
 from vsrnn.design.design import RAD_100K, Design
 from vsrnn.errors import VsrnnError
 from vsrnn.files import replace_text
+from vsrnn.methods import get_method
 from vsrnn.runs.config import Config
+from vsrnn.runs.run import Result
 from vsrnn.runs.store import Store
 from vsrnn.runs.sweep import Workers, fill
 from vsrnn.tasks import places
-from vsrnn.training.loop import Result
 
 DIGITS = "%.7g"  # of measured numbers in tables: as many as single precision holds
 # these decide a run: all their digits
@@ -45,6 +46,18 @@ def add_training(parser: Any) -> None:
         default=[],
         metavar="NAME=VALUE",
         help="of the task, for instance split=separate or digits=mnist",
+    )
+    parser.add_argument(
+        "--method",
+        default="static",
+        help="which weights exist while it trains: static (default) or magnitude",
+    )
+    parser.add_argument(
+        "--method-option",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="of the method, for instance density=0.1 or schedule=linear",
     )
     parser.add_argument("--jobs", type=int, help="processes; all processors if absent")
     parser.add_argument(
@@ -83,6 +96,8 @@ def configs_of(
 ) -> list[Config]:
     """A run of every design with every seed, trained as the arguments say."""
     options = task_options(arguments.task, arguments.option)
+    chosen = named_values("--method-option", arguments.method_option)
+    method = get_method(arguments.method, **chosen)
     return [
         Config(
             arguments.task,
@@ -92,6 +107,7 @@ def configs_of(
             mask=arguments.mask,
             epochs=arguments.epochs,
             task_options=options,
+            method=method,
         )
         for seed in seeds
         for design in designs
@@ -149,13 +165,28 @@ def check_training(arguments: Any) -> None:
 
 
 def task_options(task: str, pairs: Sequence[str]) -> dict[str, Any]:
-    """NAME=VALUE pairs; values that are JSON (numbers, true) are read as such."""
-    text = places(task)  # folders
+    """The options of a task; folders stay the text they are."""
+    return named_values("--option", pairs, places(task))
+
+
+def named_values(
+    flag: str, pairs: Sequence[str], text: Collection[str] = ()
+) -> dict[str, Any]:
+    """NAME=VALUE pairs of a flag; values that are JSON (numbers, true) read as such.
+
+    Args:
+        flag: what they were given with.
+        pairs: as given.
+        text: names whose values stay text.
+
+    Raises:
+        VsrnnError: a pair is none.
+    """
     options: dict[str, Any] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not (name and equals):
-            raise VsrnnError(f"--option takes NAME=VALUE, not {pair!r}")
+            raise VsrnnError(f"{flag} takes NAME=VALUE, not {pair!r}")
         try:
             options[name] = value if name in text else json.loads(value)
         except ValueError:

@@ -23,11 +23,11 @@ from vsrnn.design.design import Design, get_design
 from vsrnn.design.random import DISTRIBUTIONS
 from vsrnn.design.table import keep_designs, read_designs
 from vsrnn.errors import VsrnnError
+from vsrnn.runs.run import Result
 from vsrnn.runs.store import Store
 from vsrnn.runs.sweep import forget_failed
 from vsrnn.tasks import check_task
 from vsrnn.tasks.designs import design_table, draw_designs
-from vsrnn.training.loop import Result
 
 DESCRIPTION = """\
 Draw or look up designs, write them down as a CSV file in the folder `designs` of the

@@ -37,6 +37,9 @@ class ModelBatch(nn.Module):
         torch.Size([2, 5, 200, 26])
     """
 
+    recordable = True
+    """A training step has the same shapes each time, so CUDA can record it."""
+
     def __init__(self, models: Sequence[BlockRNN]) -> None:
         super().__init__()
         ends = {(m.geometry.inputs, m.geometry.outputs, m.activation) for m in models}

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from vsrnn.design.design import Design, get_design
 from vsrnn.errors import VsrnnError, whole
+from vsrnn.methods import Method, get_method
+from vsrnn.methods.static import Static
 from vsrnn.models import check_mask
 from vsrnn.tasks import places
 
 SCHEMA = 1
+STATIC = Static()
 
 
 @dataclass(frozen=True)
@@ -29,10 +32,12 @@ class Config:
         mask: ``"bernoulli"`` as published, or ``"exact"`` counts.
         epochs: instead of the scale's number of epochs.
         task_options: passed to the task, for instance ``{"split": "separate"}``.
+        method: which weights exist while it trains: a :class:`vsrnn.Method`, the name
+            of one, or its name and options, ``{"name": "magnitude", "density": 0.1}``.
 
     Raises:
-        VsrnnError: for an unknown design or mask, no epochs, a negative seed, or
-            options that are not plain values.
+        VsrnnError: for an unknown design, mask or method, no epochs, a negative seed,
+            or options that are not plain values.
 
     Example:
         >>> Config("rad", "balanced_0", scale="quick").design.hidden
@@ -46,8 +51,9 @@ class Config:
     mask: str = "bernoulli"
     epochs: int | None = None
     task_options: dict[str, Any] = field(default_factory=dict)
+    method: Method = STATIC
 
-    if TYPE_CHECKING:  # a name is taken for a design, too, but read as a Design
+    if TYPE_CHECKING:  # names are taken for a design and a method, too
 
         def __init__(
             self,
@@ -58,11 +64,13 @@ class Config:
             mask: str = ...,
             epochs: int | None = ...,
             task_options: dict[str, Any] = ...,
+            method: Method | str | Mapping[str, Any] = ...,
         ) -> None: ...
 
     def __post_init__(self) -> None:
         if isinstance(self.design, str):
             object.__setattr__(self, "design", get_design(self.task, self.design))
+        object.__setattr__(self, "method", _method(self.method))
         check_mask(self.mask)
         object.__setattr__(self, "seed", whole("seed", self.seed, 0))
         if self.epochs is not None:
@@ -73,14 +81,39 @@ class Config:
         self.as_dict()  # raises where something has no place in a result
 
     def as_dict(self) -> dict[str, Any]:
-        """The config as plain JSON values, without the places where data is kept."""
-        own = asdict(self)
-        for place in places(self.task) if own["task_options"] else ():
-            own["task_options"].pop(place, None)
+        """The config as plain JSON values, without the places where data is kept.
+
+        What has been added since the first results were stored is left out where it is
+        at its default, so new settings leave the ids of old runs as they are.
+        """
+        own = {field.name: getattr(self, field.name) for field in fields(self)}
+        own["design"] = asdict(self.design)
         if not own["design"]["options"]:
-            del own["design"]["options"]  # as before there were any
+            del own["design"]["options"]
+        given = self.task_options.items()
+        kept = places(self.task) if given else ()
+        own["task_options"] = {key: value for key, value in given if key not in kept}
+        del own["method"]
+        if self.method != STATIC:
+            own["method"] = self.method.as_dict()
         plain: dict[str, Any] = json.loads(json.dumps(own, default=_plain))
         return plain
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Config:
+        """The config that :meth:`as_dict` gave.
+
+        Raises:
+            VsrnnError: the values make no config.
+
+        >>> config = Config("rad", "balanced_0", seed=3)
+        >>> Config.from_dict(config.as_dict()) == config
+        True
+        """
+        try:
+            return cls(**{**values, "design": Design(**values["design"])})
+        except (KeyError, TypeError) as problem:
+            raise VsrnnError(f"this is no config of a run: {problem}") from problem
 
     @property
     def id(self) -> str:
@@ -122,6 +155,19 @@ def configs_for(
         for design in known
         for seed in seeds
     ]
+
+
+def _method(given: Method | str | Mapping[str, Any]) -> Method:
+    if isinstance(given, Method):
+        return given
+    if isinstance(given, str):
+        return get_method(given)
+    if not isinstance(given, Mapping) or "name" not in given:
+        raise VsrnnError(
+            "a method is given by its name, or as its name and options such as "
+            f"{{'name': 'magnitude', 'density': 0.1}}, not {given!r}"
+        )
+    return get_method(**given)
 
 
 def _plain(value: Any) -> Any:

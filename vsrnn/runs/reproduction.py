@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from vsrnn.design.geometry import BLOCKS
+from vsrnn.runs.run import Result
 from vsrnn.runs.store import curve_table, table
 from vsrnn.tasks import task_class
-from vsrnn.training.loop import Result
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -16,7 +16,7 @@ from vsrnn.design.geometry import BLOCKS
 from vsrnn.errors import VsrnnError
 from vsrnn.files import replace_text
 from vsrnn.runs.config import Config
-from vsrnn.training.loop import Result
+from vsrnn.runs.run import Result
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,12 +13,12 @@ import torch
 from tqdm import tqdm
 
 from vsrnn.errors import VsrnnError, told
-from vsrnn.runs.config import SCHEMA, Config
+from vsrnn.runs.batching import group_runs
+from vsrnn.runs.config import Config
 from vsrnn.runs.provenance import provenance
+from vsrnn.runs.run import Result, build_model, result_of, run_many
 from vsrnn.runs.store import Store, table
 from vsrnn.tasks import get_task, list_tasks, task_class
-from vsrnn.training.batching import passes
-from vsrnn.training.loop import Result, build_model, run_many
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,8 +67,8 @@ def sweep(
         jobs: worker processes; if absent the number of processors, or one on cuda.
         per_pass: designs a worker trains at once, at most, see
             :func:`vsrnn.run_many`; their results come together, at the end.
-        memory: GiB that such a pass may take, as :func:`vsrnn.pass_memory` estimates
-            it; large designs are trained fewer at once.
+        memory: GiB that such a pass may take, as :func:`vsrnn.memory_estimate`
+            estimates it; large designs are trained fewer at once.
         device: ``"cpu"`` or ``"cuda"``.
         scheduler: address of a dask scheduler whose workers are used instead. They
             need this package, and the store on a file system they share.
@@ -217,7 +217,7 @@ def _groups(configs: list[Config], workers: Workers) -> list[list[Config]]:
     sized = [config for config in configs if config.design.hidden]
     share = math.ceil(len(sized) / _processes(workers))
     most = max(1, min(workers.per_pass, share))
-    groups = passes(sized, most, workers.memory * 2**30, workers.device)
+    groups = group_runs(sized, most, workers.memory * 2**30, workers.device)
     groups += [[c] for c in configs if not c.design.hidden]
     return sorted(groups, key=lambda group: min(place[c.id] for c in group))
 
@@ -315,28 +315,13 @@ def _failure(config: Config, problem: Exception) -> Result:
         text = str(problem)
         if _can_be_built(config, task):
             raise problem
-    return {
-        "schema": SCHEMA,
-        "id": config.id,
-        "config": config.as_dict(),
-        "score": None,
-        "test": None,
-        "curve": [],
-        "weights": None,
-        "total_weights": None,
-        "parameters": None,
-        "hidden_proportion": None,
-        "epochs": config.epochs or task.epochs,
-        "batch_size": task.batch_size,
-        "seconds": {"data": 0.0, "train": 0.0, "total": 0.0},
-        "provenance": provenance(task, threads=1),
-        "error": FAILED + text,
-    }
+    failed = result_of(config, task, provenance(task, threads=1))
+    return failed | {"error": FAILED + text}
 
 
 def _can_be_built(config: Config, task: Any) -> bool:
     try:
-        build_model(config, task.inputs, task.outputs)
+        build_model(config, task.inputs, task.outputs, task.symbols)
     except VsrnnError:
         return False
     return True

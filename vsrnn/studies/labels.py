@@ -44,4 +44,4 @@ def chance(name: str = "rad") -> float:
     10.0
     """
     task = task_class(name)
-    return 100.0 * float(task.chance if hasattr(task, "chance") else task.chance)
+    return 100.0 * float(task.chance)

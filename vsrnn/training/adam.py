@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 import torch
@@ -50,6 +50,26 @@ class Adam:
                 amsgrad=False,
                 maximize=False,
             )
+
+    def carry(self, rewired: Mapping[nn.Parameter, Tensor]) -> bool:
+        """Let the averages follow weights that were rewired.
+
+        Args:
+            rewired: vectors of weights, each with the former place of every weight it
+                has now, or -1 for a new one, whose averages begin at 0.
+
+        Returns:
+            Whether there were any.
+        """
+        for _, weights, means, squares, _ in self.groups:
+            for number, weight in enumerate(weights):
+                if (source := rewired.get(cast(nn.Parameter, weight))) is not None:
+                    weight.grad = None
+                    for averages in (means, squares):
+                        # place -1 is the zero behind the last
+                        padded = torch.cat([averages[number], weight.new_zeros(1)])
+                        averages[number] = padded[source]
+        return bool(rewired)
 
     def zero_grad(self) -> None:
         """Drop the gradients."""

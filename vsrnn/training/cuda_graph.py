@@ -17,8 +17,8 @@ PLAIN = 3
 """Steps before the recording, in which the libraries of CUDA set themselves up."""
 
 
-class Replay:
-    """A training step on CUDA: the first times computed plainly, then replayed.
+class RecordedStep:
+    """A training step on CUDA: computed plainly at first, then recorded and replayed.
 
     A step is more than a hundred kernels, each of which takes longer to launch than to
     run; as a graph of CUDA they are launched at once. Numbers stay the same. Batches of
@@ -36,7 +36,7 @@ class Replay:
         self.graph: torch.cuda.CUDAGraph | None = None
         self.shapes: list[torch.Size] = []
         self.batch: list[Tensor] = []
-        self.found: tuple[Tensor, ...] = ()
+        self.results: tuple[Tensor, ...] = ()
 
     def __call__(self, *batch: Tensor) -> tuple[Tensor, ...]:
         """Train on a batch, as the step that was given does.
@@ -46,23 +46,23 @@ class Replay:
         """
         shapes = [part.shape for part in batch]
         self.shapes = self.shapes or shapes
-        with self._apart():
+        with self._own_stream():
             if self.plain or shapes != self.shapes:
                 self.plain = max(0, self.plain - 1)
                 return self.step(*batch)
             if self.graph is None:
                 self.batch = [part.clone() for part in batch]
-                self.graph = self._recorded()
+                self.graph = self._record()
             for kept, part in zip(self.batch, batch, strict=True):
                 kept.copy_(part)
             self.graph.replay()
-            return self.found
+            return self.results
 
-    def _recorded(self) -> torch.cuda.CUDAGraph:
+    def _record(self) -> torch.cuda.CUDAGraph:
         graph = torch.cuda.CUDAGraph()
         try:
             with torch.cuda.graph(graph, stream=self.stream):
-                self.found = self.step(*self.batch)
+                self.results = self.step(*self.batch)
         except torch.OutOfMemoryError:
             raise
         except RuntimeError as problem:
@@ -74,7 +74,7 @@ class Replay:
         return graph
 
     @contextmanager
-    def _apart(self) -> Iterator[None]:
+    def _own_stream(self) -> Iterator[None]:
         """Work on the stream that can be recorded, after and before all else."""
         rest = torch.cuda.current_stream()
         self.stream.wait_stream(rest)

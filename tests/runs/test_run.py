@@ -1,6 +1,5 @@
 """A run is a pure function of its config, and its numbers are what it says."""
 
-import copy
 import json
 import math
 from dataclasses import replace
@@ -19,12 +18,11 @@ from vsrnn import (
     VsrnnError,
     run,
 )
-from vsrnn.models import ModelBatch
 from vsrnn.runs import provenance
+from vsrnn.runs import run as running
+from vsrnn.runs.run import build_model, run_many
 from vsrnn.tasks import task_class
-from vsrnn.training import loop as training
-from vsrnn.training.adam import Adam
-from vsrnn.training.loop import _Means, build_model, run_many
+from vsrnn.training import loop
 
 SMOKE = Config("rad", "balanced_0", scale="smoke")
 
@@ -89,7 +87,7 @@ def test_results_are_plain_json_and_complete(result):
 
 def test_the_code_that_a_run_names_is_what_it_began_with(monkeypatch):
     """Files that change while it trains, or while a worker lives, change nothing."""
-    asked, train = [], training._train
+    asked, train = [], running._train
     provenance._commit.cache_clear()
     monkeypatch.setattr(
         provenance.subprocess, "check_output", lambda *_, **__: asked.append(1) or ""
@@ -99,8 +97,8 @@ def test_the_code_that_a_run_names_is_what_it_began_with(monkeypatch):
         assert asked, "the commit is to be known before the training begins"
         return train(*given)
 
-    monkeypatch.setattr(training, "_train", trains)
-    monkeypatch.setattr(training, "now", lambda: "when it had been tested")
+    monkeypatch.setattr(running, "_train", trains)
+    monkeypatch.setattr(running, "now", lambda: "when it had been tested")
     short = replace(SMOKE, epochs=1)
     first, times = run(short), len(asked)
     second = run(short)
@@ -167,15 +165,15 @@ def test_whole_numbers_of_numpy_are_taken_and_others_refused():
 
 
 def test_an_epoch_ends_when_every_model_has_diverged(monkeypatch):
-    monkeypatch.setattr(training, "LOOK", 2)
-    step, steps = training.train_step, []
+    monkeypatch.setattr(loop, "CHECK_EVERY", 2)
+    step, steps = loop.train_step, []
 
     def diverge(*given):
         steps.append(len(steps))
         loss, output = step(*given)
         return torch.where(torch.arange(2) < len(steps) - 2, math.nan, loss), output
 
-    monkeypatch.setattr(training, "train_step", diverge)
+    monkeypatch.setattr(loop, "train_step", diverge)
     for found in run_many([SMOKE, replace(SMOKE, seed=1)]):
         assert found["error"] == "diverged: training loss not finite in epoch 1"
     assert len(steps) == 5  # looked at after one, three and five
@@ -202,35 +200,6 @@ def test_an_epoch_ends_when_every_model_has_diverged(monkeypatch):
 def test_bad_configs_get_a_sentence(make, words):
     with pytest.raises(VsrnnError, match=words):
         make()
-
-
-def test_adam_steps_as_that_of_torch_to_the_bit():
-    models = [BlockRNN(Geometry(30, hidden, 4, 0.5)) for hidden in (6, 9)]
-    others = copy.deepcopy(models)
-    groups = [
-        {"params": list(model.parameters()), "lr": rate}
-        for model, rate in zip(others, (1e-2, 1e-3), strict=True)
-    ]
-    ours, theirs = Adam(models, (1e-2, 1e-3)), torch.optim.Adam(groups, fused=True)
-    for step in range(5):
-        x = torch.full((2, 3, 30), step - 1.5)
-        for optimizer, some in ((ours, models), (theirs, others)):
-            ModelBatch(some)(x).square().sum().backward()
-            optimizer.step()
-            optimizer.zero_grad()
-    for model, other in zip(models, others, strict=True):
-        pairs = zip(model.parameters(), other.parameters(), strict=True)
-        assert all(torch.equal(a, b) and a.grad is None for a, b in pairs)
-
-
-SMOKE = Config("rad", "balanced_0", scale="smoke")
-
-
-def test_means_are_over_sequences_whatever_the_batches():
-    means = _Means()
-    means.add(3, torch.tensor([1.0]), torch.tensor([0.0]))
-    means.add(1, torch.tensor([5.0]), torch.tensor([1.0]))
-    assert means.means() == [{"loss": 2.0, "accuracy": 0.25}]
 
 
 def test_a_task_that_shuffles_does_so_by_the_seed(monkeypatch):

@@ -8,10 +8,10 @@ import torch
 from vsrnn import Task
 from vsrnn.design.geometry import Geometry
 from vsrnn.errors import VsrnnError
-from vsrnn.models import BlockRNN
+from vsrnn.models import BlockRNN, ModelBatch
 from vsrnn.training.adam import Adam
-from vsrnn.training.cuda_graph import PLAIN, Replay
-from vsrnn.training.loop import _together, learner
+from vsrnn.training.cuda_graph import PLAIN, RecordedStep
+from vsrnn.training.loop import make_step
 
 pytestmark = pytest.mark.skipif(
     not torch.cuda.is_available(), reason="needs a CUDA device"
@@ -55,14 +55,14 @@ def batches(task, number=12):
 
 def steps_of(models, task):
     rates = [1e-3 * (1 + number) for number in range(len(models))]
-    return learner(_together(models), Adam(models, rates), task)
+    return make_step(ModelBatch(models), Adam(models, rates), task)
 
 
 @pytest.mark.parametrize("name", SETS)
 def test_replayed_steps_equal_plain_ones(name):
     task, models = Noise(), [model.cuda() for model in SETS[name]()]
     others = deepcopy(models)
-    plain, replay = steps_of(models, task), Replay(steps_of(others, task))
+    plain, replay = steps_of(models, task), RecordedStep(steps_of(others, task))
     every = list(batches(task))
     for number, (x, y) in enumerate(every[1:] + every):
         expected, found = plain(x, y), replay(x, y)
@@ -74,9 +74,9 @@ def test_replayed_steps_equal_plain_ones(name):
             torch.testing.assert_close(one, same, rtol=1e-5, atol=1e-6)
 
 
-def test_a_loss_that_looks_at_values_is_told():
+def test_a_loss_that_looks_at_values_gets_a_sentence():
     task, models = Peeping(), [model.cuda() for model in SETS["one"]()]
-    replay = Replay(steps_of(models, task))
+    replay = RecordedStep(steps_of(models, task))
     with pytest.raises(VsrnnError, match="must not look at values"):
         for x, y in batches(Noise()):
             replay(x, y)

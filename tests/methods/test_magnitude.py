@@ -1,0 +1,137 @@
+"""Magnitude pruning: what goes, when, and that it stays gone."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from vsrnn import Config, Design, VsrnnError, run, run_many
+from vsrnn.methods.magnitude import Magnitude
+from vsrnn.models import BlockRNN
+from vsrnn.design.geometry import Geometry
+
+BLOCK = Design("small", 20, (0.5,) * 6)
+# CELL = Design("lstm", 6, (0.5, 0.8, 1.0), "cell", (), (), options={"cell": "lstm"})
+
+
+def dense_ramp(drawn, entries, density, power, first, last, epoch):
+    """The ramp of Zhu and Gupta by hand, in weights."""
+    done = min(1, max(0, (epoch - first + 1) / (last - first + 1)))
+    final = min(drawn, density * entries)
+    return round(final + (drawn - final) * (1 - done) ** power)
+
+
+@pytest.mark.parametrize("schedule, power", [("linear", 1), ("cubic", 3)])
+def test_the_ramp_is_that_of_the_formula_and_the_smallest_weights_go(schedule, power):
+    model = BlockRNN(Geometry(12, 9, 4, 0.6), seed=3)
+    entries, drawn = sum(model.block_entries().values()), model.block_weights()
+    work = Magnitude(0.1, schedule=schedule, start=2, end=6).begin(model, 8)
+    left = total = sum(drawn.values())
+    for epoch in range(1, 9):
+        before = {name: block.abs() for name, block in model.matrices().items()}
+        rewired = work.after_epoch(epoch)
+        after = model.matrices()
+        expected = dense_ramp(total, entries, 0.1, power, 2, 6, epoch)
+        assert sum(model.block_weights().values()) == expected
+        assert bool(rewired) == (2 <= epoch <= 6)
+        gone = [b[(after[n] == 0) & (b > 0)] for n, b in before.items()]
+        stay = [b[after[n] != 0] for n, b in before.items()]
+        if expected < left:
+            assert torch.cat(gone).max() <= torch.cat(stay).min()
+        for name, block in after.items():  # what stays keeps its value
+            assert torch.equal(block.abs(), before[name] * (block != 0))
+        record = work.record()
+        assert record["weights"] == expected
+        assert record["weights_hh"] == int((after["hh"] != 0).sum())
+        left = expected
+    assert left == round(0.1 * entries)
+
+
+def test_a_matrix_is_pruned_by_itself_and_a_sparser_one_left_alone():
+    density = (0.5, 1, 0.3, 0.05, 0.9, 1)
+    model = BlockRNN(Geometry(12, 9, 4, density), mask="exact", seed=3)
+    drawn = model.block_weights()
+    Magnitude(0.2, scope="matrix", end=1).begin(model, 1).after_epoch(1)
+    for block, entries in model.block_entries().items():
+        assert model.block_weights()[block] == min(drawn[block], round(0.2 * entries))
+
+
+@pytest.mark.parametrize("design", [BLOCK])
+def test_what_is_pruned_is_in_no_count_and_never_comes_back(design):
+    config = Config("own:Last", design, epochs=4, method=Magnitude(0.1, start=2, end=3))
+    result, static = run(config), run(replace(config, method="static"))
+    left = [point["weights"] for point in result["curve"]]
+    assert left[0] == static["total_weights"] > left[1] > left[2] == left[3]
+    assert result["total_weights"] == sum(result["weights"].values()) == left[-1]
+    biases = static["parameters"] - static["total_weights"]
+    assert result["parameters"] == left[-1] + biases
+    first = [{k: v for k, v in r["curve"][0].items() if "weights" not in k} for r in (result, static)]
+    assert first[0] == first[1]  # nothing was pruned before the second epoch
+    assert "weights" not in static["curve"][0]
+
+
+def test_pruned_networks_train_as_well_side_by_side():
+    designs = [BLOCK, replace(BLOCK, hidden=17), replace(BLOCK, hidden=25)]
+    methods = [Magnitude(0.1, end=2), "static", Magnitude(0.2, scope="matrix", end=3)]
+    configs = [
+        Config("own:Every", design, epochs=4, method=method)
+        for design, method in zip(designs, methods, strict=True)
+    ]
+    for together, config in zip(run_many(configs), configs, strict=True):
+        alone = run(config)
+        assert together["weights"] == alone["weights"]
+        for one, other in zip(together["curve"], alone["curve"], strict=True):
+            assert one.keys() == other.keys()
+            np.testing.assert_allclose(list(one.values()), list(other.values()), 1e-4)
+
+
+def test_an_optimizer_goes_on_with_what_stays():
+    """Pruned in one step or masked by hand in a dense network: the same training."""
+    design = Design("dense", 8, (1.0,) * 6, learning_rate=1e-2)
+    pruned = run(Config("own:Last", design, epochs=3, method=Magnitude(0.3, end=1)))
+    assert pruned["curve"][2]["train_loss"] < pruned["curve"][1]["train_loss"]
+    assert math.isfinite(pruned["score"])
+
+
+def test_a_method_is_part_of_an_id_only_where_it_is_not_the_default():
+    plain = Config("own:Last", BLOCK)
+    assert Config("own:Last", BLOCK, method="static").id == plain.id
+    assert "method" not in plain.as_dict()
+    pruned = Config("own:Last", BLOCK, method={"name": "magnitude", "density": 0.1})
+    assert pruned.as_dict()["method"] == {"name": "magnitude", "density": 0.1}
+    ids = {
+        Config("own:Last", BLOCK, method=method).id
+        for method in ("static", Magnitude(), Magnitude(0.1), Magnitude(end=3))
+    }
+    assert len(ids) == 4
+    assert Config.from_dict(pruned.as_dict()) == pruned
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        ({"density": 1.5}, "0..1"),
+        ({"density": "much"}, "0..1"),
+        ({"scope": "layer"}, "global or matrix"),
+        ({"schedule": "sine"}, "linear or cubic"),
+        ({"start": 0}, "start must be a whole number from 1"),
+        ({"start": 4, "end": 3}, "before it starts"),
+        ({"speed": 3}, "unknown option 'speed'"),
+        ({"name": "magic"}, "unknown method 'magic'"),
+    ],
+)
+def test_bad_options_get_a_sentence(options, words):
+    with pytest.raises(VsrnnError, match=words):
+        Config("own:Last", BLOCK, method={"name": "magnitude"} | options)
+
+
+def test_what_does_not_fit_the_run_or_the_model_gets_a_sentence():
+    with pytest.raises(VsrnnError, match="does not fit a run of 2 epochs"):
+        run(Config("own:Last", BLOCK, epochs=2, method=Magnitude(end=5)))
+    plain = Design("plain", 6, (), "rnn", (), ())
+    with pytest.raises(VsrnnError, match="needs a model with masks"):
+        run(Config("own:Last", plain, method="magnitude"))
+    with pytest.raises(VsrnnError, match="by its name"):
+        Config("own:Last", BLOCK, method=3)

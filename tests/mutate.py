@@ -1,0 +1,79 @@
+"""Break the package on purpose, one thing at a time: does a test fail?
+
+Run it by hand, from the root of a checkout: ``python tests/mutate.py [NAME ...]``. Each
+mutation is made in a copy of the checkout, where the tests named with it have to fail.
+It ends with the number of those that no test noticed, which is the exit status.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[1]
+COPIED = ("vsrnn", "tests", "benchmarks", "book", "notebooks", "results")
+FILES = ("pyproject.toml", "_toc.yml", "_config.yml", "README.md", "requirements.lock")
+
+
+class Mutation(NamedTuple):
+    """A piece of a file, what stands there instead, and the tests that must notice."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: str
+
+
+MUTATIONS: list[Mutation] = []
+
+
+def copy_to(folder: Path) -> None:
+    """Copy what the tests need."""
+    for name in COPIED:
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+    for name in FILES:
+        shutil.copy(ROOT / name, folder / name)
+
+
+def noticed(mutation: Mutation, folder: Path) -> bool:
+    """Whether a test fails under a mutation."""
+    path = folder / mutation.file
+    text = path.read_text("utf-8")
+    if text.count(mutation.old) != 1:
+        raise SystemExit(f"{mutation.name}: {mutation.file} does not hold it once")
+    path.write_text(text.replace(mutation.old, mutation.new), "utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-x", *mutation.tests.split()]
+    env = os.environ | {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    ended = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True)
+    path.write_text(text, "utf-8")
+    if ended.returncode not in (0, 1):
+        raise SystemExit(f"{mutation.name}: pytest did not run\n{ended.stdout[-2000:]}")
+    return ended.returncode == 1
+
+
+def main(names: list[str]) -> int:
+    """Try the mutations of these names, or all."""
+    chosen = [m for m in MUTATIONS if not names or m.name in names]
+    missed = 0
+    with tempfile.TemporaryDirectory() as name:
+        copy_to(Path(name))
+        for mutation in chosen:
+            began = time.perf_counter()
+            seen = noticed(mutation, Path(name))
+            missed += not seen
+            word = "noticed" if seen else "NOT NOTICED"
+            print(f"{word:12} {mutation.name} ({time.perf_counter() - began:.0f} s)")
+    print(f"{len(chosen) - missed} of {len(chosen)} mutations were noticed")
+    return missed
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,110 @@
+"""What a method of sparsity is: which weights exist, when, and how that changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+from vsrnn.errors import VsrnnError
+
+METHODS: dict[str, type[Method]] = {}
+"""Every method by name; a subclass of :class:`Method` enters itself."""
+
+Rewired = dict[nn.Parameter, Tensor]
+"""Vectors of weights that changed, each with what `SparseModule.rewire` returned."""
+
+
+class Work:
+    """A method at work on one model during one run; this one does nothing.
+
+    The loop asks for `penalty` in every training step, calls `after_step` behind it,
+    and `after_epoch` before the validation. What the last two return tells the
+    optimizer which weights stay and which are new.
+
+    Args:
+        model: what is trained.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model = model
+
+    def penalty(self) -> Tensor | None:
+        """Return what is added to the model's loss, a scalar, or nothing."""
+        return None
+
+    def after_step(self) -> Rewired:
+        """Change which weights exist, after a step of the optimizer."""
+        return {}
+
+    def after_epoch(self, epoch: int) -> Rewired:
+        """Change which weights exist, at the end of an epoch, counted from 1."""
+        return {}
+
+    def record(self) -> dict[str, Any]:
+        """Return what the learning curve keeps of the epoch, as plain numbers."""
+        return {}
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method by its options, which are part of what decides a run.
+
+    A subclass is a frozen dataclass with a ``name``; its fields are its options and
+    have defaults. It is known under its name as soon as its module is imported, and
+    every module of ``vsrnn.methods`` is.
+
+    >>> get_method("magnitude", density=0.1).density
+    0.1
+    """
+
+    name: ClassVar[str]
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        METHODS[cls.name] = cls
+
+    def begin(self, model: nn.Module, epochs: int) -> Work:
+        """Begin a run of a model.
+
+        Args:
+            model: what is trained; its weights are those of before the first step.
+            epochs: how many the run has.
+
+        Raises:
+            VsrnnError: the method does not work on this model or this long.
+        """
+        return Work(model)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the name and the options that are not at their defaults."""
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        usual = {field.name: field.default for field in fields(self)}
+        changed = {key: value for key, value in given.items() if value != usual[key]}
+        return {"name": self.name} | changed
+
+
+def get_method(name: str, **options: Any) -> Method:
+    """Return a method by its name.
+
+    Args:
+        name: "static", "magnitude" or another of `METHODS`.
+        **options: of the method.
+
+    Raises:
+        VsrnnError: the method or an option is unknown, or a value is of no use.
+    """
+    if name not in METHODS:
+        raise VsrnnError(
+            f"unknown method {name!r}; choose one of: {', '.join(sorted(METHODS))}"
+        )
+    kind = METHODS[name]
+    known = [field.name for field in fields(kind)]
+    for option in options:
+        if option not in known:
+            raise VsrnnError(
+                f"unknown option {option!r} of method {name!r}; "
+                f"choose from: {', '.join(known) or 'none'}"
+            )
+    return kind(**options)

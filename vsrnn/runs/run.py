@@ -1,0 +1,223 @@
+"""Runs: a pure function from configs to results."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from torch import nn
+from tqdm import tqdm
+
+from vsrnn.design.family import get_family
+from vsrnn.errors import VsrnnError
+from vsrnn.runs.batching import batch_key
+from vsrnn.runs.config import SCHEMA, Config
+from vsrnn.runs.provenance import now, provenance
+from vsrnn.tasks import get_task
+from vsrnn.tasks.task import Task
+from vsrnn.training.loop import Trainee, evaluate_network, fit
+from vsrnn.training.resources import check_device, resources
+
+Result = dict[str, Any]
+
+
+def run(config: Config, *, threads: int = 1, progress: bool = False) -> Result:
+    """Train one design and test it: same config, same result on one machine.
+
+    Adam at the design's constant learning rate, whole sequences, last-epoch weights
+    tested once (no early stopping), as published.
+
+    Args:
+        config: what to run.
+        threads: for torch, part of what makes results repeat to the bit.
+        progress: show a bar on standard error.
+
+    Returns:
+        A dict of plain JSON values: ``score`` (0..1: test accuracy, or the share of
+        episodes that succeed where a task is played, as ``hammer`` is; in the
+        kitchens the mean return, and for numbers as targets of a task of one's own the
+        share of their variance that is explained), ``test``,
+        ``curve`` (one entry an epoch; the training values are means over the epoch's
+        batches as they were trained; a method that changes which weights exist adds
+        the weights left), ``weights`` per block, ``total_weights``,
+        ``parameters``, ``hidden_proportion`` of the weights there are at the end,
+        ``seconds``, ``provenance``, and ``error``, which says when a run diverged
+        (``score`` is then ``None``).
+
+    Raises:
+        VsrnnError: for an unknown task, scale or option.
+    """
+    return run_many([config], threads=threads, progress=progress)[0]
+
+
+def run_many(
+    configs: Sequence[Config],
+    *,
+    threads: int = 1,
+    device: str = "cpu",
+    progress: bool = False,
+) -> list[Result]:
+    """Train designs side by side on the same batches.
+
+    Each result equals that of :func:`run` up to rounding. A model that diverges does
+    not touch the others. Block designs are computed together, see
+    :class:`vsrnn.ModelBatch`.
+
+    Args:
+        configs: runs that share task, scale, options and epochs, and the seed where
+            the task shuffles; :func:`vsrnn.group_runs` groups them.
+        threads: for torch.
+        device: ``"cpu"`` or ``"cuda"``.
+        progress: show a bar on standard error.
+
+    Returns:
+        Their results, in order, as :func:`run` gives them. The time of the whole
+        batch of runs is divided equally among them.
+
+    Raises:
+        VsrnnError: for configs that cannot be trained together, an unknown task,
+            scale, option or device.
+    """
+    began = time.perf_counter()
+    if len({batch_key(config) for config in configs}) != 1:
+        raise VsrnnError("these configs share no batches; group them with `group_runs`")
+    check_device(device)
+    task = _task(configs[0])
+    made_by = provenance(task, threads, device, len(configs))
+    models = [_model(config, task).to(device) for config in configs]
+    loaded = time.perf_counter()
+    with resources(threads):
+        trainees = _train(configs, models, task, device, progress)
+        trained = time.perf_counter()
+        tests = _test(trainees, configs[0], task, device)
+    ended = time.perf_counter()
+    seconds = {
+        "data": loaded - began,
+        "train": trained - loaded,
+        "total": ended - began,
+    }
+    shares = {name: round(value / len(configs), 3) for name, value in seconds.items()}
+    made_by["finished"] = now()
+    return [
+        result_of(config, task, made_by)
+        | get_family(config.design.model).counts(trainee.model)
+        | {
+            "score": None if trainee.error else test[task.metric],
+            "test": None if trainee.error else test,
+            "curve": trainee.curve,
+            "seconds": shares,
+            "error": trainee.error,
+        }
+        for config, trainee, test in zip(configs, trainees, tests, strict=True)
+    ]
+
+
+def result_of(config: Config, task: Task, made_by: dict[str, Any]) -> Result:
+    """The result of a run that has not given anything yet."""
+    return {
+        "schema": SCHEMA,
+        "id": config.id,
+        "config": config.as_dict(),
+        "score": None,
+        "test": None,
+        "curve": [],
+        "weights": None,
+        "total_weights": None,
+        "parameters": None,
+        "hidden_proportion": None,
+        "epochs": config.epochs or task.epochs,
+        "batch_size": task.batch_size,
+        "seconds": {"data": 0.0, "train": 0.0, "total": 0.0},
+        "provenance": made_by,
+        "error": None,
+    }
+
+
+def build_model(
+    config: Config, inputs: int, outputs: int, symbols: bool = False
+) -> nn.Module:
+    """The untrained model of a config.
+
+    Args:
+        config: whose design, mask and seed decide.
+        inputs: size of the task's inputs; of symbols, how many there are.
+        outputs: size of its outputs.
+        symbols: whether its inputs are symbols.
+
+    Raises:
+        VsrnnError: no hidden size fits the design's budget, or the model cannot read
+            symbols.
+    """
+    return get_family(config.design.model).build(
+        config.design,
+        inputs,
+        outputs,
+        seed=config.seed,
+        mask=config.mask,
+        symbols=symbols,
+    )
+
+
+def _model(config: Config, task: Task) -> nn.Module:
+    return build_model(config, task.inputs, task.outputs, task.symbols)
+
+
+def train(config: Config, *, threads: int = 1, progress: bool = False) -> nn.Module:
+    """Train one design and return the model itself, for a closer look at it."""
+    task = _task(config)
+    model = _model(config, task)
+    with resources(threads):
+        _train([config], [model], task, "cpu", progress)
+    return model
+
+
+def _task(config: Config) -> Task:
+    return get_task(config.task, config.scale, **config.task_options)
+
+
+def _train(
+    configs: Sequence[Config],
+    models: Sequence[nn.Module],
+    task: Task,
+    device: str,
+    progress: bool,
+) -> list[Trainee]:
+    """Train each model as its config says."""
+    first = configs[0]
+    epochs = first.epochs or task.epochs
+    trainees = [
+        Trainee(model, config.design.learning_rate, config.method.begin(model, epochs))
+        for config, model in zip(configs, models, strict=True)
+    ]
+    steps = epochs * math.ceil(task.sizes["train"] / task.batch_size)
+    name = first.design.name if len(configs) == 1 else f"{len(configs)} designs"
+    network = get_family(first.design.model).batch(models)
+    with tqdm(total=steps, desc=name, disable=not progress) as bar:
+        fit(
+            trainees,
+            network,
+            task,
+            epochs=epochs,
+            seed=first.seed,
+            device=device,
+            bar=bar,
+        )
+    return trainees
+
+
+def _test(
+    trainees: Sequence[Trainee], config: Config, task: Task, device: str
+) -> list[dict[str, float]]:
+    """Loss and accuracy on the test sequences, and the score where a task is played."""
+    models = [trainee.model for trainee in trainees]
+    network = get_family(config.design.model).batch(models)
+    tests = evaluate_network(network, task, "test", device)
+    for trainee, test in zip(trainees, tests, strict=True):
+        if trainee.error is None and not math.isfinite(test["loss"]):
+            trainee.error = "diverged: test loss not finite"
+    if hasattr(task, "score"):  # where outputs decide what comes next
+        for trainee, test in zip(trainees, tests, strict=True):
+            test |= task.score(trainee.model.cpu()) if trainee.error is None else {}
+    return tests
