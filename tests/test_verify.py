@@ -27,10 +27,10 @@ from vsrnn.runs.reproduction import (
     compare,
     loss_room,
 )
+from vsrnn.runs.run import build_model, run
 from vsrnn.runs.store import curve_table, table
 from vsrnn.runs.verify import choose, rebuild
 from vsrnn.tasks import SIZES, task_class
-from vsrnn.runs.run import build_model, run
 
 AWKWARD = Design(
     "awkward",

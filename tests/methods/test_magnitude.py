@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from vsrnn import Config, Design, VsrnnError, run, run_many
+from vsrnn.design.geometry import Geometry
 from vsrnn.methods.magnitude import Magnitude
 from vsrnn.models import BlockRNN
-from vsrnn.design.geometry import Geometry
 
 BLOCK = Design("small", 20, (0.5,) * 6)
 # CELL = Design("lstm", 6, (0.5, 0.8, 1.0), "cell", (), (), options={"cell": "lstm"})
@@ -67,7 +67,10 @@ def test_what_is_pruned_is_in_no_count_and_never_comes_back(design):
     assert result["total_weights"] == sum(result["weights"].values()) == left[-1]
     biases = static["parameters"] - static["total_weights"]
     assert result["parameters"] == left[-1] + biases
-    first = [{k: v for k, v in r["curve"][0].items() if "weights" not in k} for r in (result, static)]
+    first = [
+        {k: v for k, v in r["curve"][0].items() if "weights" not in k}
+        for r in (result, static)
+    ]
     assert first[0] == first[1]  # nothing was pruned before the second epoch
     assert "weights" not in static["curve"][0]
 

@@ -10,8 +10,8 @@ from vsrnn import Config, Design, Geometry
 from vsrnn.cli import main
 from vsrnn.errors import VsrnnError
 from vsrnn.models import BlockRNN
-from vsrnn.tasks import task_class
 from vsrnn.runs.run import run
+from vsrnn.tasks import task_class
 
 pytest.importorskip("gymnasium_robotics", reason="needs the extra adroit")
 pytest.importorskip("minari", reason="needs the extra adroit")

@@ -61,7 +61,9 @@ class Magnitude(Method):
     def __post_init__(self) -> None:
         number = isinstance(self.density, (int, float))
         if not number or not 0 <= self.density <= 1:
-            raise VsrnnError(f"the final density must lie in 0..1, not {self.density!r}")
+            raise VsrnnError(
+                f"the final density must lie in 0..1, not {self.density!r}"
+            )
         object.__setattr__(self, "density", float(self.density))
         for option, known in (("scope", SCOPES), ("schedule", tuple(SCHEDULES))):
             if (value := getattr(self, option)) not in known:
