@@ -7,6 +7,7 @@ so a build that was stopped goes on where it was.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import shutil
@@ -34,6 +35,9 @@ SOURCES = ("_config.yml", "_toc.yml", "book", "results")
 ENDINGS = {"svg": "SVG", "pdf": "PDF", "png": "PNG", "csv": "CSV"}
 RECORD = {"json": "provenance (JSON)"}
 FILES = ENDINGS | {"csv": "data (CSV)"} | RECORD
+SHOWN = re.compile(r'(\w+)\.(?P<how>show|publish|film)\(\s*"(?P<stem>\w+)"')
+OPENED = re.compile(r'(\w+) = (?:\w+\.)*open_page\(\s*"(\w+)"')
+NUMBER = re.compile(r"\{\{(\w+)\}\}")
 FILM = {"mp4": "film (MP4)", "png": "first picture (PNG)"} | RECORD
 
 
@@ -150,6 +154,10 @@ def execute(page: str, source: Path, logs: Path, options: argparse.Namespace) ->
         return False
     scrub(copy)
     link(copy)
+    if unknown := fill(copy):
+        what = f"its text asks for numbers that its study does not give: {unknown}"
+        fail(notebook, what, what, logs)
+        return False
     return True
 
 
@@ -183,24 +191,49 @@ def scrub(copy: Path) -> None:
     nbformat.write(notebook, copy)
 
 
+def opened(notebook: Any) -> dict[str, str]:
+    """Name the studies that a notebook opens, by the variables that hold them."""
+    code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    return dict(found for text in code for found in OPENED.findall(text))
+
+
 def link(copy: Path) -> None:
     """Put a line of links below each figure: they lead nowhere outside the book."""
     notebook = nbformat.read(copy, as_version=4)
-    cells = []
+    cells, studies = [], opened(notebook)
     for cell in notebook.cells:
         cells.append(cell)
-        if found := re.search(r'figures\.(publish|film)\(\s*"(\w+)"', cell.source):
-            how, stem = found.groups()
-            text = links(stem, film=how == "film")
+        if cell.cell_type == "code" and (found := SHOWN.search(cell.source)):
+            page, how, stem = found.groups()
+            study = f"studies.{studies[page]}" if how == "show" else "figures"
+            text = links(stem, "plot.film.film" if how == "film" else f"{study}.{stem}")
             cells.append(nbformat.v4.new_markdown_cell(text, id=f"links-{stem}"))
     notebook.cells = cells
     nbformat.write(notebook, copy)
 
 
-def links(stem: str, film: bool = False) -> str:
+def fill(copy: Path) -> str:
+    """Put a study's numbers where the text says {{name}}; name those it lacks."""
+    notebook = nbformat.read(copy, as_version=4)
+    known: dict[str, str] = {}
+    for study in opened(notebook).values():
+        path = copy.parent / "figures" / f"{study}.numbers.json"
+        known |= json.loads(path.read_text("utf-8")) if path.exists() else {}
+    text = [cell for cell in notebook.cells if cell.cell_type == "markdown"]
+    asked = {name for cell in text for name in NUMBER.findall(cell.source)}
+    if unknown := sorted(asked - set(known)):
+        return ", ".join(unknown)
+    for cell in text:
+        cell.source = NUMBER.sub(lambda found: known[found[1]], cell.source)
+    nbformat.write(notebook, copy)
+    return ""
+
+
+def links(stem: str, function: str) -> str:
     """Files of a figure or film, the code that draws it, and how to cite it."""
+    film = function.endswith(".film")
     files = downloads(f"figures/{stem}", FILM if film else FILES)
-    code = f"code {{py:func}}`vsrnn.figures.{'film' if film else stem}`"
+    code = f"code {{py:func}}`vsrnn.{function}`"
     return f"{files} · {code} · CC BY 4.0 · {{ref}}`how to cite <how-to-cite>`"
 
 
@@ -237,7 +270,7 @@ def published(source: Path) -> list[Shown]:
     """All figures that the notebooks show, in the order of the book."""
     return [
         Shown(
-            stem=found[1],
+            stem=found["stem"],
             page=page,
             label=cell.metadata.mystnb.figure.name,
             caption=cell.metadata.mystnb.figure.caption,
@@ -245,7 +278,9 @@ def published(source: Path) -> list[Shown]:
         )
         for page in pages()
         for cell in nbformat.read(source / f"{page}.ipynb", as_version=4).cells
-        if (found := re.search(r'publish\(\s*"(\w+)"', cell.source))
+        if cell.cell_type == "code"
+        and (found := SHOWN.search(cell.source))
+        and found["how"] != "film"
     ]
 
 

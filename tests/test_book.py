@@ -1,6 +1,7 @@
 """The sources of the book are whole, and what was built holds together."""
 
 import inspect
+import json
 import os
 import re
 import shlex
@@ -19,7 +20,8 @@ import pytest
 import yaml
 
 import vsrnn
-from vsrnn import cli, figures
+from vsrnn import cli, figures, studies
+from vsrnn.plot.registry import FIGURES
 
 ROOT = Path(__file__).parent.parent
 HTML = Path(os.environ.get("VSRNN_BOOK", ROOT / "_build" / "html"))
@@ -115,7 +117,7 @@ def test_links_lead_to_files_or_to_figures_that_will_be_drawn(page):
         if not target or urlsplit(link).scheme or target in BUILT:
             continue
         if drawn := MADE.search(target):
-            assert drawn[1] in {*figures.FIGURES, *films()}, link
+            assert drawn[1] in {*FIGURES, *figures.FIGURES, *films()}, link
         else:
             assert (folder / target).exists(), link
 
@@ -142,16 +144,19 @@ def test_links_are_put_below_each_figure(page, build, tmp_path):
     found = nbformat.read(copy, as_version=4)
     nbformat.validate(found)
     below = {
-        named[1]: after.source
+        named["stem"]: after.source
         for cell, after in pairwise(found.cells)
-        if (named := re.search(r'figures\.\w+\(\s*"(\w+)"', cell.source))
+        if (named := build.SHOWN.search(cell.source)) and cell.cell_type == "code"
     }
     assert below and len(found.cells) == len(cells(page)) + len(below)
     for stem, text in below.items():
         film = stem in films()
         for ending in ("mp4", "png", "json") if film else ENDINGS:
             assert f"<figures/{stem}.{ending}>`" in text
-        assert f"{{py:func}}`vsrnn.figures.{'film' if film else stem}`" in text
+        (function,) = re.findall(r"\{py:func\}`vsrnn\.([\w.]+)`", text)
+        spec = FIGURES.get(stem)
+        known = f"{spec.module}.{stem}" if spec else f"vsrnn.figures.{stem}"
+        assert f"vsrnn.{function}" == ("vsrnn.plot.film.film" if film else known)
         assert "CC BY 4.0" in text and "<how-to-cite>" in text
 
 
@@ -247,6 +252,26 @@ def test_build_runs_a_notebook_or_says_which_cell_failed(
         said = capsys.readouterr().err
         assert "notebooks/one.ipynb, cell 2 failed (ValueError: no such thing)" in said
         assert "no such thing" in (logs / "one.log").read_text()
+
+
+@pytest.mark.parametrize("known, left", [({"best": "57.2 %"}, ""), ({}, "best")])
+def test_the_numbers_of_a_study_are_put_into_the_text(known, left, build, tmp_path):
+    path = notebook(tmp_path / "one.ipynb", 'page = studies.open_page("one", folder)')
+    ran = nbformat.read(path, as_version=4)
+    ran.cells.append(nbformat.v4.new_markdown_cell("At best {{best}} of ${x}_{{y}$."))
+    nbformat.write(ran, path)
+    (tmp_path / "figures").mkdir()
+    (tmp_path / "figures" / "one.numbers.json").write_text(json.dumps(known))
+    assert build.fill(path) == left
+    wanted = "{{best}}" if left else "57.2 %"
+    last = nbformat.read(path, as_version=4).cells[-1].source
+    assert last == f"At best {wanted} of ${{x}}_{{{{y}}$."
+
+
+def test_every_study_is_in_the_reference():
+    text = prose("book/api")
+    for name in studies.list_studies():
+        assert f"automodule:: vsrnn.studies.{name}\n" in text
 
 
 def test_notebooks_that_train_run_beside_the_others(build, tmp_path, monkeypatch):

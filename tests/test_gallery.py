@@ -1,9 +1,9 @@
 """Every figure of the book: from the committed tables, in the gallery, in the zip."""
 
-import ast
 import os
 import re
 import zipfile
+from functools import cache
 from pathlib import Path
 
 import nbformat
@@ -11,8 +11,10 @@ import pandas as pd
 import pytest
 import yaml
 
-from vsrnn import VsrnnError, analysis, figures
+from vsrnn import studies
 from vsrnn.cli import main
+from vsrnn.figures import CATALOG
+from vsrnn.plot.registry import FIGURES
 from vsrnn.plot.style import STYLES
 
 ROOT = Path(__file__).parent.parent
@@ -24,7 +26,7 @@ PUBLISHED = {
     for chapter in part["chapters"]
     if chapter["file"].startswith("notebooks/")
     for cell in nbformat.read(ROOT / f"{chapter['file']}.ipynb", as_version=4).cells
-    for stem in re.findall(r'publish\(\s*"(\w+)"', cell.source)
+    for stem in re.findall(r'\.(?:publish|show)\(\s*"(\w+)"', cell.source)
 }
 pytestmark = pytest.mark.usefixtures("few_trees")
 
@@ -41,49 +43,59 @@ SLOW = (
     "contrast_correlation",
     "contrast_forecast",
 )
-"""Figures whose tables take long to make; how they are made is tested elsewhere."""
-FAST = [name for name in figures.CATALOG if name not in SLOW]
+"""Figures whose tables take long to make; their own tests draw them from small ones."""
+FAST = [name for name in FIGURES if name not in SLOW]
+PICTURES = (
+    *("dense_layout", "design_layout", "sequences", "transforms", "hammer_frames"),
+    "contrast_layout",
+)
+"""Figures without axes."""
 
 
-def test_the_registry_holds_every_figure_of_the_book():
-    assert set(figures.CATALOG) == set(figures.FIGURES) == set(PUBLISHED)
+@cache
+def page(study):
+    return studies.open_page(study)
 
 
-@pytest.mark.parametrize("name", FAST)
-def test_every_figure_is_drawn_from_committed_tables(name):
-    table, made_by = figures.CATALOG[name]()
-    assert len(table) and isinstance(made_by, dict)
-    drawn = figures.FIGURES[name](table, style="manuscript")
-    assert drawn.get_figwidth() == STYLES["manuscript"][0]
-
-
-@pytest.mark.parametrize("name", SLOW)
-def test_a_slow_figure_is_made_from_the_runs_of_the_study(name, monkeypatch):
-    monkeypatch.setattr(analysis, name, lambda runs, *_: runs)
-    table, made_by = figures.CATALOG[name]()
-    known = {*analysis.STUDY, *sum(analysis.CONTRAST.values(), ())}
-    assert {name.split(",")[0] for name in table["table"]} <= known
-    assert made_by["runs"]
-
-
-def test_the_notebooks_study_the_tables_of_the_registry():
-    for stem, known in (
-        ("proportion_study", analysis.STUDY),
-        ("forecast_scores", analysis.RANDOM),
-    ):
-        notebook = nbformat.read(ROOT / f"{PUBLISHED[stem]}.ipynb", as_version=4)
-        (line,) = re.findall(
-            r"^tables = (\[.*\])", notebook.cells[1].source, re.MULTILINE
-        )
-        assert ast.literal_eval(line) == list(known)
+def test_every_figure_of_the_book_is_registered_and_shown_once():
+    assert {**CATALOG, **FIGURES}.keys() == PUBLISHED.keys()
+    shown = [
+        (found[2], path.stem)
+        for path in (ROOT / "notebooks").glob("*.ipynb")
+        for cell in nbformat.read(path, as_version=4).cells
+        if (found := re.search(r'(\w+)\.(?:publish|show)\(\s*"(\w+)"', cell.source))
+    ]
+    assert len(shown) == len({stem for stem, _ in shown})
+    for stem, notebook in shown:
+        if stem in FIGURES:
+            assert FIGURES[stem].study == notebook
 
 
 @pytest.mark.parametrize("name", FAST)
-def test_the_registry_and_the_built_book_plot_the_same_columns(name):
+def test_figure_is_drawn_from_committed_results_labeled_and_whole(name):
+    spec = FIGURES[name]
+    table = page(spec.study).table(name)
+    assert len(table) and spec.summary.endswith(".")
+    for style, (wanted, _) in STYLES.items():
+        figure = spec.draw(table, style=style)
+        if name not in PICTURES:
+            assert any(ax.get_xlabel() for ax in figure.axes)
+            assert any(ax.get_ylabel() or ax.get_yticklabels() for ax in figure.axes)
+        used, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
+        assert width == wanted
+        assert used.x0 >= -0.01 and used.x1 <= width + 0.01
+        assert used.y0 >= -0.01 and used.y1 <= height + 0.01
+    # a manuscript says in the caption what the only title of a figure says
+    titles = [ax.get_title(loc="left") for ax in figure.axes]
+    assert len([title for title in titles if title]) != 1
+
+
+@pytest.mark.parametrize("name", FAST)
+def test_the_studies_and_the_built_book_plot_the_same_columns(name):
     path = BUILT.parent / "src" / "notebooks" / "figures" / f"{name}.csv"
     if not path.exists():
         pytest.skip("there is no built book: run `make book` first")
-    table = figures.CATALOG[name]()[0]
+    table = page(FIGURES[name].study).table(name)
     in_book = pd.read_csv(path, dtype={"design": str}, nrows=len(table) + 1)
     assert list(in_book.columns) == list(table.columns)
 
@@ -91,7 +103,7 @@ def test_the_registry_and_the_built_book_plot_the_same_columns(name):
 def test_the_command_lists_the_figures_with_a_line_each(capsys):
     assert main(["figure"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == list(figures.CATALOG)
+    assert {line.split()[0] for line in lines} == {**FIGURES, **CATALOG}.keys()
     assert all(len(line.split()) > 4 and line.endswith(".") for line in lines)
 
 
@@ -105,22 +117,6 @@ def test_the_command_writes_what_is_asked_for(tmp_path, capsys):
     ]
     assert set(paths) == set((tmp_path / "mine").iterdir())
     assert b"/FontFile2" in paths[0].read_bytes()  # TrueType, embedded
-
-
-@pytest.mark.parametrize("name", ["proportion_score", "final_accuracy"])
-def test_a_manuscript_has_no_title_but_for_panels(name):
-    table, _ = figures.CATALOG[name]()
-    web, manuscript = (
-        figures.FIGURES[name](table, style=style) for style in ("web", "manuscript")
-    )
-    titles = [
-        [ax.get_title(loc="left") for ax in figure.axes if ax.get_title(loc="left")]
-        for figure in (web, manuscript)
-    ]
-    if len(titles[0]) == 1:
-        assert titles[1] == [] and manuscript.get_label() == titles[0][0]
-    else:
-        assert titles[1] == titles[0]
 
 
 @pytest.mark.parametrize(
@@ -137,16 +133,16 @@ def test_bad_input_is_one_sentence(tmp_path, capsys, arguments, words):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_figure_whose_table_is_missing_says_so(tmp_path, monkeypatch):
+def test_a_figure_whose_table_is_missing_says_so(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("vsrnn.runs.results.FOLDERS", (tmp_path,))
-    with pytest.raises(VsrnnError, match="no committed results"):
-        figures.redraw("design_ranking", tmp_path)
+    assert main(["figure", "design_ranking", "--out", str(tmp_path)]) == 2
+    assert "no committed results" in capsys.readouterr().err
 
 
 @pytest.fixture
 def source(tmp_path):
     """What the book is built from, with one notebook and one figure."""
-    cell = nbformat.v4.new_code_cell('figures.publish(\n    "one", table)')
+    cell = nbformat.v4.new_code_cell('page.show(\n    "one")')
     cell.metadata["mystnb"] = {
         "figure": {"name": "fig-one", "caption": "The one figure."},
         "image": {"alt": "A line."},

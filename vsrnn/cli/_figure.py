@@ -1,9 +1,11 @@
-"""``vsrnn figure``: any figure of the book from the committed tables."""
+"""``vsrnn figure``: any figure of the book from the committed results."""
 
 from __future__ import annotations
 
 import argparse
 from typing import Any
+
+from vsrnn.errors import VsrnnError
 
 
 def add(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -11,8 +13,8 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
     figure = commands.add_parser(
         "figure",
         parents=[common],
-        help="write a figure of the book from the committed tables",
-        description="Write figures of the book from the committed tables, without "
+        help="write a figure of the book from the committed results",
+        description="Write figures of the book from the committed results, without "
         "training. Without a name: list them.",
     )
     figure.set_defaults(command=_figure)
@@ -29,13 +31,25 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
 
 
 def _figure(arguments: argparse.Namespace) -> None:
-    from vsrnn.figures import list_figures, redraw
+    from vsrnn.figures import CATALOG, list_figures, redraw
+    from vsrnn.plot.registry import FIGURES
+    from vsrnn.studies import Page, open_page
 
-    known = list_figures()
+    lines = {name: spec.summary for name, spec in FIGURES.items()}
+    lines |= {name: line for name, line in list_figures().items() if name not in lines}
     if not arguments.names:
-        width = max(map(len, known))
-        for name, line in known.items():
+        width = max(map(len, lines))
+        for name, line in lines.items():
             print(f"{name:{width}}  {line}")
-    for name in known if arguments.names == ["all"] else arguments.names:
-        paths = redraw(name, arguments.out, arguments.style, arguments.format)
+    pages: dict[str, Page] = {}
+    for name in lines if arguments.names == ["all"] else arguments.names:
+        if name not in lines:
+            raise VsrnnError(f"unknown figure {name!r}; `vsrnn figure` lists them all")
+        if name in FIGURES:
+            study = FIGURES[name].study
+            if study not in pages:
+                pages[study] = open_page(study, arguments.out)
+            paths = pages[study].show(name, arguments.style, arguments.format).paths
+        elif name in CATALOG:
+            paths = redraw(name, arguments.out, arguments.style, arguments.format)
         print("\n".join(map(str, paths.values())))

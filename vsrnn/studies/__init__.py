@@ -4,6 +4,7 @@ import pkgutil
 from importlib import import_module
 
 from vsrnn.studies.page import Page as Page
+from vsrnn.studies.page import list_studies as list_studies
 from vsrnn.studies.page import open_page as open_page
 
 for _module in pkgutil.iter_modules(__path__):

@@ -7,16 +7,6 @@ from vsrnn.tasks import task_class
 EXPERT_LABELS = {"own": "own expert", "dapg_hammer_policy.npz": "DAPG policy"}
 """Words for the experts that Hammer is imitated from."""
 
-_LABELS = {
-    "rad": "Random Anomaly",
-    "hammer": "Hammer",
-    "door": "Door",
-    "kitchen-mixed": "Kitchen, mixed",
-    "kitchen-blind": "Kitchen, blind",
-    "kitchen-complete": "Kitchen, complete",
-}
-_SCORES = {"rad": "test accuracy", "hammer": "success rate"}
-
 
 def task_label(name: str) -> str:
     """A task in words.
@@ -24,7 +14,7 @@ def task_label(name: str) -> str:
     >>> task_label("rad")
     'Random Anomaly'
     """
-    return str(getattr(task_class(name), "label", None) or _LABELS.get(name, name))
+    return str(task_class(name).label)
 
 
 def score_label(name: str) -> str:
@@ -33,8 +23,7 @@ def score_label(name: str) -> str:
     >>> score_label("hammer")
     'success rate'
     """
-    given = getattr(task_class(name), "score_label", None)
-    return str(given or _SCORES.get(name, "score"))
+    return str(task_class(name).score_label)
 
 
 def chance(name: str = "rad") -> float:
@@ -43,5 +32,4 @@ def chance(name: str = "rad") -> float:
     >>> chance("rad")
     10.0
     """
-    task = task_class(name)
-    return 100.0 * float(task.chance)
+    return 100.0 * float(task_class(name).chance)

@@ -210,8 +210,7 @@ def provenance_of(runs: DataFrame) -> dict[str, Any]:
 def _data_options(runs: DataFrame) -> list[str]:
     """Columns of a table of runs that say how their data were made."""
     tasks = runs["task"].dropna().unique() if "task" in runs else []
-    asked = [getattr(task_class(task), "options", None) for task in tasks]
-    names = [name for options in asked if options for name in options()]
+    names = [name for task in tasks for name in task_class(task).options()]
     return [*names, *(name for name in runs if name.endswith("_sha256"))]
 
 

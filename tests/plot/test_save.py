@@ -1,0 +1,56 @@
+"""Figures are saved whole, the same twice, with their data and what made them."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from vsrnn import VsrnnError
+from vsrnn.plot.lines import heat
+from vsrnn.plot.points import dots
+from vsrnn.plot.save import save
+from vsrnn.plot.style import drawing
+
+TABLE = pd.DataFrame(
+    {"design": ["000000_", "balanced_0"], "value": [1.25, None], "kind": ["x", "y"]}
+)
+
+
+def example(style="web"):
+    with drawing(style, 0.5) as figure:
+        left, right = figure.subplots(1, 2)
+        dots(left, TABLE, "value", "design")
+        heat(right, TABLE, "design", "kind", "value")
+    return figure
+
+
+def test_saved_files_are_complete_and_the_same_twice(tmp_path):
+    made = {"runs": ["a"]}
+    first = save(example(), "example", TABLE, tmp_path / "one", made, function="a.b")
+    again = save(example(), "example", TABLE, tmp_path / "two", made, function="a.b")
+    assert list(first) == ["svg", "pdf", "png", "csv", "json"]
+    for kind, path in first.items():
+        assert path.name == f"example.{kind}"
+        assert path.read_bytes() == again[kind].read_bytes(), kind
+    assert set((tmp_path / "one").iterdir()) == set(first.values())
+    read = pd.read_csv(first["csv"], dtype={"design": str})
+    pd.testing.assert_frame_equal(read, TABLE, check_dtype=False)
+    record = json.loads(first["json"].read_text())
+    assert (record["function"], record["provenance"]) == ("a.b", made)
+    assert b"/FontFile2" in first["pdf"].read_bytes()  # TrueType, embedded
+    assert "<text" not in first["svg"].read_text()  # fonts are paths, the same for all
+
+
+def test_png_is_fit_for_print(tmp_path):
+    paths = save(example(), "example", TABLE, tmp_path, kinds=["png"])
+    width = int.from_bytes(paths["png"].read_bytes()[16:20])
+    assert width == round(300 * example().get_figwidth())
+
+
+def test_bad_input_is_one_sentence(tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    with pytest.raises(VsrnnError, match="give a folder that can be written"):
+        save(example(), "example", TABLE, blocked)
+    with pytest.raises(VsrnnError, match="unknown format 'gif'"):
+        save(example(), "example", TABLE, tmp_path, kinds=["gif"])
