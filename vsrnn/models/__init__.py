@@ -6,6 +6,7 @@ from pkgutil import iter_modules
 from vsrnn.models._kernels.products import SPARSE_BELOW as SPARSE_BELOW
 from vsrnn.models.batch import ModelBatch as ModelBatch
 from vsrnn.models.block import BlockRNN as BlockRNN
+from vsrnn.models.cells import MaskedCell as MaskedCell
 from vsrnn.models.lstm import ProjectedLSTM as ProjectedLSTM
 from vsrnn.models.rnn import PlainRNN as PlainRNN
 from vsrnn.models.sparse import SparseModule as SparseModule
