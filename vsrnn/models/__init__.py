@@ -14,5 +14,3 @@ from vsrnn.models.sparse import check_mask as check_mask
 
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")
-
-Stack = ModelBatch  # the old name, where it is still asked for
