@@ -93,6 +93,31 @@ def welch_of_means(
     return gap, gap - half, gap + half
 
 
+def difference_of_shares(
+    first: Sequence[float], second: Sequence[float]
+) -> tuple[float, float, float]:
+    """Difference of two shares with its interval by Newcombe's hybrid score.
+
+    Args:
+        first: a share and the ends of its own interval, by Wilson's score.
+        second: the same of the other share.
+
+    Returns:
+        First less second, and the ends of the interval.
+
+    >>> shares = [(0.8, 0.6918, 0.8770), (0.6, 0.4905, 0.7004)]
+    >>> [round(number, 3) for number in difference_of_shares(*shares)]
+    [0.2, 0.052, 0.334]
+
+    Source: Newcombe 1998, Statistics in Medicine 17, 873-890, method 10, whose example
+    this is: 56 of 70 and 48 of 80.
+    """
+    (one, one_low, one_high), (other, other_low, other_high) = first, second
+    down = float(np.hypot(one - one_low, other_high - other))
+    up = float(np.hypot(one_high - one, other - other_low))
+    return one - other, one - other - down, one - other + up
+
+
 def spearman(first: np.ndarray, second: np.ndarray, axis: int = -1) -> np.ndarray:
     """Rank correlation along an axis; 0 where one of the two does not vary.
 
