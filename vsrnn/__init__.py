@@ -12,6 +12,7 @@ from vsrnn.errors import VsrnnError as VsrnnError
 from vsrnn.methods import Method as Method
 from vsrnn.methods import get_method as get_method
 from vsrnn.models import BlockRNN as BlockRNN
+from vsrnn.models import MaskedCell as MaskedCell
 from vsrnn.models import ModelBatch as ModelBatch
 from vsrnn.models import PlainRNN as PlainRNN
 from vsrnn.models import ProjectedLSTM as ProjectedLSTM

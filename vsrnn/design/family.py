@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, TypeVar
 
 from vsrnn.errors import VsrnnError, whole
@@ -35,6 +36,31 @@ class Counts(TypedDict):
     total_weights: float
     parameters: float
     hidden_proportion: float | None
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """What :meth:`Family.build` is given."""
+
+    design: Design
+    inputs: int
+    outputs: int
+    seed: int
+    mask: str
+    symbols: bool
+
+
+def counted(
+    weights: Mapping[str, float], biases: int, hidden_proportion: float
+) -> Counts:
+    """Counts of a model with these weights by matrix, and biases."""
+    total = sum(weights.values())
+    return {
+        "weights": dict(weights),
+        "total_weights": total,
+        "parameters": total + biases,
+        "hidden_proportion": hidden_proportion,
+    }
 
 
 class Family(ABC):
@@ -91,7 +117,6 @@ class Family(ABC):
             VsrnnError: there is no such model at these sizes.
         """
 
-    @abstractmethod
     def build(
         self,
         design: Design,
@@ -113,14 +138,7 @@ class Family(ABC):
             symbols: whether the inputs are whole numbers below ``inputs``.
 
         Raises:
-            VsrnnError: there is no such model.
-        """
-
-    def check_symbols(self, symbols: bool) -> None:
-        """Refuse symbols as inputs where models of the family read numbers.
-
-        Raises:
-            VsrnnError: the inputs are symbols.
+            VsrnnError: there is no such model, or it cannot read symbols.
         """
         if symbols and not self.symbols:
             able = [name for name in families() if get_family(name).symbols]
@@ -128,6 +146,11 @@ class Family(ABC):
                 f"the model {self.name} reads numbers, and this task gives symbols; "
                 f"choose one of: {', '.join(able)}"
             )
+        return self.make(Blueprint(design, inputs, outputs, seed, mask, symbols))
+
+    @abstractmethod
+    def make(self, blueprint: Blueprint) -> nn.Module:
+        """The untrained model, for :meth:`build`."""
 
     @abstractmethod
     def counts(self, model: nn.Module) -> Counts:

@@ -28,6 +28,8 @@ class Geometry:
         y_t &= W_{yx} x_t + W_{yh} h_{t-1} + W_{yy} y_{t-1} + b_y
         \end{aligned}
 
+    A block RNN can also be given tanh in place of relu; that changes no count.
+
     Args:
         inputs: size X of the input.
         hidden: size H of the hidden state.

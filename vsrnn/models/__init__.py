@@ -6,6 +6,7 @@ from pkgutil import iter_modules
 from vsrnn.models._kernels.products import SPARSE_BELOW as SPARSE_BELOW
 from vsrnn.models.batch import ModelBatch as ModelBatch
 from vsrnn.models.block import BlockRNN as BlockRNN
+from vsrnn.models.cells import MaskedCell as MaskedCell
 from vsrnn.models.lstm import ProjectedLSTM as ProjectedLSTM
 from vsrnn.models.rnn import PlainRNN as PlainRNN
 from vsrnn.models.sparse import SparseModule as SparseModule
@@ -13,5 +14,3 @@ from vsrnn.models.sparse import check_mask as check_mask
 
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")
-
-Stack = ModelBatch  # the old name, where it is still asked for

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from vsrnn.design.design import Design
-from vsrnn.design.family import Counts, Family, register
+from vsrnn.design.family import Blueprint, Counts, Family, counted, register
 from vsrnn.design.geometry import BLOCKS, Geometry, proportion
 from vsrnn.errors import VsrnnError
 from vsrnn.models._kernels.products import SPARSE_BELOW
@@ -213,33 +213,26 @@ class BlockFamily(Family):
             for share, initial in zip(geometry.density, drawn, strict=True)
         )
         geometry = replace(geometry, density=density)
-        return _counts(geometry.block_weights, geometry.hidden + outputs)
+        weights = geometry.block_weights
+        return counted(weights, geometry.hidden + outputs, proportion(weights))
 
-    def build(
-        self,
-        design: Design,
-        inputs: int,
-        outputs: int,
-        *,
-        seed: int = 0,
-        mask: str = "bernoulli",
-        symbols: bool = False,
-    ) -> BlockRNN:
+    def make(self, blueprint: Blueprint) -> BlockRNN:
         """The untrained model."""
-        self.check_symbols(symbols)
+        b = blueprint
         return BlockRNN(
-            design.geometry(inputs, outputs),
-            init_mean=design.init_mean,
-            init_std=design.init_std,
-            mask=mask,
-            activation=design.option("activation"),
-            seed=seed,
+            b.design.geometry(b.inputs, b.outputs),
+            init_mean=b.design.init_mean,
+            init_std=b.design.init_std,
+            mask=b.mask,
+            activation=b.design.option("activation"),
+            seed=b.seed,
         )
 
     def counts(self, model: nn.Module) -> Counts:
         """Weights in the blocks and in all, parameters, hidden proportion."""
         block = cast(BlockRNN, model)
-        return _counts(block.block_weights(), len(block.bias))
+        weights = block.block_weights()
+        return counted(weights, len(block.bias), proportion(weights))
 
     def batch(self, models: Sequence[nn.Module]) -> nn.Module:
         """All as one network."""
@@ -271,16 +264,6 @@ class BlockFamily(Family):
         dense = len(designs) * rows * (inputs + rows)
         numbers = 3 * dense + 3 * steps * batch * (inputs + len(designs) * rows)
         return 4 * numbers + 40 * weights
-
-
-def _counts(weights: Mapping[str, float], biases: int) -> Counts:
-    total = sum(weights.values())
-    return {
-        "weights": dict(weights),
-        "total_weights": total,
-        "parameters": total + biases,
-        "hidden_proportion": proportion(weights),
-    }
 
 
 def _six(value: float | Sequence[float], name: str) -> tuple[float, ...]:

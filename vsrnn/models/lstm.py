@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from vsrnn.design.design import Design
-from vsrnn.design.family import Counts, Family, register
+from vsrnn.design.family import Blueprint, Counts, Family, register
 from vsrnn.errors import VsrnnError
 from vsrnn.models.batch import ModelLoop
 from vsrnn.models.seeded import seeded
@@ -81,19 +81,10 @@ class LSTMFamily(Family):
         cells = design.hidden
         return _counts(cells * (4 * (inputs + outputs) + outputs), 8 * cells)
 
-    def build(
-        self,
-        design: Design,
-        inputs: int,
-        outputs: int,
-        *,
-        seed: int = 0,
-        mask: str = "bernoulli",
-        symbols: bool = False,
-    ) -> ProjectedLSTM:
+    def make(self, blueprint: Blueprint) -> ProjectedLSTM:
         """The untrained model."""
-        self.check_symbols(symbols)
-        return ProjectedLSTM(inputs, design.hidden, outputs, seed=seed)
+        b = blueprint
+        return ProjectedLSTM(b.inputs, b.design.hidden, b.outputs, seed=b.seed)
 
     def counts(self, model: nn.Module) -> Counts:
         """Weights in all and parameters."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import floor, inf, sqrt
 from typing import cast
 
 from torch import Tensor, nn
 
 from vsrnn.design.design import Design
-from vsrnn.design.family import Counts, Family, register
+from vsrnn.design.family import Blueprint, Counts, Family, counted, register
 from vsrnn.design.geometry import BLOCKS, proportion
 from vsrnn.errors import VsrnnError
 from vsrnn.models.batch import ModelLoop
@@ -82,27 +82,19 @@ class RNNFamily(Family):
     def expected(self, design: Design, inputs: int, outputs: int) -> Counts:
         """As :meth:`counts`, from the sizes."""
         weights = _block_weights(inputs, design.hidden, outputs)
-        return _counts(weights, 2 * design.hidden + outputs)
+        return counted(weights, 2 * design.hidden + outputs, proportion(weights))
 
-    def build(
-        self,
-        design: Design,
-        inputs: int,
-        outputs: int,
-        *,
-        seed: int = 0,
-        mask: str = "bernoulli",
-        symbols: bool = False,
-    ) -> PlainRNN:
+    def make(self, blueprint: Blueprint) -> PlainRNN:
         """The untrained model."""
-        self.check_symbols(symbols)
-        return PlainRNN(inputs, design.hidden, outputs, seed=seed)
+        b = blueprint
+        return PlainRNN(b.inputs, b.design.hidden, b.outputs, seed=b.seed)
 
     def counts(self, model: nn.Module) -> Counts:
         """Weights in the blocks and in all, parameters, hidden proportion."""
         weights = cast(PlainRNN, model).block_weights()
         parameters = sum(p.numel() for p in model.parameters())
-        return _counts(weights, parameters - sum(weights.values()))
+        biases = parameters - sum(weights.values())
+        return counted(weights, biases, proportion(weights))
 
     def batch(self, models: Sequence[nn.Module]) -> nn.Module:
         """One after another."""
@@ -112,13 +104,3 @@ class RNNFamily(Family):
 def _block_weights(inputs: int, hidden: int, outputs: int) -> dict[str, int]:
     count = {"hx": hidden * inputs, "hh": hidden**2, "yh": outputs * hidden}
     return dict.fromkeys(BLOCKS, 0) | count
-
-
-def _counts(weights: Mapping[str, int], biases: int) -> Counts:
-    total = sum(weights.values())
-    return {
-        "weights": dict(weights),
-        "total_weights": total,
-        "parameters": total + biases,
-        "hidden_proportion": proportion(weights),
-    }

@@ -1,0 +1,329 @@
+"""Masked cells: the recurrent networks of torch with a density for each matrix."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from math import sqrt
+from types import MappingProxyType
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional, init
+
+from vsrnn.design.design import Design
+from vsrnn.design.family import Blueprint, Counts, Family, counted, register
+from vsrnn.errors import VsrnnError, whole
+from vsrnn.models.batch import ModelLoop
+from vsrnn.models.sparse import Region, SparseModule, check_mask, draw_mask
+
+State = Tensor | tuple[Tensor, Tensor]
+
+GATES = {"tanh": 1, "relu": 1, "lstm": 4, "gru": 3}
+"""The cells, and how many matrices of hidden rows stand under each other in each."""
+KERNELS: dict[str, Any] = {
+    "tanh": torch.rnn_tanh,
+    "relu": torch.rnn_relu,
+    "lstm": torch.lstm,
+    "gru": torch.gru,
+}
+
+
+class MaskedCell(SparseModule):
+    r"""``torch.nn.RNN``, ``LSTM`` or ``GRU`` with masks, and a linear head.
+
+    It computes what these modules compute, by the same kernels, on matrices that have
+    weights only inside their masks: for layer k ``ih_k``, which reads the layer below,
+    and ``hh_k``, which reads the layer itself, the gates under each other as torch has
+    them; and ``head``, which reads the last layer's hidden state of the same step.
+    Biases are as torch has them, two vectors a layer and one of the head. Initial
+    values are torch's own: at density 1 the very ones of these modules made after
+    ``torch.manual_seed(seed)``.
+
+    Args:
+        inputs: size of the input; of symbols, how many there are.
+        hidden: hidden units of each layer.
+        outputs: size of the output.
+        density: share of entries that are weights, 0..1, for ih_0, hh_0, ih_1, hh_1,
+            ..., head; one number stands for all.
+        cell: ``"tanh"``, ``"relu"``, ``"lstm"`` or ``"gru"``.
+        layers: how many.
+        symbols: the inputs are whole numbers below ``inputs``, read as vectors that
+            are 1 at that place and 0 elsewhere, or through an embedding.
+        embedding: width of the embedding of symbols, 0 for none. It has no mask.
+        mask: ``"bernoulli"`` draws each entry by itself with the matrix's density,
+            ``"exact"`` draws exactly ``round(density * entries)`` of them.
+        seed: of initial values and masks. Global generators stay untouched.
+        device, dtype: as for every ``torch.nn.Module``.
+
+    Raises:
+        VsrnnError: for an unknown cell or mask, a size below 1, a wrong number of
+            densities or one outside 0..1, or an embedding where there are no symbols.
+
+    Compared with torch's modules: batch first, one direction, no dropout.
+
+    Example:
+        >>> import torch, vsrnn
+        >>> density = (0.5, 0.1, 1)  # ih_0, hh_0, head
+        >>> model = vsrnn.MaskedCell(46, 80, 26, density, cell="lstm")
+        >>> output, (h, c) = model(torch.zeros(5, 200, 46))
+        >>> output.shape, h.shape, c.shape
+        (torch.Size([5, 200, 26]), torch.Size([1, 5, 80]), torch.Size([1, 5, 80]))
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        hidden: int,
+        outputs: int,
+        density: float | Sequence[float] = 1.0,
+        *,
+        cell: str = "tanh",
+        layers: int = 1,
+        symbols: bool = False,
+        embedding: int = 0,
+        mask: str = "bernoulli",
+        seed: int = 0,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        check_mask(mask)
+        _check(cell, inputs, hidden, outputs, layers)
+        if embedding and not symbols:
+            raise VsrnnError("an embedding is of symbols; give symbols=True, too")
+        self.inputs, self.hidden, self.outputs = inputs, hidden, outputs
+        self.cell, self.layers, self.symbols = cell, layers, symbols
+        generator = torch.Generator().manual_seed(seed)
+        self.embedding: nn.Embedding | None = None
+        if embedding:
+            table = torch.empty(inputs, embedding).normal_(generator=generator)
+            self.embedding = nn.Embedding.from_pretrained(
+                table.to(device, dtype), freeze=False
+            )
+        shapes = _shapes(embedding or inputs, hidden, outputs, cell, layers)
+        shares = _densities(density, tuple(shapes))
+        values, biases = _draw(shapes, hidden, generator)
+        for part, matrix in values.items():
+            inside = draw_mask(shapes[part], shares[part], mask, generator)
+            self.add_part(part, matrix.to(device, dtype), inside)
+            rows, columns = map(range, shapes[part])
+            self.regions[part] = Region(part, rows, columns)
+        for part, bias in biases.items():
+            own = nn.Parameter(bias.to(device, dtype))
+            self.register_parameter(f"bias_{part}", own)
+
+    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """Run a whole sequence.
+
+        Args:
+            x: inputs, ``(batch, time, inputs)`` or unbatched ``(time, inputs)``;
+                symbols ``(batch, time)`` or ``(time,)``.
+            state: before the first step, ``(layers, batch, hidden)``, without the axis
+                of the batch where there is none, a pair ``(h, c)`` of the LSTM; zeros
+                if absent.
+
+        Returns:
+            The outputs, ``(batch, time, outputs)``, and the state after the last step.
+
+        Raises:
+            VsrnnError: the shape of the inputs or the state is another.
+        """
+        batched = x.dim() == (2 if self.symbols else 3)
+        x = self._read(x if batched else x[None])  # (batch, time, width)
+        start = self._start(x, state, batched)
+        *pairs, head = [
+            (self.matrix(p), self.get_parameter(f"bias_{p}")) for p in self.shapes
+        ]
+        flat = []  # of each layer its matrices, then its biases
+        for ih, hh in zip(pairs[::2], pairs[1::2], strict=True):
+            flat += [ih[0], hh[0], ih[1], hh[1]]
+        lstm = self.cell == "lstm"
+        how = (True, self.layers, 0.0, self.training, False, True)  # batch first
+        with _quiet(x):
+            hidden, *last = KERNELS[self.cell](
+                x, start if lstm else start[0], flat, *how
+            )
+        output = functional.linear(hidden, *head)
+        if not batched:
+            output, last = output[0], [part[:, 0] for part in last]
+        return output, (last[0], last[1]) if lstm else last[0]
+
+    def step(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """Advance one step: ``(batch, inputs)`` in, ``(batch, outputs)`` out."""
+        output, state = self.forward(x[:, None], state)
+        return output[:, 0], state
+
+    def extra_repr(self) -> str:
+        """Say the cell and sizes, as torch prints them."""
+        sizes = f"{self.inputs}, {self.hidden}, {self.outputs}"
+        return f"{self.cell}, {sizes}, layers={self.layers}"
+
+    def _read(self, x: Tensor) -> Tensor:
+        """Inputs as vectors, ``(batch, time, width)``."""
+        if self.symbols and (x.dim() != 2 or x.is_floating_point()):
+            raise VsrnnError(
+                "expected symbols, whole numbers of shape (batch, time) or (time,), "
+                f"got {x.dtype} of {tuple(x.shape)}"
+            )
+        if not self.symbols and (x.dim() != 3 or x.shape[2] != self.inputs):
+            raise VsrnnError(
+                f"expected input (batch, time, {self.inputs}) or "
+                f"(time, {self.inputs}), got {tuple(x.shape)}"
+            )
+        if not self.symbols:
+            return x
+        if self.embedding is not None:
+            return cast(Tensor, self.embedding(x))
+        return functional.one_hot(x, self.inputs).to(self.weight("head"))
+
+    def _start(self, x: Tensor, state: State | None, batched: bool) -> list[Tensor]:
+        """The parts of the state before the first step."""
+        parts, shape = 1 + (self.cell == "lstm"), (self.layers, len(x), self.hidden)
+        if state is None:
+            return [x.new_zeros(shape)] * parts
+        given = [state] if isinstance(state, Tensor) else list(state)
+        if not batched:
+            given = [part.unsqueeze(1) for part in given]
+        if [tuple(part.shape) for part in given] != [shape] * parts:
+            found = ", ".join(str(tuple(part.shape)) for part in given)
+            raise VsrnnError(
+                f"expected a state of {parts} tensors of shape {shape}, got {found}"
+            )
+        return given
+
+
+@register
+class CellFamily(Family):
+    """Masked cells, a density for each of their matrices."""
+
+    name = "cell"
+    defaults = MappingProxyType({"cell": "tanh", "layers": 1, "embedding": 0})
+    choices = MappingProxyType({"cell": tuple(GATES)})
+    symbols = True
+
+    def matrices(self, options: Mapping[str, Any]) -> tuple[str, ...]:
+        """ih_0, hh_0, ih_1, ..., head."""
+        layers = options.get("layers", self.defaults["layers"])
+        return (*(f"{m}_{k}" for k in range(layers) for m in ("ih", "hh")), "head")
+
+    def options(self, given: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+        """As every family's; there is a layer at least."""
+        whole("the option layers", given.get("layers", 1), 1)
+        return super().options(given)
+
+    def expected(self, design: Design, inputs: int, outputs: int) -> Counts:
+        """From the densities; an embedding counts as weights, too."""
+        cell, layers, width = map(design.option, ("cell", "layers", "embedding"))
+        sizes = (width or inputs, design.hidden, outputs)
+        _check(cell, *sizes, layers)
+        shapes = _shapes(*sizes, cell, layers).items()
+        weights = {
+            part: share * rows * columns
+            for share, (part, (rows, columns)) in zip(
+                design.density, shapes, strict=True
+            )
+        }
+        biases = sum(rows for _, (rows, _) in shapes)
+        return _counts(weights, inputs * width, biases)
+
+    def make(self, blueprint: Blueprint) -> MaskedCell:
+        """The untrained model."""
+        b = blueprint
+        sizes = b.inputs, b.design.hidden, b.outputs
+        options: Any = {name: b.design.option(name) for name in self.defaults}
+        options |= {"symbols": b.symbols, "mask": b.mask, "seed": b.seed}
+        return MaskedCell(*sizes, b.design.density, **options)
+
+    def counts(self, model: nn.Module) -> Counts:
+        """Weights in the masks and in all, parameters, hidden proportion."""
+        model = cast(MaskedCell, model)
+        sizes = {name: p.numel() for name, p in model.named_parameters()}
+        biases = sum(n for name, n in sizes.items() if name.startswith("bias_"))
+        weights = model.block_weights()
+        return _counts(weights, sizes.get("embedding.weight", 0), biases)
+
+    def batch(self, models: Sequence[nn.Module]) -> nn.Module:
+        """One after another."""
+        return ModelLoop(models)
+
+    def rows(self, design: Design, outputs: int) -> int:
+        """Gates, hidden state and cells of all layers, and the outputs."""
+        layers, gates = design.option("layers"), GATES[design.option("cell")]
+        return int(layers * (gates + 2) * design.hidden + outputs)
+
+
+def _counts(weights: Mapping[str, float], embedding: int, biases: int) -> Counts:
+    """The hidden proportion is that of all layers: hh to ih and hh.
+
+    So for one layer it is that of the six blocks without hy.
+    """
+    hidden = sum(n for name, n in weights.items() if name.startswith("hh_"))
+    reads = hidden + sum(n for name, n in weights.items() if name.startswith("ih_"))
+    every = dict(weights) | ({"embedding": embedding} if embedding else {})
+    return counted(every, biases, hidden / reads if reads else 0.0)
+
+
+def _shapes(
+    width: int, hidden: int, outputs: int, cell: str, layers: int
+) -> dict[str, tuple[int, int]]:
+    """Rows and columns of each matrix."""
+    rows, shapes = GATES[cell] * hidden, {}
+    for k in range(layers):
+        shapes[f"ih_{k}"] = rows, hidden if k else width
+        shapes[f"hh_{k}"] = rows, hidden
+    return shapes | {"head": (outputs, hidden)}
+
+
+def _draw(
+    shapes: Mapping[str, tuple[int, int]], hidden: int, generator: torch.Generator
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Initial values of matrices and biases, drawn in the order of torch's modules."""
+    bound, parts = 1 / sqrt(hidden), list(shapes)
+    values = {part: torch.empty(shapes[part]) for part in parts}
+    biases = {part: torch.empty(shapes[part][0]) for part in parts}
+    for pair in zip(parts[:-1:2], parts[1::2], strict=True):
+        for drawn in (values, biases):
+            for part in pair:
+                drawn[part].uniform_(-bound, bound, generator=generator)
+    init.kaiming_uniform_(values["head"], a=sqrt(5), generator=generator)
+    biases["head"].uniform_(-bound, bound, generator=generator)
+    return values, biases
+
+
+def _densities(
+    density: float | Sequence[float], names: tuple[str, ...]
+) -> dict[str, float]:
+    given = [density] * len(names) if isinstance(density, (int, float)) else density
+    if len(given) != len(names) or not all(0 <= share <= 1 for share in given):
+        raise VsrnnError(
+            f"give one density in 0..1, or one for each of {', '.join(names)}, "
+            f"not {density}"
+        )
+    return dict(zip(names, given, strict=True))
+
+
+def _check(cell: str, inputs: int, hidden: int, outputs: int, layers: int) -> None:
+    """Refuse another cell, or sizes that make no network.
+
+    Raises:
+        VsrnnError: the cell is unknown, or a size below 1.
+    """
+    if cell not in GATES:
+        raise VsrnnError(f"the cell is one of {', '.join(GATES)}, not {cell!r}")
+    sizes = {"inputs": inputs, "hidden": hidden, "outputs": outputs, "layers": layers}
+    for name, value in sizes.items():
+        whole(name, value, 1)
+
+
+@contextmanager
+def _quiet(x: Tensor) -> Iterator[None]:
+    """Without torch's warning that cuDNN copies matrices that lie apart."""
+    if x.device.type == "cpu":
+        yield
+        return
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "RNN module weights are not part of single")
+        yield
