@@ -44,6 +44,78 @@ class Every(Classes):
         return inputs, inputs[:, :, : self.outputs]
 
 
+class Some(Classes):
+    """Classes at every step but some."""
+
+    def pair(self, rng, n):
+        inputs, _ = super().pair(rng, n)
+        targets = rng.integers(self.outputs, size=(n, self.steps))
+        targets[:, 1], targets[::2, 3] = -100, -100
+        return inputs, targets
+
+
+class Partly(Every):
+    """Numbers at every step but some, and not all of them at each."""
+
+    def pair(self, rng, n):
+        inputs, targets = super().pair(rng, n)
+        targets = targets.clone()
+        targets[:, 1], targets[::3, 2:, 0] = np.nan, np.nan
+        return inputs, targets
+
+
+class Ragged(Classes):
+    """Sequences of different lengths, with a class at the end of each."""
+
+    def pair(self, rng, n):
+        inputs = [rng.normal(size=(k, self.inputs)) for k in self.lengths(rng, n)]
+        return inputs, [self.target(rng, part) for part in inputs]
+
+    def lengths(self, rng, n):
+        return rng.permutation([1, self.steps, *rng.integers(2, self.steps, n - 2)])
+
+    def target(self, rng, part):
+        return rng.integers(self.outputs)
+
+
+class RaggedLast(Ragged):
+    """Numbers at the end of each."""
+
+    def target(self, rng, part):
+        return part[0, : self.outputs]
+
+
+class RaggedEvery(Ragged):
+    """Numbers at every step of each."""
+
+    def target(self, rng, part):
+        return part[:, : self.outputs]
+
+
+class Symbols(Ragged):
+    """Symbols read, of different numbers, and a class at every step."""
+
+    symbols = True
+
+    def pair(self, rng, n):
+        lengths = self.lengths(rng, n)
+        inputs = [rng.integers(self.inputs, size=k) for k in lengths]
+        return inputs, [part % self.outputs for part in inputs]
+
+
+class PaddedByHand(Ragged):
+    """The same as `Ragged`, padded here."""
+
+    def pair(self, rng, n):
+        inputs, targets = super().pair(rng, n)
+        seen = np.zeros((n, self.steps, self.inputs))
+        classes = np.full((n, self.steps), -100)
+        for row, part in enumerate(inputs):
+            seen[row, : len(part)] = part
+            classes[row, len(part) - 1] = targets[row]
+        return seen, classes
+
+
 class Once(Classes):
     """All training sequences in one batch, once: one step."""
 

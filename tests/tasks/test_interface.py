@@ -4,6 +4,8 @@ import importlib
 import json
 import math
 import sys
+from functools import partial
+from inspect import signature
 
 import numpy as np
 import own
@@ -11,18 +13,22 @@ import pytest
 import torch
 
 from vsrnn import Config, Design, run
+from vsrnn.design.family import get_family
 from vsrnn.errors import VsrnnError
-from vsrnn.tasks import get_task, list_tasks, sizes
+from vsrnn.tasks import get_task, list_tasks, sizes, task_class
 
 SPLITS = ("train", "val", "test")
 PUBLISHED = [name for name in list_tasks() if name != "door"]
-OWN = ["own:Classes", "own:Last", "own:Every"]
+OWN = [
+    *("own:Classes", "own:Last", "own:Every", "own:Some", "own:Partly"),
+    *("own:Ragged", "own:RaggedLast", "own:RaggedEvery", "own:Symbols"),
+]
 
 
 @pytest.fixture(scope="module", params=[*PUBLISHED, *OWN])
 def task(request):
     with pytest.MonkeyPatch.context() as patch:
-        if request.param in list_tasks() and request.param != "rad":
+        if request.param not in ("rad", *OWN):
             pytest.importorskip("gymnasium_robotics")
         if request.param.startswith("kitchen"):
             folder = request.getfixturevalue("kitchen_data")
@@ -35,96 +41,170 @@ def same(first, second):
     return torch.allclose(first, second, rtol=0, atol=0, equal_nan=True)
 
 
-def test_sizes_agree_with_the_table_of_sizes(task):
-    assert (task.inputs, task.outputs) == sizes(task.provenance["task"])
-    assert set(task.sizes) == set(SPLITS)
-    for split, size in task.sizes.items():
-        assert len(task.batch(split, slice(None))[0]) == size
+def wanted(targets, steps):
+    """Every target that there is: its sequence, its step, and what is wanted there."""
+    numbers = targets.is_floating_point()
+    for n, target in enumerate(targets):
+        last = target.ndim == int(numbers)
+        for step, one in enumerate([target] if last else target):
+            if not one.isnan().all() if numbers else one != -100:
+                yield n, steps - 1 if last else step, one
 
 
-def test_batches_are_float_and_finite(task):
-    for split in SPLITS:
-        inputs, targets = task.batch(split, slice(0, 4))
-        assert inputs.dtype == torch.float32
-        assert inputs.shape[0] == len(targets) == 4
-        assert inputs.shape[2] == task.inputs
-        assert inputs.isfinite().all()
+def test_a_task_says_what_it_is_before_its_data_are_made(task):
+    kind = task_class(task.name)
+    assert kind is type(task)
+    assert sizes(task.name) == (task.inputs, task.outputs)
+    assert task.label and task.score_label
+    assert 0 <= task.chance < 1
+    mean, deviation = task.hidden_draw
+    assert mean > deviation > 0
+    known = {"scale", *task.options(), *task.places}
+    assert set(signature(kind).parameters) <= known
+    assert not set(task.options()) & set(task.places)
+    assert set(task.options()) <= set(task.data_columns())
 
 
-def test_rows_by_slice_and_by_number_are_the_same(task):
-    by_slice = task.batch("train", slice(3, 7))
-    by_number = task.batch("train", torch.arange(3, 7))
-    for first, second in zip(by_slice, by_number, strict=True):
-        assert same(first, second)
-
-
-def test_batches_do_not_share_memory(task):
-    first, _ = task.batch("train", slice(0, 2))
-    kept = first.clone()
-    task.batch("train", slice(2, 4))[0].zero_()
-    assert torch.equal(first, kept)
-    first.zero_()
-    assert torch.equal(task.batch("train", slice(0, 2))[0], kept)
-
-
-def test_the_same_task_again_is_equal(task):
-    again = get_task(task.provenance["task"], task.scale)
-    assert again.checksum == task.checksum
-    assert again.provenance == task.provenance
-    first, second = (t.batch("test", slice(0, 9)) for t in (task, again))
-    assert all(map(same, first, second))
-
-
-def test_description_is_json(task):
-    for value in (getattr(task, "settings", {}), task.provenance):
+def test_a_description_is_json(task):
+    for value in (task.options(), task.provenance):
         assert json.loads(json.dumps(value)) == value
+    assert task.provenance["task"] == task.name
     assert len(task.checksum) == 64
     assert task.epochs >= 1
     assert task.batch_size >= 1
     assert isinstance(task.shuffle, bool)
 
 
+def test_batches_are_of_the_sizes_and_finite(task):
+    assert set(task.sizes) == set(SPLITS)
+    for split, size in task.sizes.items():
+        inputs, targets = task.batch(split, slice(None))
+        assert len(inputs) == len(targets) == size
+        assert inputs.shape[1] <= task.steps
+        if task.symbols:
+            assert inputs.dtype == torch.int64 and inputs.ndim == 2
+            assert 0 <= inputs.min() <= inputs.max() < task.inputs
+        else:
+            assert inputs.dtype == torch.float32 and inputs.shape[2] == task.inputs
+            assert inputs.isfinite().all()
+        there = [n for n, _, _ in wanted(targets, inputs.shape[1])]
+        assert sorted(set(there)) == list(range(size))
+
+
+def test_rows_by_slice_and_by_number_are_the_same(task):
+    by_slice = task.batch("train", slice(3, 7))
+    by_number = task.batch("train", torch.arange(3, 7))
+    assert all(map(same, by_slice, by_number))
+
+
+def test_batches_do_not_share_memory(task):
+    for part in (0, 1):
+        first = task.batch("train", slice(0, 2))[part]
+        kept = first.clone()
+        task.batch("train", slice(0, 2))[part].zero_()
+        assert same(first, kept)
+
+
+def test_the_same_task_again_is_equal(task):
+    again = get_task(task.name, task.scale)
+    assert again.checksum == task.checksum
+    assert again.provenance == task.provenance
+    assert task.same_data(again.provenance | {"sha256": again.checksum})
+    other = again.provenance | {"sizes": {}, "sha256": ""}
+    assert not task.same_data(other)
+    pairs = [t.batch("test", slice(0, 9)) for t in (task, again)]
+    assert all(map(same, *pairs))
+
+
+def test_loss_and_accuracy_are_over_every_target_there_is(task):
+    """Each of two models' by hand, target by target."""
+    inputs, targets = task.batch("val", slice(0, 4))
+    rng = torch.Generator().manual_seed(0)
+    steps = inputs.shape[1]
+    outputs = torch.randn(2, len(inputs), steps, task.outputs, generator=rng)
+    losses, right = [], []
+    for output in outputs.double().numpy():
+        errors, hits = [], []
+        for n, step, one in wanted(targets, steps):
+            given, one = output[n, step], one.numpy()
+            if targets.is_floating_point():
+                there = ~np.isnan(one)
+                errors += list((given - one)[there] ** 2)
+            else:
+                errors.append(np.log(np.exp(given).sum()) - given[one])
+                hits.append(given.argmax() == one)
+        losses.append(np.mean(errors))
+        right.append(np.mean(hits) if hits else 1 - losses[-1] / spread(task))
+    assert task.loss(outputs, targets).tolist() == pytest.approx(losses, rel=1e-5)
+    assert task.accuracy(outputs, targets).tolist() == pytest.approx(right, rel=1e-5)
+    assert float(task.loss(outputs[1], targets)) == pytest.approx(losses[1], rel=1e-5)
+
+
+def spread(task):
+    """Variance of the training targets of a sample, mean over outputs."""
+    targets = task.batch("train", slice(None))[1].double().numpy()
+    rows = targets.reshape(-1, task.outputs)
+    return np.mean([column[~np.isnan(column)].var(ddof=1) for column in rows.T])
+
+
 def test_a_perfect_answer_is_right_and_costs_nothing(task):
+    """Whatever is given where nothing is asked for, and no gradient goes there."""
     inputs, targets = task.batch("val", slice(0, 32))
-    if targets.is_floating_point():
-        pytest.skip("not a classification")
-    output = torch.zeros(len(inputs), inputs.shape[1], task.outputs)
-    output[:, -1] = 100 * torch.nn.functional.one_hot(targets, task.outputs)
+    steps = inputs.shape[1]
+    output = torch.full((len(inputs), steps, task.outputs), 7.0)
+    asked = torch.zeros_like(output, dtype=torch.bool)
+    for n, step, one in wanted(targets, steps):
+        numbers = targets.is_floating_point()
+        hot = torch.nn.functional.one_hot(one.long() * (not numbers), task.outputs)
+        output[n, step] = one.nan_to_num(7.0) if numbers else 100.0 * hot
+        asked[n, step] = ~one.isnan()
+    output.requires_grad_()
     assert task.accuracy(output, targets) == 1
-    assert task.loss(output, targets) < 1e-6
-    wrong = (targets + 1) % task.outputs
-    assert task.accuracy(output, wrong) == 0
+    loss = task.loss(output, targets)
+    assert loss < 1e-6
+    task.loss(output + 1.0 * asked * torch.randn(task.outputs), targets).backward()
+    assert not output.grad[~asked].any()
+    assert output.grad[asked].abs().sum() > 0
 
 
-def test_ignorance_costs_the_logarithm_of_the_classes(task):
-    inputs, targets = task.batch("val", slice(0, 32))
-    if targets.is_floating_point():
-        pytest.skip("not a classification")
+def test_chance_is_what_knowing_nothing_scores(task):
+    inputs, targets = task.batch("train", slice(None))
     output = torch.zeros(len(inputs), inputs.shape[1], task.outputs)
+    if targets.is_floating_point():
+        rows = task.batch("train", slice(None))[1].flatten(0, -2)
+        assert float(task.accuracy(output + rows.nanmean(0), targets)) == pytest.approx(
+            0, abs=0.05
+        )
+        return
     assert float(task.loss(output, targets)) == pytest.approx(math.log(task.outputs))
+    assert task.chance == pytest.approx(1 / task.outputs)
 
 
-def test_numbers_are_measured_against_always_giving_their_mean():
-    for name in ("own:Last", "own:Every"):
-        task = get_task(name)
-        x, y = task.batch("train", slice(None))
-        steps = y if name == "own:Every" else y[:, None].expand(-1, 5, -1)
-        assert task.loss(steps, y) == 0 and task.accuracy(steps, y) == 1
-        mean = y.flatten(0, -2).mean(0).expand(len(x), 5, -1)
-        error = (mean[:, -1] - y if y.ndim == 2 else mean - y).square().mean()
-        assert float(task.loss(mean, y)) == pytest.approx(float(error))
-        rows = y.numel() / 4  # the variance is that of a sample
-        assert float(task.accuracy(mean, y)) == pytest.approx(1 / rows, abs=1e-6)
-        both = torch.stack([steps, mean])
-        assert torch.equal(task.loss(both, y), torch.stack([error * 0, error]))
+def test_a_block_rnn_learns_in_a_step_or_says_that_it_reads_numbers(task):
+    design = Design("small", 5, (0.5,) * 6)
+    sized = (design, task.inputs, task.outputs)
+    build = partial(get_family("block").build, *sized, symbols=task.symbols)
+    if task.symbols:
+        with pytest.raises(VsrnnError, match="block reads numbers"):
+            build()
+        return
+    model, (x, y) = build(), task.batch("train", slice(0, 8))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    before = task.loss(model(x)[0], y)
+    before.backward()
+    assert all(p.grad.isfinite().all() for p in model.parameters())
+    optimizer.step()
+    assert 0 < task.loss(model(x)[0], y) < before
 
 
-def test_numbers_at_the_last_step_are_all_that_counts():
-    task = get_task("own:Last")
-    _, y = task.batch("train", slice(None))
-    output = torch.randn(24, 5, 4)
-    output[:, -1] = y
-    assert task.loss(output, y) == 0
+def test_a_run_of_ragged_sequences_scores_their_ends():
+    """The same sequences padded by hand, with what is asked for marked, train alike."""
+    design = Design("small", 5, (1,) * 6)
+    first, second = (
+        run(Config(name, design)) for name in ("own:Ragged", "own:PaddedByHand")
+    )
+    assert first["curve"] == second["curve"]
+    assert first["score"] == second["score"]
 
 
 class Bad(own.Classes):
@@ -149,6 +229,32 @@ def at(split, part, change):
     return spoil
 
 
+def ragged(pairs, length, targets=None, number=1):
+    """One training sequence of a length, and so many targets of a length."""
+    classes = np.zeros(length if targets is None else targets, int)
+    pairs["train"] = [np.zeros((length, 6))], [classes] * number
+
+
+class Wrong(own.Symbols):
+    """Symbols that are none."""
+
+    def __init__(self, change):
+        self.change = change
+        super().__init__()
+
+    def pair(self, rng, n):
+        inputs, targets = super().pair(rng, n)
+        return [self.change(part) for part in inputs], targets
+
+
+@pytest.mark.parametrize(
+    "change", [lambda s: s + 1, lambda s: s - 1, lambda s: s.astype(float)]
+)
+def test_symbols_that_are_none_are_refused(change):
+    with pytest.raises(VsrnnError, match=r"symbols in 'train'.*numbers from 0 to 5"):
+        Wrong(change)
+
+
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
@@ -157,7 +263,10 @@ def at(split, part, change):
         (at("test", 0, lambda x: x[:0]), r"inputs in 'test'.*5, 6\), not \(0, 5, 6\)"),
         (at("train", 0, lambda x: x[:, :4]), r"\(sequences, 5, 6\), not \(24, 4, 6\)"),
         (at("val", 1, lambda y: y), r"\(10, 4\) or \(10, 5, 4\), not \(10,\)"),
-        (at("val", 1, lambda y: y[:3].astype(int)), r"'val'.*be \(10,\), not \(3,\)"),
+        (
+            at("val", 1, lambda y: y[:3].astype(int)),
+            r"be \(10,\) or \(10, 5\), not \(3,\)",
+        ),
         (at("train", 1, lambda y: y.astype(int) + 1), "'train'.*from 0 to 3"),
         (at("train", 1, lambda y: y.astype(int) - 1), "'train'.*from 0 to 3"),
         (at("test", 0, lambda x: x * np.nan), "in 'test'.*not finite"),
@@ -165,6 +274,15 @@ def at(split, part, change):
         (at("val", 1, lambda y: np.full((10, 4), np.inf)), "in 'val'.*not finite"),
         (at("val", 0, lambda x: np.full(x.shape, 1e300)), "in 'val'.*not finite"),
         (at("val", 0, lambda x: x * 1j), "in 'val'.*complex"),
+        (at("val", 1, lambda y: np.full((10, 5), -100)), "in 'val'.*has no target"),
+        (at("val", 1, lambda y: np.full((10, 4), np.nan)), "in 'val'.*has no target"),
+        (lambda pairs: ragged(pairs, 6), "in 'train'.*have 1 to 5 steps, not 6"),
+        (lambda pairs: ragged(pairs, 0), "in 'train'.*have 1 to 5 steps, not 0"),
+        (
+            lambda pairs: ragged(pairs, 3, 2),
+            "in 'train'.*one a sequence, or one a step",
+        ),
+        (lambda pairs: ragged(pairs, 3, 3, 2), "are 1 inputs and 2 targets in 'train'"),
     ],
 )
 def test_data_of_ones_own_that_do_not_fit_are_refused(spoil, said):

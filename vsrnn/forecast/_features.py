@@ -12,7 +12,7 @@ from pandas import DataFrame
 from vsrnn.design.family import get_family
 from vsrnn.design.geometry import BLOCKS, Geometry
 from vsrnn.errors import VsrnnError
-from vsrnn.tasks import list_tasks, sizes, task_class
+from vsrnn.tasks import sizes, task_class
 
 SCORE = "score [%]"
 PROPORTION = "hidden_proportion"
@@ -23,12 +23,9 @@ HYPERPARAMETERS = ("hidden", "learning_rate", *DENSITIES, *MEANS, *DEVIATIONS)
 COUNTS = ("weights", *(f"weights_{block}" for block in BLOCKS))
 SHARES = tuple(f"share_{block}" for block in BLOCKS)
 
-PROTOCOL = (
-    *("task", "scale", "epochs", "batch_size", "mask", "digits", "split", "source"),
-    *("demonstrations", "noise", "data_seed", "policy_sha256"),
-)
+PROTOCOL = ("task", "scale", "epochs", "batch_size", "mask")
 """What designs have to share to be compared: the columns that tell how a run is made
-from its design and seed."""
+from its design and seed; and those that tell how its task's data are made."""
 
 FEATURES: dict[str, tuple[str, ...]] = {
     "proportion": (PROPORTION,),
@@ -56,11 +53,12 @@ def features(
         designs: one row a design, with the columns that `vsrnn.list_designs` gives or
             a table of runs has: hidden, learning_rate, density_hx to density_yy,
             init_std_hx to init_std_yy, init_mean_hx to init_mean_yy (0 if absent) and
-            task ("rad" if absent).
+            task, whose sizes decide the counts.
         kind: a key of `FEATURES`, or columns of any of them.
 
     Raises:
-        VsrnnError: a column is unknown, or a design has no blocks.
+        VsrnnError: a column is unknown, the task is not named, or a design has no
+            blocks.
 
     >>> from vsrnn import list_designs
     >>> rad = list_designs("rad").set_index("name").loc[["balanced_0"]]
@@ -75,12 +73,15 @@ def features(
             "a forecast needs hidden size, learning rate, densities and initial "
             "deviations of each design; leave out the designs without blocks"
         )
-    tasks = designs["task"] if "task" in designs else ["rad"] * len(designs)
+    if "task" not in designs:
+        raise VsrnnError("a forecast needs the task of each design: add a column task")
     empty = (table[[*MEANS]].to_numpy() == 0) & (table[[*DEVIATIONS]].to_numpy() == 0)
     density = np.where(empty, 0.0, table[[*DENSITIES]].to_numpy()).tolist()
     expected = [
         _expected(*sizes(task), hidden, *row)
-        for task, hidden, row in zip(tasks, table["hidden"], density, strict=True)
+        for task, hidden, row in zip(
+            designs["task"], table["hidden"], density, strict=True
+        )
     ]
     names = [*COUNTS, PROPORTION, *SHARES]
     known = pd.concat([table, DataFrame(expected, table.index, names)], axis=1)
@@ -116,17 +117,16 @@ def training_table(runs: DataFrame) -> DataFrame:
     >>> int(table.loc["000000_", "hidden"])
     176
     """
-    names: tuple[str, ...] = PROTOCOL
-    if not set(runs["task"]) <= set(list_tasks()):
-        # no column tells how these data are made
-        names = (*PROTOCOL, "data_sha256")
+    tasks = runs["task"].unique()
+    data = [name for task in tasks for name in task_class(task).data_columns()]
+    names = dict.fromkeys((*PROTOCOL, *data))
     differ = [name for name in names if name in runs and runs[name].nunique() > 1]
     if differ:
         raise VsrnnError(
             "a forecast is of one task and one way to train; these runs differ in "
             f"{', '.join(differ)}: select one first"
         )
-    returned = [name for name in runs["task"].unique() if _returns(name)]
+    returned = [name for name in tasks if _returns(name)]
     if returned:
         raise VsrnnError(
             f"a forecast is of accuracy or success; the score of {returned[0]} is a "

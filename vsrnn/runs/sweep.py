@@ -18,7 +18,8 @@ from vsrnn.runs.config import Config
 from vsrnn.runs.provenance import provenance
 from vsrnn.runs.run import Result, build_model, result_of, run_many
 from vsrnn.runs.store import Store, table
-from vsrnn.tasks import get_task, list_tasks, task_class
+from vsrnn.tasks import get_task, task_class
+from vsrnn.tasks.task import Task
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -129,37 +130,31 @@ def _found(configs: Iterable[Config], store: Store) -> Iterator[str]:
     """The ids of the configs whose results the store has.
 
     Raises:
-        VsrnnError: when one is of another policy, that was in a file of the same name,
-            or trained otherwise than a task of one's own says now, which has to be
-            made for that.
+        VsrnnError: when one is of data from another file of the same name, or was
+            trained otherwise than its task says now; where no version tells whether
+            data are the same, they are made for that.
     """
-    own: dict[tuple[str, ...], Any] = {}
+    made: dict[tuple[str, ...], Task] = {}
     for config in configs:
         result = store.get(config)
         if result is None:
             continue
         _check_files(config, result["provenance"]["data"], store)
-        if config.task not in list_tasks():
-            name = _data_of(config)
-            own[name] = own.get(name) or _task(config)
-            _check_same(config, own[name], result, store)
+        if task_class(config.task).generator is None:
+            data = _data_of(config)
+            made[data] = made.get(data) or _task(config)
+            _check_same(config, made[data], result, store)
         yield config.id
 
 
-def _check_same(config: Config, task: Any, result: Result, store: Store) -> None:
-    """Refuse a result of other data, epochs or batches than the task has now.
-
-    Data of the paper's tasks are the same where they are made alike: processors round
-    a few of their pixels differently.
-    """
-    then, now = result["provenance"]["data"], task.provenance
-    alike = config.task in list_tasks() and then == now | {"sha256": then["sha256"]}
-    pairs = {
-        "data": (then["sha256"], then["sha256"] if alike else task.checksum),
-        "epochs": (result["epochs"], config.epochs or task.epochs),
-        "batches": (result["batch_size"], task.batch_size),
+def _check_same(config: Config, task: Task, result: Result, store: Store) -> None:
+    """Refuse a result of other data, epochs or batches than the task has now."""
+    same = {
+        "data": task.same_data(result["provenance"]["data"]),
+        "epochs": result["epochs"] == (config.epochs or task.epochs),
+        "batches": result["batch_size"] == task.batch_size,
     }
-    if other := [what for what, (then, now) in pairs.items() if then != now]:
+    if other := [what for what in same if not same[what]]:
         raise VsrnnError(
             f"{store.path(config)} is of other {' and '.join(other)} than "
             f"{config.task} has now; name another store, or let it be as it was"
@@ -192,10 +187,8 @@ def _prepare(todo: list[Config], found: list[Config], store: Store) -> None:
     """
     for data, config in {_data_of(config): config for config in todo}.items():
         task = _task(config)
-        for other in found:
-            # those of a task of one's own were looked at when they were found
-            same = other.task in list_tasks() and _data_of(other) == data
-            if same and (result := store.get(other)):
+        for other in found if task.generator else []:  # else compared when found
+            if _data_of(other) == data and (result := store.get(other)):
                 _check_same(other, task, result, store)
 
 
@@ -204,7 +197,7 @@ def _data_of(config: Config) -> tuple[str, ...]:
     return config.task, config.scale, repr(sorted(config.task_options.items()))
 
 
-def _task(config: Config) -> Any:
+def _task(config: Config) -> Task:
     return get_task(config.task, config.scale, **config.task_options)
 
 
@@ -319,7 +312,7 @@ def _failure(config: Config, problem: Exception) -> Result:
     return failed | {"error": FAILED + text}
 
 
-def _can_be_built(config: Config, task: Any) -> bool:
+def _can_be_built(config: Config, task: Task) -> bool:
     try:
         build_model(config, task.inputs, task.outputs, task.symbols)
     except VsrnnError:

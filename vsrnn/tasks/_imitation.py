@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,33 +13,13 @@ import torch
 from torch import Tensor, nn
 
 from vsrnn.errors import VsrnnError, whole
-from vsrnn.tasks._cache import cache_folder, cached, take
+from vsrnn.tasks._cache import cache_folder, cached
 from vsrnn.tasks._episodes import NAME, download_episodes
 from vsrnn.tasks.adroit import Act, Array, versions
-from vsrnn.tasks.task import Task, time_first, variance
+from vsrnn.tasks.task import Scale, Task
 
 PLAYED = range(100)
 """Seeds of the episodes that score a model; no data has them."""
-
-
-@dataclass(frozen=True)
-class Scale:
-    """Episodes of each split, epochs, sequences in a batch, and episodes played.
-
-    With no test episodes, those of validation are tested.
-    """
-
-    train: int
-    val: int
-    test: int
-    epochs: int
-    batch_size: int
-    played: int
-
-    @property
-    def scored(self) -> int:
-        """How many episodes the score is a share of."""
-        return self.played
 
 
 class Imitation(Task):
@@ -58,6 +37,7 @@ class Imitation(Task):
     """
 
     scales: dict[str, Scale]
+    parts = ("observations", "actions")
     usual_source: str
     sources: str
     batch_size, metric, score_label = 64, "success", "success rate"
@@ -92,27 +72,7 @@ class Imitation(Task):
         own = os.environ.get("MINARI_DATASETS_PATH") or cache_folder(cache) / "minari"
         build = self._source(Path(own))
         identity = f"{self.name}-{scale}", self.provenance
-        self._data, self.checksum = cached(*identity, build, cache)
-        self._variance = variance(self._data["train_actions"])
-
-    def batch(self, split: str, rows: slice | Tensor) -> tuple[Tensor, Tensor]:
-        """Return observations and the expert's actions.
-
-        Args:
-            split: "train", "val" or "test".
-            rows: a slice, or a LongTensor of row numbers.
-
-        Returns:
-            Inputs, (batch, time, inputs), and targets, (batch, time, outputs), both
-            float32.
-        """
-        inputs = take(self._data[f"{split}_observations"], rows)
-        targets = take(self._data[f"{split}_actions"], rows)
-        return time_first(inputs), targets.clone()
-
-    def score(self, model: nn.Module) -> dict[str, float]:
-        """Let a model play, always the same episodes, and say how it did."""
-        raise NotImplementedError
+        self.keep(*cached(*identity, build, cache))
 
     def _read(self, name: str, count: int, folder: Path) -> tuple[Array, Array]:
         """So many observations and actions of a local Minari data set, float32."""

@@ -13,11 +13,11 @@ from torch import Tensor, nn
 
 from vsrnn.errors import VsrnnError, whole
 from vsrnn.tasks._episodes import make_episodes, read_episodes
-from vsrnn.tasks._imitation import Imitation, Scale, acting, factor, tensors
+from vsrnn.tasks._imitation import Imitation, acting, factor, tensors
 from vsrnn.tasks.adroit import HAMMER, STEPS, Array, play, versions
 from vsrnn.tasks.experts import EXPERT
 from vsrnn.tasks.policy import FILES, Policy, load_policy
-from vsrnn.tasks.task import register
+from vsrnn.tasks.task import Scale, register
 
 VERSION = 1
 """Version of how data is made; a change of the data changes this number."""
@@ -71,7 +71,7 @@ class Hammer(Imitation):
     name, label, robot = "hammer", "Hammer", HAMMER
     inputs, outputs, steps = HAMMER.inputs, HAMMER.outputs, STEPS
     scales, generator = SCALES, VERSION
-    places = ("policy_dir", "cache")
+    places, files = ("policy_dir", "cache"), ("policy_sha256",)
     expert: Path | None = EXPERT
     usual_source = "own"
     sources = (

@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from vsrnn.errors import VsrnnError, whole
 from vsrnn.tasks._episodes import check_finite, load_episodes
-from vsrnn.tasks._imitation import Imitation, Scale, acting
+from vsrnn.tasks._imitation import Imitation, acting
+from vsrnn.tasks._sequences import pad
 from vsrnn.tasks.adroit import Array, make_environment, quietly
-from vsrnn.tasks.task import register
+from vsrnn.tasks.task import Scale, register
 
 ENVIRONMENT = "FrankaKitchen-v1"
 
@@ -41,7 +42,8 @@ class KitchenMixed(Imitation):
     the things, then where the bottom burner, the kettle, the light switch and the
     microwave are (12 numbers) and where they should be (12 more), 83 in all. It gives
     nine joint velocities. Episodes have different lengths: behind its end an episode
-    reads zeros and has no targets (NaN). Validation, test and training episodes are
+    reads zeros and has no targets (NaN); in a batch longer ones weigh more, as
+    published. Validation, test and training episodes are
     drawn at random from the data set, as published.
 
     There are no data in the package: they are downloaded from Minari, 621 episodes.
@@ -84,20 +86,6 @@ class KitchenMixed(Imitation):
     ) -> None:
         options = {"data_seed": whole("data_seed", data_seed, 0)}
         super().__init__(scale, source, demonstrations, cache, **options)
-
-    def loss(self, output: Tensor, targets: Tensor) -> Tensor:
-        """Return the mean squared error over all actions of a batch that there are.
-
-        Longer episodes weigh more, as published. Loss and accuracy of a split are
-        means over its batches, weighted by episodes.
-
-        Args:
-            output: (batch, time, 9) actions; axes before these are kept.
-            targets: (batch, time, 9), the demonstrated ones, NaN behind the end.
-        """
-        there = ~targets.isnan()
-        error = torch.where(there, output - targets, 0)  # (..., batch, time, outputs)
-        return error.square().sum((-3, -2, -1)) / there.sum()
 
     @torch.no_grad()
     def score(self, model: nn.Module) -> dict[str, float]:
@@ -144,14 +132,13 @@ class KitchenMixed(Imitation):
         """Episodes drawn at random, as long as the longest of them."""
         order = np.random.default_rng(self.settings["data_seed"]).permutation
         episodes = load_episodes(name, count, folder, order)
-        longest = max(len(episode.actions) for episode in episodes)
-        seen = np.zeros((count, longest, self.inputs), np.float32)
-        done = np.full((count, longest, self.outputs), np.nan, np.float32)
-        for n, episode in enumerate(episodes):
-            observations, actions = self._steps(name, episode)
-            seen[n, : len(actions)] = observations
-            done[n, : len(actions)] = actions
-        return seen, done
+        pairs = [self._steps(name, episode) for episode in episodes]
+        longest = max(len(actions) for _, actions in pairs)
+        seen, done = (
+            [torch.from_numpy(pair[part].astype(np.float32)) for pair in pairs]
+            for part in (0, 1)
+        )
+        return pad(seen, longest, 0).numpy(), pad(done, longest, torch.nan).numpy()
 
     def _steps(self, name: str, episode: Any) -> tuple[Array, Array]:
         """Observations before each action of an episode, and the actions.

@@ -15,7 +15,7 @@ from vsrnn.errors import VsrnnError, whole
 from vsrnn.tasks._cache import cached, take
 from vsrnn.tasks._deterministic import DETERMINISTIC, deterministic
 from vsrnn.tasks.digits import CHECKSUMS, Digits, check_digits, load_digits
-from vsrnn.tasks.task import Task, register
+from vsrnn.tasks.task import Scale, Task, register
 from vsrnn.tasks.transforms import TRANSFORMS, resize, transform
 
 VERSION = 1
@@ -37,21 +37,6 @@ BLOCK = 250
 """Sequences made at a time, from one random stream."""
 
 Columns = dict[str, np.ndarray]
-
-
-@dataclass(frozen=True)
-class Scale:
-    """How many sequences each split has, and how many epochs to train."""
-
-    train: int
-    val: int
-    test: int
-    epochs: int
-
-    @property
-    def scored(self) -> int:
-        """How many answers the score is a share of."""
-        return self.test
 
 
 SCALES = {
@@ -100,7 +85,7 @@ class RandomAnomaly(Task):
     inputs, outputs, steps = PIXELS, 10, FRAMES + 1
     batch_size, shuffle, chance, hidden_draw = 16, False, 0.1, (500, 200)
     transforms, scales, generator = tuple(TRANSFORMS), SCALES, VERSION
-    places = ("mnist_dir", "cache")
+    places, parts = ("mnist_dir", "cache"), ("frames", "position")
 
     def __init__(
         self,
@@ -131,9 +116,8 @@ class RandomAnomaly(Task):
             **self.settings,
         }
         identity = self.provenance | DETERMINISTIC
-        self._data, self.checksum = cached(
-            f"rad-{scale}", identity, lambda: self._build(mnist_dir), cache
-        )
+        kept = cached(f"rad-{scale}", identity, lambda: self._build(mnist_dir), cache)
+        self.keep(*kept)
 
     def batch(self, split: str, rows: slice | Tensor) -> tuple[Tensor, Tensor]:
         """Return normalized inputs and the places of the anomalies.
@@ -154,7 +138,8 @@ class RandomAnomaly(Task):
         seen.copy_(stored.transpose(0, 1))
         torch.add(_SHIFT, seen, alpha=1 / (255 * STD), out=seen)
         inputs[FRAMES] = 0
-        return inputs.transpose(0, 1), take(self._data[f"{split}_position"], rows)
+        position = take(self._data[f"{split}_position"], rows).clone()
+        return inputs.transpose(0, 1), position
 
     def info(self, split: str) -> dict[str, np.ndarray]:
         """Return what made each sequence of a split, as columns of a table.

@@ -1,16 +1,18 @@
-"""What a task is, and tasks of one's own: sequences, a loss and a score."""
+"""What a task is: sequences, a loss and a score; and tasks of one's own."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from inspect import signature
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from vsrnn.errors import VsrnnError, whole
 from vsrnn.tasks._cache import checksum, take
+from vsrnn.tasks._sequences import Shape, sequences, there
 
 SPLITS = ("train", "val", "test")
 
@@ -24,6 +26,26 @@ def register(kind: type[Task]) -> type[Task]:
     return kind
 
 
+@dataclass(frozen=True)
+class Scale:
+    """Sequences of each split, epochs, sequences in a batch, and episodes played.
+
+    With no test sequences, those of validation are tested.
+    """
+
+    train: int
+    val: int
+    test: int
+    epochs: int
+    batch_size: int = 16
+    played: int = 0
+
+    @property
+    def scored(self) -> int:
+        """How many answers, or episodes played, the score is a share of."""
+        return self.played or self.test
+
+
 class Task:
     """A task of your own: a subclass says its sizes and gives its sequences.
 
@@ -31,22 +53,31 @@ class Task:
     :func:`vsrnn.draw_designs`, ``vsrnn sweep``. All processes that train have to find
     the module; the command line looks in the working folder, too.
 
-    The targets say what is to be learned. Integers (sequences,): one of ``outputs``
-    classes, given at the last step, by cross-entropy. Numbers (sequences, outputs), to
-    be given at the last step, or (sequences, steps, outputs), at every step: by the
-    mean squared error. An output reads the hidden state of the step before: where the
-    answer depends on the last input, end with a step of zeros, which counts as one of
-    ``steps``.
+    The targets say what is to be learned. Integers are classes, one of ``outputs``,
+    learned by cross-entropy: (sequences,), given at the last step, or (sequences,
+    steps), at every step but those with -100. Other numbers are learned by the mean
+    squared error: (sequences, outputs), at the last step, or (sequences, steps,
+    outputs), at every step, but for those that are NaN. An output reads the hidden
+    state of the step before: where the answer depends on the last input, end with a
+    step of zeros, which counts as one of ``steps``.
+
+    Sequences of different lengths are lists of arrays, of inputs and, where there is a
+    target at every step, of targets. The last step is then each sequence's own.
 
     A subclass sets:
 
-    - ``inputs``, ``outputs``, ``steps``: numbers read and given at a step, and steps;
+    - ``inputs``, ``outputs``, ``steps``: numbers read and given at a step, and steps
+      of the longest sequence;
+    - ``symbols`` (False): True where inputs are integers below ``inputs``, (sequences,
+      steps), for models that embed them;
     - ``epochs`` (10), ``batch_size`` (16), ``shuffle`` (True: a new order each epoch);
     - ``chance`` (0): the score of knowing nothing, for runs that diverge;
     - ``label``, ``score_label``: what it and its score are called in figures;
     - ``hidden_draw`` (900, 400): mean and standard deviation of the hidden sizes that
       :func:`vsrnn.draw_designs` draws from normal distributions;
-    - ``places`` ("cache",): options that say only where data are kept.
+    - ``places`` ("cache",): options that say only where data are kept;
+    - ``generator`` (None): a version of how data are made, to be raised when they
+      change. Without it a sweep makes the data of stored results again, to compare.
 
     What an ``__init__`` of its own takes after ``scale`` are options, as in
     ``--option window=20``. It keeps what `data` needs, then calls
@@ -54,6 +85,9 @@ class Task:
 
     A sweep refuses a store with results of other data, epochs or batches. Another
     change, of the loss or of ``shuffle``, it does not see: name another store.
+
+    A task that is played after training has a method ``score``, and ``metric`` names
+    the number that it gives as the score.
 
     Args:
         scale: "smoke", "quick" or "paper", kept as ``self.scale``: `data` may give
@@ -81,7 +115,7 @@ class Task:
     outputs: int
     steps: int
     symbols = False
-    scales: Mapping[str, Any] = {}
+    scales: Mapping[str, Scale] = {}
     epochs = 10
     batch_size = 16
     shuffle = True
@@ -90,13 +124,13 @@ class Task:
     hidden_draw: tuple[float, float] = (900, 400)
     places: tuple[str, ...] = ("cache",)
     generator: int | None = None
+    files: tuple[str, ...] = ()
+    parts = ("inputs", "targets")
 
     scale: str
     sizes: dict[str, int]
     provenance: dict[str, Any]
     checksum: str
-    _data: dict[str, Tensor]
-    _variance: float
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -107,32 +141,36 @@ class Task:
 
     def __init__(self, scale: str = "quick") -> None:
         self.scale = scale
+        kind = type(self).__name__
         for size in ("epochs", "batch_size"):
-            name = f"{size} of {type(self).__name__}"
-            setattr(self, size, whole(name, getattr(self, size), 1))
+            setattr(self, size, whole(f"{size} of {kind}", getattr(self, size), 1))
         given = self.data()
         if given.keys() != set(SPLITS):
             found = ", ".join(map(repr, given)) or "nothing"
             raise VsrnnError(
-                f"the data of {type(self).__name__} must be 'train', 'val' and 'test', "
-                f"not {found}"
+                f"the data of {kind} must be 'train', 'val' and 'test', not {found}"
             )
-        pairs = {split: self._pair(split, given[split]) for split in SPLITS}
-        self._data = {
-            f"{split}_{name}": tensor
-            for split, pair in pairs.items()
-            for name, tensor in zip(("inputs", "targets"), pair, strict=True)
-        }
-        self.sizes = {split: len(inputs) for split, (inputs, _) in pairs.items()}
+        data = {}
+        for split in SPLITS:
+            where = f"in {split!r} of the data of {kind}"
+            shape = Shape(where, self.inputs, self.outputs, self.steps, self.symbols)
+            for part, tensor in zip(
+                self.parts, sequences(given[split], shape), strict=True
+            ):
+                data[f"{split}_{part}"] = tensor
+        self.sizes = {split: len(data[f"{split}_{self.parts[0]}"]) for split in SPLITS}
         self.provenance = {"task": self.name, "sizes": self.sizes}
-        self.checksum = checksum(self._data)
-        targets = pairs["train"][1]
-        if targets.is_floating_point():
-            self._variance = variance(targets)
-            if not self._variance > 0:
-                raise VsrnnError(
-                    f"the training targets of {self.name} are all the same"
-                )
+        self.keep(data, checksum(data))
+        if self._variance is not None and not self._variance > 0:
+            raise VsrnnError(f"the training targets of {self.name} are all the same")
+
+    def keep(self, data: dict[str, Tensor], sha256: str) -> None:
+        """Take the tensors that `batch` gives rows of, ``train_inputs`` and so on."""
+        self._data, self.checksum = data, sha256
+        targets = [data[f"{split}_{self.parts[1]}"] for split in SPLITS]
+        self._gaps = not all(bool(there(part).all()) for part in targets)
+        numbers = targets[0].is_floating_point()
+        self._variance = variance(targets[0]) if numbers else None
 
     @classmethod
     def options(cls) -> dict[str, Any]:
@@ -147,18 +185,44 @@ class Task:
         return {name: option.default for name, option in known if name not in others}
 
     @classmethod
+    def data_columns(cls) -> tuple[str, ...]:
+        """Return the columns of a table of runs that tell how their data were made.
+
+        >>> from vsrnn.tasks import task_class
+        >>> task_class("rad").data_columns()
+        ('split', 'digits', 'data_seed')
+        """
+        made = (*cls.options(), *cls.files)
+        return made if cls.generator else (*made, "data_sha256")
+
+    @classmethod
     def file_checksums(cls, **options: Any) -> dict[str, str]:
         """Return checksums of the files that options name, as far as they are here.
 
-        They are named as in the provenance of the data.
+        They are named as in the provenance of the data, and in ``files``.
         """
         return {}
+
+    def same_data(self, then: Mapping[str, Any]) -> bool:
+        """Whether a stored result is of these data.
+
+        Those of one generator are the same but for rounding, which differs between
+        processors; others have to be the same to the bit.
+
+        Args:
+            then: provenance of the result's data, with their sha256.
+        """
+        if self.generator is None:
+            return bool(then["sha256"] == self.checksum)
+        return {**self.provenance, "sha256": then["sha256"]} == then
 
     def data(self) -> Mapping[str, Sequence[Any]]:
         """Return inputs and targets of "train", "val" and "test", always the same.
 
-        Inputs are numbers (sequences, steps, inputs); arrays of numpy will do, too.
-        Each process asks anew for each training: keep in a file what is slow to make.
+        Inputs are numbers (sequences, steps, inputs), or (sequences, steps) of
+        symbols; arrays of numpy will do, too, and lists of them for sequences of
+        different lengths. Each process asks anew for each training: keep in a file
+        what is slow to make.
         """
         raise NotImplementedError("a subclass needs a method `data`")
 
@@ -170,30 +234,33 @@ class Task:
             rows: a slice, or a LongTensor of row numbers.
 
         Returns:
-            Inputs, (batch, time, inputs) float32, and targets, a copy.
+            Inputs, (batch, time, inputs) float32 or (batch, time) int64, and targets,
+            both copies.
         """
-        inputs = take(self._data[f"{split}_inputs"], rows)
-        targets = take(self._data[f"{split}_targets"], rows)
-        return time_first(inputs), targets.clone()
+        inputs, targets = (take(self._data[f"{split}_{p}"], rows) for p in self.parts)
+        return inputs.clone() if self.symbols else time_first(inputs), targets.clone()
 
     def loss(self, output: Tensor, targets: Tensor) -> Tensor:
-        """Return the mean cross-entropy at the last step, or the mean squared error.
+        """Return the mean cross-entropy or squared error of the targets that there are.
+
+        In a batch all targets weigh the same, whichever sequence they are of.
 
         Args:
             output: (batch, time, outputs); axes before these are kept, so outputs of
                 many models give the loss of each.
             targets: as `batch` gives them.
         """
+        output, targets = _at_targets(output, targets)
         if targets.is_floating_point():
-            if targets.ndim == 2:
-                output, targets = output[..., -1:, :], targets[:, None]
-            return (output - targets).square().mean((-3, -2, -1))
-        last = output[..., -1, :]
-        wanted = targets.expand(last.shape[:-1])
+            error = output - targets  # (..., batch, steps, outputs)
+            if self._gaps:
+                error = error.masked_fill(targets.isnan(), 0)
+            return self._mean(error.square(), targets)
+        wanted = targets.expand(output.shape[:-1])  # (..., batch, steps)
         loss = torch.nn.functional.cross_entropy(
-            last.flatten(0, -2), wanted.flatten(), reduction="none"
-        )
-        return loss.view(wanted.shape).mean(-1)
+            output.flatten(0, -2), wanted.flatten(), reduction="none"
+        )  # 0 where the target is -100
+        return self._mean(loss.view(wanted.shape), targets)
 
     def accuracy(self, output: Tensor, targets: Tensor) -> Tensor:
         """Return the share of right answers, or of the targets' variance explained.
@@ -205,38 +272,28 @@ class Task:
             output: (batch, time, outputs); axes before these are kept.
             targets: as `batch` gives them.
         """
-        if targets.is_floating_point():
+        if self._variance is not None:
             return 1 - self.loss(output, targets).double() / self._variance
-        right = output[..., -1, :].argmax(-1) == targets
-        return right.mean(-1, dtype=torch.float64)
+        output, targets = _at_targets(output, targets)
+        return self._mean((output.argmax(-1) == targets).double(), targets)
 
-    def _pair(self, split: str, pair: Sequence[Any]) -> tuple[Tensor, Tensor]:
-        """Inputs and targets of a split, once it is clear that they fit the sizes."""
-        inputs, targets = (torch.as_tensor(part).detach() for part in pair)
-        if inputs.is_floating_point():
-            inputs = inputs.float()
-        classes = not targets.is_floating_point()
-        targets = targets.long() if classes else targets.float()
-        n, outputs = len(inputs), self.outputs
-        wanted = [(n,)] if classes else [(n, outputs), (n, self.steps, outputs)]
-        where = f"in {split!r} of the data of {type(self).__name__}"
-        if not n or inputs.shape != (n, self.steps, self.inputs):
-            raise VsrnnError(
-                f"the inputs {where} must be (sequences, {self.steps}, "
-                f"{self.inputs}), not {tuple(inputs.shape)}"
-            )
-        if targets.shape not in wanted:
-            raise VsrnnError(
-                f"the {'classes' if classes else 'numbers'} to be given {where} must "
-                f"be {' or '.join(map(str, wanted))}, not {tuple(targets.shape)}"
-            )
-        if inputs.is_complex():
-            raise VsrnnError(f"the inputs {where} are complex; give real numbers")
-        if classes and not 0 <= targets.min() <= targets.max() < outputs:
-            raise VsrnnError(f"the classes {where} must be from 0 to {outputs - 1}")
-        if not (inputs.isfinite().all() and targets.isfinite().all()):
-            raise VsrnnError(f"some numbers {where} are not finite")
-        return inputs, targets
+    def score(self, model: nn.Module) -> dict[str, float]:
+        """Return what playing with a model gives, beside loss and accuracy: nothing."""
+        return {}
+
+    def _mean(self, each: Tensor, targets: Tensor) -> Tensor:
+        """The mean over all targets of a batch that there are."""
+        own = tuple(range(-targets.ndim, 0))
+        if self._gaps:
+            return each.sum(own) / there(targets).sum()
+        return each.mean(own)
+
+
+def _at_targets(output: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """Outputs and targets at the steps that have any, (..., batch, steps, ...)."""
+    if targets.ndim == (2 if targets.is_floating_point() else 1):
+        return output[..., -1:, :], targets[:, None]
+    return output, targets
 
 
 def time_first(inputs: Tensor) -> Tensor:
@@ -249,6 +306,9 @@ def time_first(inputs: Tensor) -> Tensor:
 
 
 def variance(targets: Tensor) -> float:
-    """Return the mean variance of targets (..., outputs), rows with NaN left out."""
+    """Return the mean variance of outputs, from targets (..., outputs) or NaN."""
     rows = targets.flatten(0, -2)
-    return float(rows[~rows.isnan().any(1)].var(0).mean())
+    rows = rows[~rows.isnan().all(1)]
+    if rows.isnan().any():
+        return float(torch.stack([r[~r.isnan()].var() for r in rows.T]).mean())
+    return float(rows.var(0).mean())

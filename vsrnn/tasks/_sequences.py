@@ -1,0 +1,157 @@
+"""Inputs and targets as a task of one's own gives them: checked, and of one length."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from vsrnn.errors import VsrnnError
+
+GAP = -100
+"""The class of a step where none is asked for; in numbers it is NaN."""
+
+
+class Shape(NamedTuple):
+    """What the sequences of a split have to be.
+
+    Args:
+        where: which split of which task, in words.
+        inputs: numbers read at a step, or how many symbols there are.
+        outputs: numbers given at a step, or how many classes there are.
+        steps: of the longest sequence.
+        symbols: whether inputs are symbols.
+    """
+
+    where: str
+    inputs: int
+    outputs: int
+    steps: int
+    symbols: bool
+
+
+def sequences(given: Sequence[Any], shape: Shape) -> tuple[Tensor, Tensor]:
+    """Inputs and targets of a split, padded to the same length.
+
+    Args:
+        given: inputs and targets; lists of arrays may be of different lengths.
+        shape: what they have to be.
+
+    Returns:
+        Inputs, (sequences, steps, inputs) float32 or (sequences, steps) of symbols,
+        and targets, classes int64 or numbers float32: for each sequence, or for each
+        of its steps with gaps (`GAP` or NaN).
+
+    Raises:
+        VsrnnError: they do not fit.
+    """
+    inputs, targets = given
+    if isinstance(inputs, (list, tuple)):
+        inputs, targets = _padded(inputs, targets, shape)
+    seen, wanted = torch.as_tensor(inputs).detach(), _single(targets)
+    return _inputs(seen, shape), _targets(wanted, len(seen), shape)
+
+
+def there(targets: Tensor) -> Tensor:
+    """Which targets there are, true or false, of the shape of the targets."""
+    return ~targets.isnan() if targets.is_floating_point() else targets != GAP
+
+
+def _single(targets: Any) -> Tensor:
+    """Numbers in single precision, or classes as integers."""
+    kept = torch.as_tensor(targets).detach()
+    return kept.float() if kept.is_floating_point() else kept.long()
+
+
+def _padded(
+    inputs: Sequence[Any], targets: Sequence[Any], shape: Shape
+) -> tuple[Tensor, Tensor]:
+    """Sequences of different lengths, with zeros and gaps behind their ends.
+
+    What is asked for once, at the end of a sequence, becomes a target of its last
+    step, unless all are of the full length.
+    """
+    seen = [torch.as_tensor(part).detach() for part in inputs]
+    wanted = [_single(part) for part in targets]
+    lengths = [len(part) for part in seen]
+    if len(wanted) != len(seen) or not seen:
+        raise VsrnnError(
+            f"there are {len(seen)} inputs and {len(wanted)} targets {shape.where}; "
+            "give one of each for every sequence"
+        )
+    for length in lengths:
+        if not 1 <= length <= shape.steps:
+            raise VsrnnError(
+                f"the sequences {shape.where} must have 1 to {shape.steps} steps, "
+                f"not {length}"
+            )
+    numbers = wanted[0].is_floating_point()
+    gap = torch.nan if numbers else GAP
+    if wanted[0].ndim == int(numbers):  # one target a sequence
+        if min(lengths) == shape.steps:
+            return torch.stack(seen), torch.stack(wanted)
+        ends = zip(wanted, lengths, strict=True)
+        wanted = [torch.stack([*[one * 0 + gap] * (n - 1), one]) for one, n in ends]
+    if [len(part) for part in wanted] != lengths:
+        raise VsrnnError(
+            f"the targets {shape.where} must be one a sequence, or one a step"
+        )
+    return pad(seen, shape.steps, 0), pad(wanted, shape.steps, gap)
+
+
+def pad(parts: Sequence[Tensor], steps: int, value: float) -> Tensor:
+    """Sequences as one tensor, (sequences, steps, ...), a value behind their ends."""
+    kept = parts[0].new_full((len(parts), steps, *parts[0].shape[1:]), value)
+    for row, part in zip(kept, parts, strict=True):
+        row[: len(part)] = part
+    return kept
+
+
+def _inputs(inputs: Tensor, shape: Shape) -> Tensor:
+    where, size, _, steps, symbols = shape
+    wanted = (len(inputs), steps) if symbols else (len(inputs), steps, size)
+    if not len(inputs) or inputs.shape != wanted:
+        words = ", ".join(map(str, wanted[1:]))
+        raise VsrnnError(
+            f"the inputs {where} must be (sequences, {words}), "
+            f"not {tuple(inputs.shape)}"
+        )
+    if inputs.is_complex():
+        raise VsrnnError(f"the inputs {where} are complex; give real numbers")
+    if not symbols:
+        return _finite(inputs, where)
+    if inputs.is_floating_point() or not 0 <= inputs.min() <= inputs.max() < size:
+        raise VsrnnError(
+            f"the symbols {where} must be whole numbers from 0 to {size - 1}"
+        )
+    return inputs.long()
+
+
+def _targets(targets: Tensor, n: int, shape: Shape) -> Tensor:
+    where, _, outputs, steps, _ = shape
+    classes = not targets.is_floating_point()
+    each = () if classes else (outputs,)
+    wanted = [(n, *each), (n, steps, *each)]
+    if targets.shape not in wanted:
+        raise VsrnnError(
+            f"the {'classes' if classes else 'numbers'} to be given {where} must "
+            f"be {' or '.join(map(str, wanted))}, not {tuple(targets.shape)}"
+        )
+    known = there(targets)
+    if not known.view(n, -1).any(1).all():
+        raise VsrnnError(f"a sequence {where} has no target at any step")
+    found = targets[known]
+    if classes and not 0 <= found.min() <= found.max() < outputs:
+        raise VsrnnError(f"the classes {where} must be from 0 to {outputs - 1}")
+    _finite(found, where)
+    return targets
+
+
+def _finite(numbers: Tensor, where: str) -> Tensor:
+    """Numbers in single precision where they are no integers, if all are finite."""
+    kept = numbers.float() if numbers.is_floating_point() else numbers
+    if not kept.isfinite().all():
+        raise VsrnnError(f"some numbers {where} are not finite")
+    return kept
