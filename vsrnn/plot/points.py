@@ -37,6 +37,7 @@ def dots(
     beside: bool = False,
     within: tuple[float, float] = (-np.inf, np.inf),
     chance: float | None = None,
+    missing: str = "no run yet",
     step: float = 0.24,
     width: float = 1.2,
 ) -> None:
@@ -60,6 +61,7 @@ def dots(
         beside: whether the label is right of the interval instead of below the mean.
         within: range of the axis; a marker left of it becomes an arrowhead at its end.
         chance: score of a guess, drawn as a line.
+        missing: what a row without a mean says.
         step: distance of the means of a category, in rows.
         width: of the bars.
 
@@ -87,7 +89,7 @@ def dots(
         _means(ax, means, names, x, within, {"width": width, **shape})
         if how:
             _value_labels(ax, means, names, x, how, beside)
-    _finish_rows(ax, table, x, y, order, chance)
+    _finish_rows(ax, table, x, y, order, chance, missing)
 
 
 def _means(
@@ -157,6 +159,7 @@ def _finish_rows(
     y: str,
     order: Sequence[Any],
     chance: float | None,
+    missing: str,
 ) -> None:
     """Row names, and what is said of chance and of rows without a mean."""
     ax.set(xlabel=x, ylabel="")
@@ -171,7 +174,7 @@ def _finish_rows(
     known = set(table.loc[table[x].notna(), y])
     for row, name in enumerate(order):
         if name not in known:
-            ax.annotate("no run yet", (left, row), (6, 0), **small)
+            ax.annotate(missing, (left, row), (6, 0), **small)
 
 
 def strip(

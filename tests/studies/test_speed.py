@@ -1,0 +1,226 @@
+"""Speed: tables, figures, numbers and claims follow from the measured times."""
+
+from dataclasses import asdict
+
+import drawn
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmarks import plan
+from vsrnn.studies import speed as study
+from vsrnn.studies.page import Page, open_page
+
+RATE, LOW, HIGH = study.RATE, study.LOW, study.HIGH
+
+
+@pytest.fixture(scope="module")
+def page():
+    return Page("speed", study.Data(measured()))
+
+
+@pytest.fixture(scope="module")
+def committed():
+    return open_page("speed")
+
+
+def measured():
+    """Measurements of the cases of the plan up to batches of 100, made up."""
+    rows = []
+    groups = plan.groups(threads=2, device="cpu", peer=True)
+    for cases in (group for group in groups if group[0].batch <= 100):
+        for number, case in enumerate(cases[:-1]):
+            ms = (1 + number) * case.steps / case.batch
+            row = asdict(case) | {"ms": ms, "ms_low": 0.9 * ms, "ms_high": 1.2 * ms}
+            row |= {"density": max(case.density, default=np.nan)}
+            row |= {"weights": case.weights or 100_000, "hidden": case.hidden or 208}
+            row |= {"dense_mflop": 20.0, "weights_mflop": 5.0, "product_gflops": 100.0}
+            rows.append(row | {"memory_mib": 300 + 9.0 * number})
+    machine = {"machine": "made up", "cores": 2, "torch": "2", "python": "3"}
+    made = {"memory_before_mib": 200.0, "finished": "2026-01-02T03:04:05", "turns": 9}
+    return pd.DataFrame(rows).assign(**machine, **made)
+
+
+def test_rates_and_ratios_follow_from_the_times(page):
+    rates, ratios = page.table("speed"), page.table("speed_ratio")
+    rows = page.data.bench.query("study == 'designs'").reset_index(drop=True)
+    assert np.allclose(rates[RATE] * rows["ms"], 1e3, rtol=1e-3)
+    assert np.allclose(rates[LOW] * rows["ms_high"], 1e3, rtol=1e-3)
+    assert np.allclose(rates[HIGH] * rows["ms_low"], 1e3, rtol=1e-3)
+    assert set(ratios["trained"]) == {"one model", "many models"}
+    own = rows.query("task == 'rad' and design == 'balanced_0'")
+    ms = own[own["processes"] == 1].set_index("kind")["ms"]
+    masked = ratios.query("task == 'rad' and design == 'balanced_0'")
+    masked = masked[masked["baseline"] == study.WAYS["masked"]].set_index("trained")
+    wanted = ms["masked"] / ms["single"]
+    assert masked.loc["one model", "ratio"] == pytest.approx(wanted, rel=1e-3)
+    widest = wanted * np.array([0.9 / 1.2, 1.2 / 0.9])
+    assert masked.loc["one model", ["low", "high"]].tolist() == pytest.approx(
+        widest, rel=1e-3
+    )
+
+
+def test_many_models_are_those_of_the_faster_way(page):
+    rates, ratios = page.table("speed"), page.table("speed_ratio")
+    many = rates[(rates["kind"] == "many") | (rates["processes"] > 1)]
+    many = many[many["kind"].isin(["single", "many"])]
+    best = many.groupby(["task", "batch", "design"])[RATE].max()
+    way = many.loc[many.groupby(["task", "batch", "design"])[RATE].idxmax()]
+    chosen = ratios[ratios["trained"] == "many models"].drop_duplicates("design")
+    for row in chosen.to_dict("records"):
+        keys = (row["task"], row["batch"], row["design"])
+        same = way.set_index(["task", "batch", "design"]).loc[keys]
+        assert same["way"] == row["way"] and same[RATE] == best[keys]
+
+
+def test_growth_has_all_that_varies(page):
+    growth = page.table("speed_growth")
+    assert list(growth["study"].unique()) == list(study.GROWTH.values())
+    assert growth.notna().all(axis=None)
+    weights = page.data.bench.query("study == 'weights'")
+    rows = growth[growth["study"] == "weights"]
+    assert rows["value"].tolist() == weights["weights"].tolist()
+    assert rows[study.TIME].tolist() == weights["ms"].tolist()
+
+
+def test_one_model_is_one_model(committed):
+    rates = committed.table("speed")
+    alone = rates.query("kind == 'single' and processes == 1 and design != 'mixed'")
+    assert set(alone["way"]) == {"one model"} and set(alone["models"]) == {1}
+    many = rates.query("models > processes and kind != 'many'")
+    turns = {"one model, 16 in turn", "masked dense matrices, 16 in turn"}
+    assert set(many["way"]) == turns
+    best = alone.groupby(["task", "batch", "design"])[RATE].max()
+    bound = alone.groupby(["task", "batch", "design"])["dense products [1/s]"].first()
+    share = 100 * best / bound
+    wanted = f"{share.min():.0f} to {share.max():.0f}"
+    assert committed.numbers()["bound_single"] == wanted
+
+
+def test_bounds_and_memory_follow_from_the_measurements(page):
+    row = page.data.bench.iloc[:1].assign(product_gflops=50.0, memory_mib=300.0)
+    (row,) = study.speed_table(study.Data(row)).to_dict("records")
+    assert row["dense products [1/s]"] == 50e9 / 20e6
+    assert row["on weights [1/s]"] == 50e9 / 5e6
+    assert row["memory [MiB]"] == 100
+
+
+def test_run_times_are_medians_by_machine():
+    runs = pd.DataFrame(
+        {
+            "id": ["a", "b", "c"],
+            "machine": ["CPU", "CPU", "GPU"],
+            "total_weights": [100, 300, 50],
+            "train_seconds": [60.0, 120.4, 7.0],
+        }
+    )
+    table = study.run_times_table(study.Data(pd.DataFrame(), runs))
+    assert table.loc["CPU"].tolist() == [2, 200, 90]
+    assert table.loc["GPU"].tolist() == [1, 50, 7]
+
+
+def test_steps_of_episodes_are_those_measured(page):
+    rows = page.data.bench.query("study == 'stepping'")
+    table = page.table("stepping")
+    assert table["median [ms]"].tolist() == rows["ms"].tolist()
+    assert set(table["way"]) == {"one model", "dense nn.RNN of equal size"}
+
+
+def test_hours_are_those_of_the_whole_study(page):
+    rows = page.data.bench.query("design == 'balanced_0' and batch == 16")
+    ms = rows[rows["study"] == "designs"].groupby("kind")["ms"].min()
+    numbers = page.numbers()
+    for kind in ("single", "many", "masked", "peer"):
+        hours = 625 * 750_000 * ms[kind] / 3.6e6
+        assert numbers[f"hours_{kind}"] == f"{hours:,.0f}"
+    nobody = page.data.bench.query("kind != 'peer'")
+    without = Page("speed", study.Data(nobody))
+    assert without.numbers()["hours_peer"] == "not measured"
+    assert without.numbers()["one_peer"] == "not measured"
+
+
+def test_a_claim_is_of_the_worst_design_at_the_published_batches(page):
+    ratios = page.table("speed_ratio").query("design != 'mixed'")
+    published = ratios["batch"] == ratios["task"].map({"rad": 16, "hammer": 64})
+    claims = page.claims().set_index("claim")
+    for (trained, baseline), rows in ratios[published].groupby(["trained", "baseline"]):
+        claim = claims.loc[f"{trained}: faster than {baseline}, for every design"]
+        worst = rows.loc[rows["ratio"].idxmin()]
+        for ours, theirs in (("value", "ratio"), ("low", "low"), ("high", "high")):
+            assert claim[ours] == pytest.approx(100 * (worst[theirs] - 1))
+    slower = page.data.bench.copy()
+    slower.loc[slower["kind"] == "masked", ["ms", "ms_low", "ms_high"]] /= 100
+    claims = Page("speed", study.Data(slower)).claims().set_index("claim")["verdict"]
+    masked = "one model: faster than masked dense matrices, for every design"
+    assert claims[masked] == "reversed"
+
+
+@pytest.mark.parametrize(
+    ("name", "y", "x", "ends"),
+    [
+        ("speed", "way", RATE, (LOW, HIGH)),
+        ("speed_ratio", "baseline", "ratio", ("low", "high")),
+        ("speed_memory", "way", study.MEMORY, ()),
+    ],
+)
+def test_panels_show_what_their_table_says(page, name, y, x, ends):
+    table = page.table(name)
+    axes, order = getattr(study, name)(table).axes, []
+    groups = table.groupby(["task", "batch"], sort=False)
+    for number, (ax, (_, rows)) in enumerate(zip(axes, groups, strict=True)):
+        designs = [design for design in study._LOOKS if design in set(rows["design"])]
+        if number % 2 == 0:  # the panel to the right has the same rows
+            order = drawn.row_names(ax)
+        for rank, design in enumerate(designs):
+            own = rows[rows["design"] == design]
+            shift = 0.2 * (rank - (len(designs) - 1) / 2)
+            place = own[y].map(order.index) + shift
+            color = study._LOOKS[design]["color"]
+            points = [
+                p for p in drawn.markers(ax, color) if p[1] != 1 or name != "speed"
+            ]
+            wanted = np.column_stack([own[x], place])
+            np.testing.assert_allclose(sorted(points), sorted(map(tuple, wanted)))
+            if ends:
+                wanted = np.column_stack([own[ends[0]], own[ends[1]], place])
+                found = sorted(drawn.intervals(ax, color))
+                np.testing.assert_allclose(found, sorted(map(tuple, wanted)))
+
+
+def test_bounds_stand_at_their_designs(page):
+    table = page.table("speed")
+    ax = study.speed(table).axes[0]
+    lines = [line for line in ax.lines if len(set(line.get_xdata())) == 1]
+    rows = table.query("task == 'rad' and batch == 16")
+    for name, style in (("dense products [1/s]", "--"), ("on weights [1/s]", ":")):
+        own = [line for line in lines if line.get_linestyle() == style]
+        assert sorted(line.get_xdata()[0] for line in own) == pytest.approx(
+            sorted(rows.groupby("design")[name].median())
+        )
+
+
+def test_growth_is_drawn_with_its_quartiles(page):
+    table = page.table("speed_growth")
+    for ax, title in zip(
+        study.speed_growth(table).axes, study.GROWTH.values(), strict=True
+    ):
+        assert ax.get_xlabel() == title
+        rows = table[table["study"] == title].sort_values("value")
+        for kind, own in rows.groupby("kind"):
+            color = study._LINES[kind]["color"].lower()
+            (line,) = (p for (c, _), p in drawn.curves(ax).items() if c == color)
+            np.testing.assert_allclose(line, own[["value", study.TIME]])
+            band = own[["value", "low [ms]", "high [ms]"]]
+            np.testing.assert_allclose(drawn.bands(ax)[color], band)
+
+
+def test_the_short_answer_says_what_was_measured(committed):
+    claims = committed.claims().set_index("claim")["verdict"]
+    for trained in ("one model", "many models"):
+        for baseline in ("masked dense matrices", "the authors' code"):
+            text = f"{trained}: faster than {baseline}, for every design"
+            assert claims[text] == "holds"
+    rnn = "faster than nn.RNN of equal weights, for every design"
+    assert claims[f"one model: {rnn}"] == "reversed"
+    assert claims[f"many models: {rnn}"] == "holds"
+    assert committed.numbers()["finished"] in committed.data.bench["finished"].max()

@@ -1,0 +1,246 @@
+"""Whether stored runs come out again, beside what changes when only rounding does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from pandas import DataFrame, Series
+from scipy import stats
+
+from vsrnn.plot.axes import legend
+from vsrnn.plot.labels import BLUE, GRAY, GREEN, ORANGE
+from vsrnn.plot.points import strip
+from vsrnn.plot.registry import figure
+from vsrnn.plot.style import drawing
+from vsrnn.runs.reproduction import DIFFERENT, IDENTICAL, WITHIN, loss_room
+from vsrnn.runs.results import get_results, list_results
+from vsrnn.runs.store import Store
+from vsrnn.runs.verify import choose, verify
+from vsrnn.stats import Claim
+from vsrnn.studies.page import Page, provenance_of
+
+LOSS = "difference of first loss [tolerances]"
+SCORE = "difference of test accuracy [tolerances]"
+HERE_NOW, ROUNDED, OTHER_SEED = "trained here", "rounded otherwise", "another seed"
+SMALL = ("rad_smoke", "rad_quick")
+"""Tables whose runs take seconds to train again."""
+
+
+@dataclass(frozen=True)
+class Data:
+    """What the page shows.
+
+    Args:
+        report: runs trained again and compared, one row each, as `vsrnn.verify`
+            gives them.
+    """
+
+    report: DataFrame = field(default_factory=DataFrame)
+
+
+def load(
+    scale: str | None = None,
+    number: int = 3,
+    draw: int | None = None,
+    store: str | Path | None = None,
+    jobs: int | None = None,
+) -> Data:
+    """Compare runs trained here with the small stored tables, up to a scale.
+
+    Of each table those runs are compared that the store already has, as other pages
+    trained them, and some drawn at random, which are trained unless they are there.
+
+    Args:
+        scale: "smoke", or any other for quick, too; without, nothing is trained.
+        number: how many runs of each table are drawn.
+        draw: seed of the draw; today's date if absent.
+        store: folder of the runs; without, none is kept.
+        jobs: how many train at the same time; the number of processors if absent.
+    """
+    names = () if scale is None else SMALL[:1] if scale == "smoke" else SMALL
+    kept = _kept(store)
+    parts = []
+    for name in names:
+        runs = get_results(name)
+        drawn = choose(runs, number=number, seed=draw)["id"]
+        ids = runs["id"][runs["id"].isin({*kept, *drawn})]
+        parts.append(verify(name, ids=ids, jobs=jobs, store=store))
+    return Data(pd.concat(parts, ignore_index=True) if parts else DataFrame())
+
+
+def _kept(store: str | Path | None) -> list[str]:
+    """Ids of the runs of a store."""
+    if store is None or not Path(store).is_dir():
+        return []
+    return [result["id"] for result in Store(store).results()]
+
+
+def agreement_table(data: Data) -> DataFrame:
+    """How far runs move when trained again, when rounded otherwise, and by the seed.
+
+    Rounded otherwise are the stored reports of ``vsrnn verify`` with other processor
+    instructions, and at the scale `paper` on a processor of what a GPU had trained,
+    the first epoch alone. Another seed is that of the next run of the same design, in
+    the small tables: what a wrong run would look like.
+
+    Returns:
+        One row a comparison: compared, scale, design, seed, differences of the first
+        epoch's loss and of test accuracy (none between seeds), and verdict.
+    """
+    rounded = [get_results(n) for n in list_results() if n.startswith("rounding_")]
+    seeds = [_other_seeds(name) for name in SMALL]
+    parts = {HERE_NOW: [data.report], ROUNDED: rounded, OTHER_SEED: seeds}
+    table = pd.concat(
+        [
+            part.assign(compared=compared)
+            for compared, reports in parts.items()
+            for part in reports
+            if len(part)
+        ],
+        ignore_index=True,
+    )
+    columns = ["compared", "scale", "design", "seed", LOSS, SCORE, "verdict"]
+    return table.rename(columns={"loss_shift": LOSS, "score_shift": SCORE})[columns]
+
+
+def report_table(data: Data) -> DataFrame:
+    """What was compared, as the page shows it, one row a run."""
+    report = data.report
+    if report.empty:
+        return report
+    return DataFrame(
+        {
+            **{key: report[key] for key in ("design", "scale", "seed")},
+            "stored [%]": (100 * report["score"]).round(1),
+            "here [%]": (100 * report["score_here"]).round(1),
+            "first loss": report["loss"].round(6),
+            "first loss here": report["loss_here"].round(6),
+            "verdict": report["verdict"],
+        }
+    ).set_index("design")
+
+
+def _other_seeds(name: str) -> DataFrame:
+    """Each run of a table compared with the next seed of the same design."""
+    runs, curves = get_results(name), get_results(f"{name}_curves")
+    first = curves.loc[curves["epoch"] == 1, ["id", "train_loss", "val_loss"]]
+    runs = runs.merge(first, on="id", suffixes=("_last", ""))
+    other = runs.groupby(["design", "split"])[["train_loss", "total_weights"]].shift(-1)
+    room = loss_room(runs["train_loss"], runs["val_loss"])
+    shift = (other["train_loss"] - runs["train_loss"]) / room
+    wrong = (shift.abs() > 1) | (other["total_weights"] != runs["total_weights"])
+    runs = runs.assign(loss_shift=shift, score_shift=float("nan"))
+    runs["verdict"] = wrong.map({True: DIFFERENT, False: WITHIN})
+    return runs.dropna(subset=["loss_shift"])
+
+
+def _made_by(data: Data) -> dict[str, Any]:
+    return provenance_of(data.report) if len(data.report) else {}
+
+
+@figure(table=agreement_table, made_by=_made_by)
+def agreement(table: DataFrame, style: str = "web") -> Figure:
+    """Show how far runs move when trained again, beside tolerance and other seeds.
+
+    Runs that are further off than an axis goes lie at its end.
+
+    Args:
+        table: as `agreement_table` gives it.
+        style: "web" or "manuscript".
+    """
+    row = table["compared"] + ",\n" + table["scale"] + " scale"
+    shown = table.assign(row=row)
+    shown[LOSS] = shown[LOSS].abs().clip(upper=1e3)
+    shown[SCORE] = shown[SCORE].clip(-1.45, 1.45)
+    with drawing(style, 0.2 + 0.07 * row.nunique()) as figure:
+        left, right = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
+        for ax, name, limits in ((left, LOSS, [1]), (right, SCORE, [-1, 1])):
+            strip(ax, shown, name, "row", hue="verdict", looks=_LOOKS)
+            for limit in limits:
+                ax.axvline(limit, zorder=0, **_TOLERANCE)
+        left.set_xscale("symlog", linthresh=1e-6)
+        left.set(xlabel="difference of the\nfirst epoch's loss [tolerances]")
+        left.set(xlim=(-3e-7, 1e3), xticks=[0, 1e-5, 1e-3, 1e-1, 10, 1e3])
+        right.set(xlabel="difference of\ntest accuracy [tolerances]", xlim=(-1.5, 1.5))
+        marks = {verdict: {"ls": "", **look} for verdict, look in _LOOKS.items()}
+        legend(figure, marks | {"tolerance": _TOLERANCE}, 4)
+    return figure
+
+
+_LOOKS: dict[str, dict[str, Any]] = {
+    IDENTICAL: {"color": BLUE, "marker": "o"},
+    WITHIN: {"color": GREEN, "marker": "^"},
+    DIFFERENT: {"color": ORANGE, "marker": "x"},
+}
+_TOLERANCE: dict[str, Any] = {"color": GRAY, "linewidth": 0.8, "linestyle": "--"}
+
+
+def numbers(page: Page) -> dict[str, str]:
+    """What the page quotes, by name."""
+    report, table = page.data.report, page.table("agreement")
+    verdicts = report["verdict"] if len(report) else Series(dtype=str)
+    found: dict[str, object] = {"runs": len(report)}
+    for name, verdict in _VERDICTS.items():
+        found[name] = (verdicts == verdict).sum()
+    for name in ("machine", "torch"):
+        found[name] = ", ".join(report[name].unique()) if len(report) else "none"
+    sizes = table.assign(**{name: table[name].abs() for name in (LOSS, SCORE)})
+    rounded = sizes[sizes["compared"] == ROUNDED]
+    gpu = rounded[rounded["scale"] == "paper"]
+    small = rounded.drop(index=gpu.index)
+    found["rounded"], found["gpu"] = len(small), len(gpu)
+    found["gpu_identical"] = (gpu["verdict"] == IDENTICAL).sum()
+    found["rounded_loss"] = f"{small[LOSS].max():.2g}"
+    found["rounded_score"] = f"{small[SCORE].max():.2g}"
+    found["gpu_loss"] = f"{gpu[LOSS].max():.2g}"
+    seeds = sizes[sizes["compared"] == OTHER_SEED]
+    found["seeds"], found["seed_loss"] = len(seeds), f"{seeds[LOSS].median():.2g}"
+    found["seed_by_loss"] = f"{100 * (seeds[LOSS] > 1).mean():.0f}"
+    found["seed_found"] = f"{100 * (seeds['verdict'] == DIFFERENT).mean():.0f}"
+    return {name: str(value) for name, value in found.items()}
+
+
+_VERDICTS = {"identical": IDENTICAL, "within": WITHIN, "different": DIFFERENT}
+
+
+def claims(page: Page) -> list[Claim]:
+    """Whether the tolerance tells a wrong run from one that is rounded otherwise.
+
+    The interval is Newcombe's, from Wilson's for each of the two shares.
+    """
+    table = page.table("agreement")
+    wrong, same = (
+        table.loc[table["compared"] == compared, "verdict"] == DIFFERENT
+        for compared in (OTHER_SEED, ROUNDED)
+    )
+    text = "runs of another seed are called different more often than rounded ones"
+    return [Claim(text, *difference_of_shares(wrong, same), "points")]
+
+
+def difference_of_shares(first: Series, second: Series) -> tuple[float, float, float]:
+    """Difference of two shares [points], with Newcombe's 95 % interval.
+
+    Args:
+        first: which of some cases count.
+        second: which of the others do.
+
+    >>> [round(end, 1) for end in difference_of_shares(
+    ...     Series([True] * 56 + [False] * 14), Series([True] * 48 + [False] * 32))]
+    [20.0, 5.2, 33.4]
+
+    Source: Newcombe, Statistics in Medicine 17, 1998, method 10 and its example.
+    """
+    ends = []
+    for cases in (first, second):
+        test = stats.binomtest(int(cases.sum()), len(cases))
+        ends.append((cases.mean(), *test.proportion_ci(method="wilson")))
+    (p, low, high), (q, least, most) = ends
+    gap = p - q
+    below, above = np.hypot(p - low, most - q), np.hypot(high - p, q - least)
+    low, high = gap - below, gap + above
+    return 100 * float(gap), 100 * float(low), 100 * float(high)
