@@ -149,21 +149,15 @@ class SparseModule(nn.Module):
         return self
 
     def _load_from_state_dict(
-        self,
-        state_dict: Mapping[str, Any],
-        prefix: str,
-        local_metadata: Any,
-        strict: bool,
-        missing_keys: list[str],
-        unexpected_keys: list[str],
-        error_msgs: list[str],
+        self, state_dict: Mapping[str, Any], prefix: str, *args: Any
     ) -> None:
         """Take the masks of the saved model too: their number of weights may differ."""
         for part in self.shapes:
             weight = state_dict.get(f"{prefix}weight_{part}", self.weight(part))
             index = state_dict.get(f"{prefix}index_{part}", self.index(part))
             if weight.shape != index.shape or not self._fits(part, index):
-                error_msgs.append(
+                errors: list[str] = args[-1]
+                errors.append(
                     f"{prefix}index_{part} must be rising positions in a matrix of "
                     f"{self.shapes[part]}, one for each of {prefix}weight_{part}"
                 )
@@ -174,15 +168,7 @@ class SparseModule(nn.Module):
                 own = getattr(self, f"{kind}_{part}")
                 if saved is not None and saved.shape != own.shape:
                     _replace(own, own.data.new_empty(saved.shape))
-        super()._load_from_state_dict(
-            state_dict,
-            prefix,
-            local_metadata,
-            strict,
-            missing_keys,
-            unexpected_keys,
-            error_msgs,
-        )
+        super()._load_from_state_dict(state_dict, prefix, *args)
         self._lay_out()
 
 
