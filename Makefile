@@ -32,8 +32,8 @@ format: $(STAMP)
 	$(BIN)/python -m ruff check --fix .
 
 # The runs behind results/, at the published scale: days from nothing. Only those are
-# trained that the committed stores lack, so it can be stopped and called again;
-# `make tables` collects what is there. VSRNN_MNIST names a folder with the original
+# trained that results/ lacks, so it can be stopped and called again; `make tables`
+# packs what is there. VSRNN_MNIST names a folder with the original
 # MNIST files; else they are of OpenML. VSRNN_POLICIES names the folder of the DAPG
 # policy, see results/README.md; without it the runs that imitate it are left out.
 PAPER := --scale paper --option digits=mnist
@@ -70,14 +70,13 @@ ifdef VSRNN_POLICIES
 endif
 	$(MAKE) tables
 
-# Runs with few demonstrations have hundreds of epochs, which no figure shows.
+# Puts new runs, a JSON file each, into results/*/runs.jsonl.gz. Runs with few
+# demonstrations have hundreds of epochs, which no figure shows.
 tables: $(STAMP)
-	for store in $(patsubst results/%/,%,$(wildcard results/*/)); do \
-	  curves="--curves results/$${store}_curves.csv"; \
-	  test $$store != hammer_few || curves=; \
-	  $(BIN)/vsrnn table --store results/$$store --out results/$$store.csv $$curves \
-	    || exit 1; \
+	for store in $(filter-out results/hammer_few/,$(wildcard results/*/)); do \
+	  $(BIN)/vsrnn table --store $$store --pack || exit 1; \
 	done
+	$(BIN)/vsrnn table --store results/hammer_few --pack --points 50
 
 # The small tables behind results/, which `vsrnn verify` compares with: some minutes.
 # The second verification of each changes how the processor adds, to see what rounding
@@ -94,9 +93,8 @@ small: $(STAMP)
 	$(BIN)/vsrnn run rad 000000_ balanced_0 --scale quick --seed 0 1 2 --per-pass 1 \
 	  --option split=separate --store $(SMALL)/quick
 	for scale in smoke quick; do \
-	  $(BIN)/vsrnn table --store $(SMALL)/$$scale \
-	    --out results/rad_$$scale.csv --curves results/rad_$${scale}_curves.csv \
-	    || exit 1; \
+	  $(BIN)/vsrnn table --store $(SMALL)/$$scale --pack || exit 1; \
+	  cp $(SMALL)/$$scale/runs.jsonl.gz results/rad_$$scale || exit 1; \
 	done
 	$(ROUNDED) $(BIN)/vsrnn verify rad_smoke --number 25 --seed 0 \
 	  --out results/rounding_smoke.csv

@@ -29,6 +29,8 @@ from joblib import Parallel, delayed
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
+from vsrnn import Store
+
 ROOT = Path(__file__).parents[1]
 # files of the book beside its pages: settings, static files, what the pages link to
 SOURCES = ("_config.yml", "_toc.yml", "book", "results")
@@ -244,13 +246,21 @@ def downloads(file: str, names: dict[str, str]) -> str:
 
 
 def stored(results: Path) -> str:
-    """Count what the stored tables hold, as part of the page on results."""
-    lines = ["| Table | Scale | Designs | Seeds | Rows |", "|---|---|---|---|---|"]
-    for path in sorted(results.glob("*.csv")):
-        table = pandas.read_csv(path, dtype=str)
+    """Count what the stored studies and tables hold: part of the page on results."""
+    lines = [
+        "| Study or table | Scale | Designs | Seeds | Rows |",
+        "|---|---|---|---|---|",
+    ]
+    for path in sorted([*results.glob("*/runs.jsonl.gz"), *results.glob("*.csv")]):
+        study = path.suffix == ".gz"
+        if study:
+            table = Store(path.parent).collect()
+        else:
+            table = pandas.read_csv(path, dtype=str)
         count = [table[name].nunique() for name in ("design", "seed") if name in table]
         scale = ", ".join(table["scale"].unique()) if "scale" in table else ""
-        file = f"{{download}}`{path.name} <../results/{path.name}>`"
+        name = path.parent.name if study else path.name
+        file = f"{{download}}`{name} <../results/{path.relative_to(results)}>`"
         cells = [file, scale, *count, *[""] * (2 - len(count)), len(table)]
         lines.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join(lines) + "\n" if lines[2:] else "No table is stored.\n"
@@ -318,8 +328,9 @@ def bundle(source: Path, shown: list[Shown]) -> None:
         found = (source / "notebooks" / "figures").glob(f"{figure.stem}.*")
         files |= {f"figures/{path.name}": path for path in found}
     results = source / "results"
-    for path in results.glob("*.*"):
-        files[f"results/{path.name}"] = path
+    for path in results.rglob("*.*"):
+        if path.suffix != ".lock":
+            files[f"results/{path.relative_to(results)}"] = path
     with zipfile.ZipFile(source / "book" / "vsrnn-figures.zip", "w") as archive:
         add(archive, "README.md", readme(shown).encode())
         for name, path in sorted(files.items()):

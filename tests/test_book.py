@@ -291,6 +291,12 @@ def test_stored_tables_are_counted(build, tmp_path):
     assert "No table" in build.stored(tmp_path)
     (tmp_path / "a.csv").write_text("design,seed,scale\nx,0,paper\nx,1,paper\n")
     assert "| paper | 1 | 2 | 2 |" in build.stored(tmp_path)
+    shutil.copytree(ROOT / "results" / "rad_1m", tmp_path / "rad_1m")
+    (line,) = [line for line in build.stored(tmp_path).splitlines() if "rad_1m" in line]
+    runs = vsrnn.get_results("rad_1m")
+    counts = (runs["design"].nunique(), runs["seed"].nunique(), len(runs))
+    assert line.endswith(f"| paper | {' | '.join(map(str, counts))} |")
+    assert "<../results/rad_1m/runs.jsonl.gz>" in line
 
 
 class Links(HTMLParser):

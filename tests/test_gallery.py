@@ -152,9 +152,9 @@ def source(tmp_path):
     nbformat.write(notebook, tmp_path / "notebooks" / "first.ipynb")
     for kind in ("svg", "pdf", "png", "csv", "json"):
         (tmp_path / "notebooks" / "figures" / f"one.{kind}").write_text(kind)
-    for folder, name in (("results", "README.md"), ("results", "runs.csv")):
-        (tmp_path / folder).mkdir(exist_ok=True)
-        (tmp_path / folder / name).write_text(name)
+    (tmp_path / "results" / "one").mkdir(parents=True)
+    for name in ("README.md", "table.csv", "one/runs.jsonl.gz", "one/runs.lock"):
+        (tmp_path / "results" / name).write_text(name)
     (tmp_path / "book").mkdir()
     return tmp_path
 
@@ -182,7 +182,8 @@ def test_the_archive_holds_everything_and_is_the_same_twice(build, source, monke
         names = {name.removeprefix("vsrnn-figures/") for name in archive.namelist()}
         readme = archive.read("vsrnn-figures/README.md").decode()
     files = {f"figures/one.{kind}" for kind in ("svg", "pdf", "png", "csv", "json")}
-    files |= {"results/runs.csv", "results/README.md", "README.md"}
+    files |= {"results/table.csv", "results/README.md", "README.md"}
+    files |= {"results/one/runs.jsonl.gz"}
     assert names == files | {"LICENSE.md", "CITATION.cff"}
     assert "CC BY 4.0" in readme and "CITATION.cff" in readme
     assert "- `one`: The one figure." in readme

@@ -15,14 +15,11 @@ from vsrnn.errors import VsrnnError
 from vsrnn.files import replace_text
 from vsrnn.methods import get_method
 from vsrnn.runs.config import Config
+from vsrnn.runs.rows import csv_text
 from vsrnn.runs.run import Result
 from vsrnn.runs.store import Store
 from vsrnn.runs.sweep import Workers, fill
 from vsrnn.tasks import places
-
-DIGITS = "%.7g"  # of measured numbers in tables: as many as single precision holds
-# these decide a run: all their digits
-CHOSEN = ("density_", "init_", "learning_rate", "noise")
 
 
 def add_training(parser: Any) -> None:
@@ -202,22 +199,6 @@ def ended(result: Result, how: str) -> bool:
 def number(value: float | None, how: str) -> str:
     """A number as text, nothing where there is none."""
     return "" if value is None or math.isnan(value) else format(value, how)
-
-
-def csv_text(table: Any) -> str:
-    """A table as CSV, from which the config of each run can be made again.
-
-    Options of a task of one's own are not in it.
-    """
-    chosen = {
-        name: table[name].map(lambda value: number(value, ""))
-        for name in table.columns
-        if name.startswith(CHOSEN)
-    }
-    text: str = table.assign(**chosen).to_csv(
-        index=False, float_format=DIGITS, lineterminator="\n"
-    )
-    return text
 
 
 def check_out(path: str | None) -> None:

@@ -1,12 +1,13 @@
-"""``vsrnn table``: the store as CSV."""
+"""``vsrnn table``: the store as CSV, or packed into one file."""
 
 from __future__ import annotations
 
 import argparse
 from typing import Any
 
-from vsrnn.cli._shared import add_store, check_out, csv_text, write
+from vsrnn.cli._shared import add_store, check_out, write
 from vsrnn.errors import VsrnnError
+from vsrnn.runs.rows import csv_text
 from vsrnn.runs.store import Store
 
 
@@ -19,6 +20,17 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
     add_store(table)
     table.add_argument("--out", help="file of the table; printed if absent")
     table.add_argument("--curves", help="file of the learning curves, likewise CSV")
+    table.add_argument(
+        "--pack",
+        action="store_true",
+        help="put the store's files into one, runs.jsonl.gz, and print no table",
+    )
+    table.add_argument(
+        "--points",
+        type=int,
+        metavar="N",
+        help="keep at most N epochs of each learning curve (with --pack)",
+    )
 
 
 def _table(arguments: argparse.Namespace) -> None:
@@ -26,6 +38,8 @@ def _table(arguments: argparse.Namespace) -> None:
     check_out(arguments.curves)
     if arguments.out and arguments.out == arguments.curves:
         raise VsrnnError("--out and --curves name one file; give each its own")
+    if arguments.points is not None and not arguments.pack:
+        raise VsrnnError("--points thins what is packed; give --pack, too")
     store = Store(arguments.store)
     table = store.collect()
     if table.empty:
@@ -36,5 +50,7 @@ def _table(arguments: argparse.Namespace) -> None:
         write(store.curves(), arguments.curves)
     if arguments.out:
         write(table, arguments.out)
-    elif not arguments.curves:
+    if arguments.pack:
+        print(f"{len(table)} runs in {store.pack(arguments.points)}")
+    elif not (arguments.out or arguments.curves):
         print(csv_text(table), end="")

@@ -1,35 +1,39 @@
-"""The store: one small file a run, named by the hash of its config."""
+"""The store: one small file a run, named by the hash of its config, or all in one."""
 
 from __future__ import annotations
 
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from copy import deepcopy
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from vsrnn.design.geometry import BLOCKS
-from vsrnn.errors import VsrnnError
+from vsrnn.errors import VsrnnError, whole
 from vsrnn.files import replace_text
 from vsrnn.runs.config import Config
-from vsrnn.runs.run import Result
+from vsrnn.runs.pack import DAMAGE, PACK, parse, read_pack, thin, write_pack
+from vsrnn.runs.rows import curve_table, table
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_EPISODES = ("source", "demonstrations", "noise", "data_seed", "policy_sha256")
+    from vsrnn.runs.run import Result
+
+_ABSENT = (FileNotFoundError, NotADirectoryError)  # no file, or no folder
 
 
 class Store:
-    """A folder of results, one JSON file a run.
+    """A folder of results: one JSON file a run, beside a pack of finished ones.
 
     A run is done when its file exists: files are written to a temporary name and then
     moved, so a stopped program leaves no half result. Processes may share a store:
-    each claims a run before it trains, by a lock that ends with the process.
+    each claims a run before it trains, by a lock that ends with the process. The pack,
+    ``runs.jsonl.gz``, is what a finished study is committed as.
 
     Args:
         folder: made on the first write.
@@ -44,17 +48,27 @@ class Store:
         self.folder = Path(folder)
 
     def path(self, config: Config) -> Path:
-        """Where the result of a config is or will be."""
+        """Where the result of a config is written."""
         return self.folder / f"{config.id}.json"
+
+    def has(self, config: Config) -> bool:
+        """Whether the result of a config is stored.
+
+        Raises:
+            VsrnnError: when the pack is damaged.
+        """
+        # the file first: what is packed meanwhile is in the pack before its file goes
+        return self.path(config).exists() or config.id in self._packed()
 
     def get(self, config: Config) -> Result | None:
         """The stored result of a config, or None.
 
         Raises:
-            VsrnnError: when the file is damaged.
+            VsrnnError: when its file or the pack is damaged.
         """
-        path = self.path(config)
-        return _read(path) if path.exists() else None
+        with suppress(*_ABSENT):
+            return _read(self.path(config))
+        return deepcopy(self._packed().get(config.id))
 
     def put(self, result: Result) -> Path:
         """Write a result, whole or not at all.
@@ -66,6 +80,47 @@ class Store:
         with self._writing():
             replace_text(path, json.dumps(result, indent=1))
         return path
+
+    def remove(self, config: Config) -> None:
+        """Forget the result of a config, if it is stored.
+
+        Raises:
+            VsrnnError: when the folder cannot be written.
+        """
+        with self._packing():
+            self.path(config).unlink(missing_ok=True)
+            packed = self._packed()
+            left = [result for id, result in packed.items() if id != config.id]
+            if not left:
+                (self.folder / PACK).unlink(missing_ok=True)
+            elif len(left) < len(packed):
+                write_pack(self.folder / PACK, left)
+
+    def pack(self, points: int | None = None) -> Path:
+        """Put the results of single files into the pack, and remove the files.
+
+        Args:
+            points: of each learning curve keep at most so many epochs, evenly spaced,
+                the first and the last among them.
+
+        Returns:
+            The pack: lines of JSON in order of id, compressed to the same bytes
+            whenever the results are the same.
+
+        Raises:
+            VsrnnError: a result is damaged, or the folder cannot be written.
+        """
+        if points is not None:
+            points = whole("points", points, 2)
+        with self._packing():
+            singles = self._singles()
+            results = [*{**self._packed(), **singles}.values()]
+            if points is not None:
+                results = [thin(result, points) for result in results]
+            write_pack(self.folder / PACK, results)
+            for id in singles:
+                (self.folder / f"{id}.json").unlink()
+        return self.folder / PACK
 
     @contextmanager
     def claim(self, config: Config, *, wait: bool = False) -> Iterator[bool]:
@@ -88,10 +143,10 @@ class Store:
         with self._writing(), suppress(Timeout):
             lock.acquire(timeout=-1 if wait else 0)
         try:
-            yield lock.is_locked and not self.path(config).exists()
+            yield lock.is_locked and not self.has(config)
         finally:
             # only with a result: who then gets the removed lock finds the run done
-            if lock.is_locked and self.path(config).exists():
+            if lock.is_locked and self.has(config):
                 with suppress(OSError):
                     Path(lock.lock_file).unlink()
             lock.release()
@@ -105,6 +160,29 @@ class Store:
         with self._writing(), tempfile.TemporaryFile(dir=self.folder):
             pass
 
+    def results(self) -> list[Result]:
+        """All stored results, in order of id.
+
+        Raises:
+            VsrnnError: when there is no such folder or a file is damaged.
+        """
+        if not self.folder.is_dir():
+            raise VsrnnError(
+                f"there is no store at {self.folder}; "
+                "name another, or fill it with `vsrnn run`"
+            )
+        singles = self._singles()  # before the pack, see `has`
+        found = {**self._packed(), **singles}
+        return [found[id] for id in sorted(found)]
+
+    def collect(self) -> pd.DataFrame:
+        """All runs as a table, one row a run."""
+        return table(self.results())
+
+    def curves(self) -> pd.DataFrame:
+        """All learning curves as a table, one row a run and epoch."""
+        return curve_table(self.results())
+
     @contextmanager
     def _writing(self) -> Iterator[None]:
         try:
@@ -116,108 +194,36 @@ class Store:
                 "free some space or name another store"
             ) from problem
 
-    def results(self) -> Iterator[Result]:
-        """All stored results, in order of file name.
+    @contextmanager
+    def _packing(self) -> Iterator[None]:
+        """Keep other processes from the pack meanwhile."""
+        with self._writing(), FileLock(self.folder / f"{PACK}.lock"):
+            yield
 
-        Raises:
-            VsrnnError: when there is no such folder or a file is damaged.
-        """
-        if not self.folder.is_dir():
-            raise VsrnnError(
-                f"there is no store at {self.folder}; "
-                "name another, or fill it with `vsrnn run`"
-            )
-        for path in sorted(self.folder.glob("*.json")):
-            yield _read(path)
+    def _singles(self) -> dict[str, Result]:
+        """The results that are in files of their own, by id."""
+        singles = {}
+        for path in self.folder.glob("*.json"):
+            with suppress(FileNotFoundError):
+                singles[path.stem] = _read(path)
+        return singles
 
-    def collect(self) -> pd.DataFrame:
-        """All runs as a table, one row a run."""
-        return table(self.results())
-
-    def curves(self) -> pd.DataFrame:
-        """All learning curves as a table, one row a run and epoch."""
-        return curve_table(self.results())
-
-
-def table(results: Iterator[Result] | list[Result]) -> pd.DataFrame:
-    """Results as a tidy table, one row a run, in order of design and seed."""
-    import pandas as pd
-
-    rows = pd.DataFrame([_row(result) for result in results])
-    if rows.empty:
-        return rows
-    return rows.sort_values(
-        ["task", "scale", "design", "seed", "id"], ignore_index=True
-    )
-
-
-def curve_table(results: Iterator[Result] | list[Result]) -> pd.DataFrame:
-    """Learning curves as a tidy table, one row a run and epoch."""
-    import pandas as pd
-
-    rows = pd.DataFrame([_key(r) | point for r in results for point in r["curve"]])
-    if rows.empty:
-        return rows
-    keys = ["task", "scale", "design", "seed", "id", "epoch"]
-    return rows.sort_values(keys, ignore_index=True)
-
-
-def _key(result: Result) -> dict[str, Any]:
-    config = result["config"]
-    keys = {key: config[key] for key in ("task", "scale", "seed")}
-    return {"id": result["id"], "design": config["design"]["name"]} | keys
-
-
-def _row(result: Result) -> dict[str, Any]:
-    config, design = result["config"], result["config"]["design"]
-    provenance, last = result["provenance"], (result["curve"] or [{}])[-1]
-    data = provenance["data"]
-    return (
-        _key(result)
-        | {key: design[key] for key in ("model", "hidden", "learning_rate")}
-        | _per_block("density", design["density"])
-        | _per_block("init_mean", design["init_mean"])
-        | _per_block("init_std", design["init_std"])
-        | {"mask": config["mask"]}
-        | {key: data.get(key) for key in ("digits", "split")}
-        | {key: data[key] for key in _EPISODES if key in data}
-        | {key: result[key] for key in ("epochs", "batch_size", "score")}
-        | _tested(result)
-        | {key: last.get(key) for key in ("train_loss", "train_accuracy")}
-        | {key: last.get(key) for key in ("val_loss", "val_accuracy")}
-        | {key: result[key] for key in ("total_weights", "parameters")}
-        | _per_block("weights", list((result["weights"] or {}).values()))
-        | {"hidden_proportion": result["hidden_proportion"]}
-        | {"train_size": (data.get("sizes") or {}).get("train")}
-        | {"train_seconds": result["seconds"]["train"]}
-        | {"data_sha256": data["sha256"], "commit": provenance["commit"]}
-        | {"version": provenance["versions"]["vsrnn"]}
-        | {key: provenance["versions"][key] for key in ("torch", "python")}
-        | {key: provenance[key] for key in ("machine", "threads", "finished")}
-        | {"error": result["error"]}
-    )
-
-
-def _tested(result: Result) -> dict[str, Any]:
-    """What the test found; without the accuracy where that is the score itself."""
-    test = result["test"] or {"loss": None}
-    itself = {"accuracy"} if test.keys() == {"loss", "accuracy"} else set()
-    return {f"test_{key}": value for key, value in test.items() if key not in itself}
-
-
-def _per_block(name: str, values: list[Any]) -> dict[str, Any]:
-    values = values or [None] * len(BLOCKS)
-    return {f"{name}_{b}": v for b, v in zip(BLOCKS, values, strict=True)}
+    def _packed(self) -> Mapping[str, Result]:
+        """The results in the pack, by id."""
+        path = self.folder / PACK
+        return read_pack(path) if path.exists() else {}
 
 
 def _read(path: Path) -> Result:
     try:
-        result: Result = json.loads(path.read_text(encoding="utf-8"))
-        if _row(result)["id"] != path.stem:  # which needs all parts of a result
+        result = parse(path.read_text(encoding="utf-8"))
+        if result["id"] != path.stem:
             raise KeyError("id")
+    except _ABSENT:
+        raise
     except OSError as problem:
         raise VsrnnError(f"cannot read {path} ({problem.strerror})") from problem
-    except (ValueError, KeyError, TypeError, AttributeError) as problem:
+    except DAMAGE as problem:
         raise VsrnnError(
             f"{path} is damaged, or no result of a run; delete it and run its config "
             "again, or name another store"

@@ -16,8 +16,9 @@ from vsrnn.errors import VsrnnError, told
 from vsrnn.runs.batching import group_runs
 from vsrnn.runs.config import Config
 from vsrnn.runs.provenance import provenance
+from vsrnn.runs.rows import table
 from vsrnn.runs.run import Result, build_model, result_of, run_many
-from vsrnn.runs.store import Store, table
+from vsrnn.runs.store import Store
 from vsrnn.tasks import get_task, task_class
 from vsrnn.tasks.task import Task
 
@@ -176,7 +177,7 @@ def forget_failed(configs: Iterable[Config], store: Store) -> None:
     for config in configs:
         result = store.get(config)
         if result and (result["error"] or "").startswith(FAILED):
-            store.path(config).unlink(missing_ok=True)
+            store.remove(config)
 
 
 def _prepare(todo: list[Config], found: list[Config], store: Store) -> None:
@@ -266,9 +267,7 @@ def _work(
     """
     with ExitStack() as claims:
         free = [c for c in configs if claims.enter_context(store.claim(c, wait=wait))]
-        done: dict[str, Result | None] = {
-            c.id: None for c in configs if store.path(c).exists()
-        }
+        done: dict[str, Result | None] = {c.id: None for c in configs if store.has(c)}
         for result in _attempt(free, device):
             store.put(result)
             done[result["id"]] = result

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import itertools
-import math
+import json
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vsrnn.design.design import design_of
 from vsrnn.errors import VsrnnError
 from vsrnn.runs.config import Config
 from vsrnn.runs.reproduction import CURVE, compare
-from vsrnn.runs.results import get_results, list_results
+from vsrnn.runs.results import CURVES, get_results, list_results
 from vsrnn.runs.store import Store
 from vsrnn.runs.sweep import sweep
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_OPTIONS = ("digits", "split", "source", "demonstrations", "noise", "data_seed")
+_AGAIN = "make the table again with `vsrnn table`"
 
 
 def verify(
@@ -136,32 +134,32 @@ def today() -> int:
 def rebuild(row: Mapping[str, Any]) -> Config:
     """The config of a row of a table of runs; its id proves that it is the one.
 
-    A row tells the epochs and the options of a run (such as digits, source or noise),
-    not whether they were asked for or are the scale's and the task's own, which the id
-    distinguishes: so the few ways to write the config are tried.
-
-    Args:
-        row: columns as in `vsrnn.Store.collect`.
-
     Raises:
-        VsrnnError: no such config has the row's id.
+        VsrnnError: the row has no config, or one of another run.
+
+    >>> rows = get_results("rad_100k").set_index("design", drop=False)
+    >>> rebuild(rows.loc["lstm_"].iloc[0]).design.model
+    'lstm'
     """
-    design = design_of({**row, "name": row["design"]})
-    first = (row["task"], design, row["scale"], int(row["seed"]), row["mask"])
-    for epochs in (None, int(row["epochs"])):
-        for options in _options(row):
-            config = Config(*first, epochs, options)
-            if config.id == row["id"]:
-                return config
-    raise VsrnnError(
-        f"the run {row['id']} ({row['design']}) cannot be trained again, since its row "
-        "does not give its config; make the table again with `vsrnn table`"
-    )
+    run = f"the run {row['id']} ({row['design']})"
+    try:
+        config = Config.from_dict(json.loads(row["config"]))
+    except (ValueError, TypeError) as problem:
+        raise VsrnnError(
+            f"{run} cannot be trained again: its column config does not give its "
+            f"config ({problem}); {_AGAIN}"
+        ) from problem
+    if config.id != row["id"]:
+        raise VsrnnError(
+            f"{run} cannot be trained again: its column config is of the run "
+            f"{config.id}; {_AGAIN}"
+        )
+    return config
 
 
 def _runs(name: str) -> pd.DataFrame:
     runs = get_results(name)
-    if not {"mask", "data_sha256", "score"} <= set(runs.columns):
+    if not {"config", "data_sha256", "score"} <= set(runs.columns):
         raise VsrnnError(
             f"{name} is not a table of runs; name one that is, such as rad_smoke"
         )
@@ -171,7 +169,7 @@ def _runs(name: str) -> pd.DataFrame:
 def _curves(name: str, epochs: int | None) -> pd.DataFrame:
     import pandas as pd
 
-    curves = f"{name}_curves"
+    curves = f"{name}{CURVES}"
     if curves in list_results():
         return get_results(curves)
     if epochs is not None:
@@ -183,23 +181,3 @@ def _short(config: Config, row: Mapping[str, Any], epochs: int | None) -> Config
     """The config with no more epochs than are asked for."""
     short = epochs is not None and epochs < row["epochs"]
     return replace(config, epochs=epochs) if short else config
-
-
-def _options(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """The ways to give the task's options in a row, or to leave them out."""
-    ways = [[{}, *({key: value} for value in _ways(row.get(key)))] for key in _OPTIONS]
-    for way in itertools.product(*ways):
-        yield {key: value for option in way for key, value in option.items()}
-
-
-def _ways(value: Any) -> list[Any]:
-    """The ways to write a value, if there is one: 1 and 1.0 make different ids.
-
-    >>> _ways("own"), _ways(2.0), _ways(0.5), _ways(math.nan)
-    (['own'], [2, 2.0], [0.5], [])
-    """
-    if value is None or isinstance(value, str):
-        return [value] if value else []
-    if math.isnan(value):
-        return []
-    return [int(value), float(value)] if value == int(value) else [value]
