@@ -69,45 +69,6 @@ def test_runs_without_a_score_are_left_out():
     assert row["mean"] == pytest.approx(0.6)
 
 
-def test_dense_shares_sum_to_one_and_follow_the_geometry():
-    table = analysis.weight_share([29, 500])
-    sums = table.groupby(["task", "hidden [units]"])["weight share [%]"].sum()
-    np.testing.assert_allclose(sums, 100)
-    geometry = vsrnn.Geometry(46, 500, 26, 1)
-    row = table[(table["task"] == "hammer") & (table["hidden [units]"] == 500)]
-    assert dict(zip(row["block"], row["weights"], strict=True)) == {
-        block: round(weights) for block, weights in geometry.block_weights.items()
-    }
-
-
-def test_layout_tiles_each_matrix_without_overlap():
-    table = analysis.dense_layout([7], ["hammer"])
-    covered = np.zeros((7 + 26, 46 + 7 + 26), int)
-    for row in table.to_dict("records"):
-        top, left = row["first row [units]"], row["first column [units]"]
-        covered[
-            top : top + row["rows [units]"], left : left + row["columns [units]"]
-        ] += 1
-    assert (covered == 1).all()
-
-
-@pytest.mark.parametrize("name", ["111111_", "000000_", "balanced_0"])
-def test_marked_designs_lie_on_the_surface(name):
-    table = analysis.proportion_surface(["rad"], [name], steps=3)
-    marks = table[table["design"] == name]
-    known = vsrnn.list_designs("rad").set_index("name").loc[name]
-    assert len(marks)
-    np.testing.assert_allclose(marks[PROPORTION], known["hidden_proportion"], atol=1e-4)
-    assert set(marks["hidden [units]"]) == {known["hidden"]}
-
-
-def test_surface_is_empty_where_no_budget_fits():
-    table = analysis.proportion_surface(["rad"], [], steps=3)
-    dense = table[(table["density [fraction]"] == 1)]
-    assert dense[dense["budget [weights]"] == 10_000][PROPORTION].isna().all()
-    assert table[table["budget [weights]"] > 1e6][PROPORTION].notna().all()
-
-
 def test_final_accuracy_has_a_row_a_run_and_its_designs_interval():
     runs = analysis.together(
         runs_of(analysis.FIVE, "quick", 3), runs_of([], "paper", 0)
@@ -164,31 +125,12 @@ def test_completeness_counts_designs_and_seeds():
     assert analysis.completeness(analysis.stored("nothing")).startswith("0 of 125 runs")
 
 
-@pytest.mark.parametrize(
-    ("shift", "said"), [(0.0, "no difference is shown"), (0.2, "a difference is shown")]
-)
-def test_sharing_is_said_to_matter_only_when_the_interval_says_so(shift, said):
-    pooled = runs_of(["balanced_0"], "quick", 3)
-    separate = pooled.assign(split="separate", score=pooled["score"] - shift)
-    shared = analysis.shared_images(pd.concat([pooled, separate]), ["balanced_0"])
-    text = analysis.found_task(_pairs(), shared)
-    assert said in text
-
-
 def test_a_diverged_run_counts_as_a_guess():
     runs = runs_of(["111111_"], "paper", 2).assign(source="stored", error=None)
     runs.loc[1, ["score", "error"]] = [np.nan, "diverged: loss"]
     (mean,) = analysis.final_accuracy(runs)["mean [%]"].unique()
     assert mean == pytest.approx((20 + 10) / 2)
     assert analysis.design_ranking(runs)["mean [%]"].iloc[0] == mean
-
-
-def test_one_seed_says_that_more_are_needed():
-    pooled = runs_of(["balanced_0"], "quick", 1)
-    shared = analysis.shared_images(
-        pd.concat([pooled, pooled.assign(split="separate")]), ["balanced_0"]
-    )
-    assert "more seeds are needed" in analysis.found_task(_pairs(), shared)
 
 
 def test_sentences_quote_the_tables():
@@ -273,49 +215,7 @@ def test_speed_and_loss_are_read_off_the_mean_curves():
     assert "for those that pass: LSTM 5.0 points" in text
 
 
-def test_geometry_sentences_name_the_designs():
-    text = analysis.found_geometry(
-        analysis.weight_share(), analysis.design_layout(), analysis.proportion_surface()
-    )
-    assert "varied has H = 208 and a hidden proportion of 0.444" in text
-    assert text.count("\n") == 2
-
-
-def test_transform_pairs_counts_every_sequence():
-    task = vsrnn.get_task("rad", "smoke")
-    model = vsrnn.BlockRNN(vsrnn.Geometry(2500, 5, 10, 0.5), seed=0)
-    table = analysis.transform_pairs(model, task, "test", images=20)
-    assert table["sequences"].sum() == task.sizes["test"]
-    total = (table["sequences"] * table["accuracy [%]"].fillna(0)).sum()
-    expected = vsrnn.evaluate(model, task, "test")["accuracy"]
-    assert total / task.sizes["test"] == pytest.approx(100 * expected, abs=0.1)
-    same = table["base"] == table["alternative"]
-    assert (table.loc[same, "sequences"] == 0).all()
-    assert table.loc[0, "difference [gray levels]"] == 0  # baseline has no randomness
-
-
-def test_shown_sequences_mark_one_anomaly_each():
-    task = vsrnn.get_task("rad", "smoke")
-    table = analysis.sequences(task, split="train")
-    assert (table.groupby("sequence")["anomaly"].sum() == 1).all()
-    assert (table.groupby("sequence").size() == 11).all()
-    blank = table.loc[table["step"] == 11, "p0 [0..255]"]
-    assert set(blank) == {33}
-
-
 def test_configs_cross_designs_and_seeds():
     configs = analysis.configs(["lstm_", "rnn_"], [0, 1], "smoke", split="separate")
     assert len({config.id for config in configs}) == 4
     assert configs[0].task_options == {"split": "separate"}
-
-
-def _pairs() -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "base": ["baseline", "noise", "blur", "blur"],
-            "alternative": ["noise", "blur", "noise", "erase"],
-            "sequences": [3, 4, 5, 6],
-            "accuracy [%]": [10.0, 50.0, 60.0, 90.0],
-            "difference [gray levels]": [1.0, 3.0, 2.0, 9.0],
-        }
-    )

@@ -92,7 +92,7 @@ def test_without_the_extra_one_sentence_and_what_is_stored(bare, tmp_path):
         assert table.equals(get_results(f"hammer_{name}"))
     said = hammer.origin(page.data)
     assert said.count("pip install 'vsrnn[adroit]'") == 1 and said.count("tored") == 1
-    film = hammer.show_film(page, "A hand.")
+    film = hammer.film("hammer_film", page, "A hand.")
     assert film.origin.startswith("The film is stored")
     for ending, path in film.paths.items():
         assert path.read_bytes() == (STORED / f"hammer_film.{ending}").read_bytes()
@@ -105,7 +105,7 @@ def test_without_opengl_only_pictures_are_stored(blind, tmp_path):
     said = hammer.origin(page.data)
     assert "Played when" in said and "apt install libegl1" in said
     pytest.importorskip("av")
-    origin = hammer.show_film(page, "A hand.").origin
+    origin = hammer.film("hammer_film", page, "A hand.").origin
     assert "no display" in origin and "apt install libegl1" in origin
 
 

@@ -32,8 +32,6 @@ from vsrnn.analysis._forecast import forecast_scores as forecast_scores
 from vsrnn.analysis._forecast import forecast_transfer as forecast_transfer
 from vsrnn.analysis._found import found_budgets as found_budgets
 from vsrnn.analysis._found import found_equal_weights as found_equal_weights
-from vsrnn.analysis._found import found_geometry as found_geometry
-from vsrnn.analysis._found import found_task as found_task
 from vsrnn.analysis._found_bench import bench_machine as bench_machine
 from vsrnn.analysis._found_bench import found_speed as found_speed
 from vsrnn.analysis._found_contrast import found_contrast as found_contrast
@@ -42,15 +40,9 @@ from vsrnn.analysis._found_hammer_results import (
     found_hammer_weights as found_hammer_weights,
 )
 from vsrnn.analysis._found_hammer_results import hammer_complete as hammer_complete
-from vsrnn.analysis._found_hammer_task import found_hammer as found_hammer
-from vsrnn.analysis._found_hammer_task import hammer_origin as hammer_origin
 from vsrnn.analysis._found_study import (
     found_hidden_proportion as found_hidden_proportion,
 )
-from vsrnn.analysis._geometry import dense_layout as dense_layout
-from vsrnn.analysis._geometry import design_layout as design_layout
-from vsrnn.analysis._geometry import proportion_surface as proportion_surface
-from vsrnn.analysis._geometry import weight_share as weight_share
 from vsrnn.analysis._growth import contrast_growth as contrast_growth
 from vsrnn.analysis._hammer_results import HAMMER_10K as HAMMER_10K
 from vsrnn.analysis._hammer_results import HAMMER_FIVE as HAMMER_FIVE
@@ -63,16 +55,12 @@ from vsrnn.analysis._hammer_results import hammer_ranking as hammer_ranking
 from vsrnn.analysis._hammer_results import hammer_runs as hammer_runs
 from vsrnn.analysis._hammer_results import hammer_size as hammer_size
 from vsrnn.analysis._hammer_results import hammer_success as hammer_success
-from vsrnn.analysis._hammer_task import hammer_episode as hammer_episode
-from vsrnn.analysis._hammer_task import hammer_film as hammer_film
-from vsrnn.analysis._hammer_task import hammer_frames as hammer_frames
-from vsrnn.analysis._hammer_task import hammer_noise as hammer_noise
-from vsrnn.analysis._hammer_task import playable as playable
 from vsrnn.analysis._labels import DESIGN_LABELS as DESIGN_LABELS
 from vsrnn.analysis._labels import TASK_LABELS as TASK_LABELS
 from vsrnn.analysis._runs import completeness as completeness
 from vsrnn.analysis._runs import configs as configs
 from vsrnn.analysis._runs import made_by as made_by
+from vsrnn.analysis._runs import playable as playable
 from vsrnn.analysis._scores import FIVE as FIVE
 from vsrnn.analysis._scores import STORED as STORED
 from vsrnn.analysis._scores import budget_scores as budget_scores
@@ -81,7 +69,6 @@ from vsrnn.analysis._scores import final_accuracy as final_accuracy
 from vsrnn.analysis._scores import intervals as intervals
 from vsrnn.analysis._scores import learning_curve as learning_curve
 from vsrnn.analysis._scores import proportion_score as proportion_score
-from vsrnn.analysis._scores import shared_images as shared_images
 from vsrnn.analysis._scores import stored as stored
 from vsrnn.analysis._scores import together as together
 from vsrnn.analysis._study import NAMED as NAMED
@@ -92,6 +79,3 @@ from vsrnn.analysis._study import proportion_draws as proportion_draws
 from vsrnn.analysis._study import proportion_study as proportion_study
 from vsrnn.analysis._study import study_curves as study_curves
 from vsrnn.analysis._study import study_runs as study_runs
-from vsrnn.analysis._task import sequences as sequences
-from vsrnn.analysis._task import transform_pairs as transform_pairs
-from vsrnn.analysis._task import transforms as transforms

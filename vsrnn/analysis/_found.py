@@ -10,17 +10,13 @@ from pandas import DataFrame, Series
 from scipy import stats
 
 from vsrnn.analysis._labels import (
-    CHANCE,
     DESIGN_LABELS,
     PROPORTION,
-    TASK_LABELS,
     arrangement_label,
     designs_label,
     seeds_label,
 )
 from vsrnn.analysis._scores import welch
-from vsrnn.forecast import spearman
-from vsrnn.tasks import SIZES, task_class
 
 PUBLISHED_ORDER = (
     *(("balanced_0", "000000_"), ("000000_", "111111_")),
@@ -30,16 +26,6 @@ PUBLISHED_ORDER = (
 
 PASSED = 40.0
 """Accuracy [%] by which the pages tell fast learners."""
-
-
-def found_geometry(shares: DataFrame, layout: DataFrame, surface: DataFrame) -> str:
-    """Sentences on the geometry, from the three tables of that notebook."""
-    return _bullets(_dense(shares), _named(layout), _reach(surface))
-
-
-def found_task(pairs: DataFrame, shared: DataFrame) -> str:
-    """Sentences on the hard pairs, and on whether sharing source images matters."""
-    return _bullets(_hard(pairs), _agreement(pairs), *_sharing(shared))
 
 
 def found_equal_weights(
@@ -126,129 +112,11 @@ def _nested(head: str, parts: Iterable[str]) -> str:
     return "\n".join([f"{head}:", *(f"  - {part}" for part in parts)])
 
 
-def _dense(shares: DataFrame) -> str:
-    """From where hh holds more than hx, and the most that hx takes."""
-    parts = []
-    for task, rows in shares.groupby("task", sort=False):
-        table = rows.pivot(
-            index="hidden [units]", columns="block", values="weight share [%]"
-        )
-        peak = table["hx"].max()
-        parts.append(
-            f"H = {SIZES[str(task)][0] + 1:,} on {TASK_LABELS[str(task)]} (hx takes up "
-            f"to {peak:.0f} %)"
-        )
-    return (
-        "In a dense network hh holds more weights than hx where H is above X: from "
-        f"{'; '.join(parts)}."
-    )
-
-
-def _named(layout: DataFrame) -> str:
-    parts = []
-    for name, rows in layout.groupby("design", sort=False):
-        hidden, proportion = rows[["hidden [units]", PROPORTION]].iloc[0]
-        label = DESIGN_LABELS.get(str(name), name)
-        parts.append(
-            f"{label} has H = {hidden:.0f} and a hidden proportion of {proportion:.3f}"
-        )
-    weights = layout.groupby("design")["weights"].sum().mean()
-    return f"At about {round(weights, -3):,.0f} weights each, {'; '.join(parts)}."
-
-
-def _reach(surface: DataFrame) -> str:
-    """Range of the hidden proportion at one budget, by task and arrangement."""
-    grid = surface[surface["design"] == ""]
-    sizes = np.sort(grid["budget [weights]"].unique())
-    near = sizes[np.abs(np.log(sizes / 100_000)).argmin()]
-    parts = []
-    for (task, kind), rows in grid[grid["budget [weights]"] == near].groupby(
-        ["task", "arrangement"], sort=False
-    ):
-        low, high = rows[PROPORTION].min(), rows[PROPORTION].max()
-        task = TASK_LABELS[str(task)]
-        parts.append(f"{low:.2f} to {high:.2f} on {task} with {kind}")
-    return (
-        f"With {near:,} weights, the hidden proportion that a density of .01 to 1 can "
-        f"give goes from {'; from '.join(parts)}."
-    )
-
-
-def _hard(pairs: DataFrame) -> str:
-    seen = pairs[pairs["sequences"] > 0]
-    if seen.empty:
-        return "The model was asked about no sequence."
-    accuracy = seen["accuracy [%]"]
-    total = np.average(accuracy, weights=seen["sequences"])
-    best, worst = seen.loc[accuracy.idxmax()], seen.loc[accuracy.idxmin()]
-    near = int((accuracy < 2 * CHANCE).sum())
-    ends = ", of each pair"
-    if accuracy.nunique() > 1:
-        ends = f", most often for {_pair(best)} and least often for {_pair(worst)}"
-    return (
-        f"On {seen['sequences'].sum():,} fresh sequences the model is right in "
-        f"{total:.1f} % (a guess: {CHANCE:.0f} %){ends}; {near} of {len(seen)} "
-        f"pairs stay under {2 * CHANCE:.0f} %."
-    )
-
-
-def _pair(row: DataFrame) -> str:
-    base, alternative = row["base"], row["alternative"]
-    return f"{alternative} among {base} ({row['accuracy [%]']:.1f} %)"
-
-
-def _agreement(pairs: DataFrame) -> str:
-    seen = pairs[pairs["sequences"] > 0]
-    rho = spearman(
-        seen["difference [gray levels]"].to_numpy(), seen["accuracy [%]"].to_numpy()
-    )
-    return (
-        f"Rank correlation over {len(seen)} pairs of {seen['base'].nunique()} "
-        "transforms of how far the pixels of an image differ between the two and how "
-        f"often the anomaly is found: {rho:.2f}."
-        if seen["accuracy [%]"].nunique() > 1
-        else "All pairs are equally hard for this model."
-    )
-
-
 def _rank_correlation(first: Series, second: Series) -> str:
     if len(first) < 3 or 1 in (first.nunique(), second.nunique()):
         return "not known (too few or all equal)"
     found = stats.spearmanr(first, second)
     return f"{found.statistic:.2f} (n = {len(first)}, p = {found.pvalue:.2g})"
-
-
-def _sharing(shared: DataFrame) -> Iterator[str]:
-    for name, rows in shared.groupby("design", sort=False):
-        scores = rows.groupby("split")["test accuracy [%]"].apply(list)
-        if set(scores.index) == {"pooled", "separate"}:
-            label = DESIGN_LABELS.get(str(name), name)
-            answers = task_class("rad").scales[rows["scale"].iloc[0]].scored
-            found = _difference(scores["pooled"], scores["separate"], answers)
-            yield f"{label}: {found}"
-
-
-def _difference(pooled: list[float], separate: list[float], answers: int) -> str:
-    """Pooled minus separate, with Welch's interval, and what that lets one say.
-
-    Each is tested on one set of sequences, the same for all seeds, so what so many
-    answers leave open is added to the variances.
-    """
-    means = np.array([np.mean(pooled), np.mean(separate)])
-    where = "above" if means[0] >= means[1] else "below"
-    text = (
-        f"with shared source images test accuracy is {abs(means[0] - means[1]):.1f} "
-        f"points {where} that with separate ones"
-    )
-    if min(len(pooled), len(separate)) < 2 or not (np.ptp(pooled) or np.ptp(separate)):
-        return f"{text}; more seeds are needed to say whether that matters."
-    _, low, high = welch(pooled, separate, means * (100 - means) / answers)
-    shown = "a" if low > 0 or high < 0 else "no"
-    return (
-        f"{text} (95 % interval of the difference {low:+.1f} to {high:+.1f}, over "
-        f"{len(pooled)} and {len(separate)} seeds and test sets of {answers:,}): "
-        f"{shown} difference is shown."
-    )
 
 
 def _order(final: DataFrame) -> Iterator[str]:

@@ -41,21 +41,6 @@ def final_accuracy(
     return final_scores(runs, designs, by)
 
 
-def shared_images(
-    runs: DataFrame, designs: Sequence[str] = ("000000_", "balanced_0")
-) -> DataFrame:
-    """Test accuracy by design and by whether the splits share source images.
-
-    Args:
-        runs: one row a run, with a column `split` of "pooled" or "separate"; runs
-            trained now unless a column `source` says otherwise.
-        designs: names, in the order wanted.
-    """
-    if "source" not in runs:
-        runs = runs.assign(source=HERE)
-    return final_accuracy(runs, designs, by=["split"])
-
-
 def learning_curve(
     runs: DataFrame,
     curves: DataFrame,

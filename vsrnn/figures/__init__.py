@@ -18,10 +18,6 @@ from vsrnn.figures._forecast import forecast_observed as forecast_observed
 from vsrnn.figures._forecast import forecast_runs as forecast_runs
 from vsrnn.figures._forecast import forecast_scores as forecast_scores
 from vsrnn.figures._forecast import forecast_transfer as forecast_transfer
-from vsrnn.figures._geometry import dense_layout as dense_layout
-from vsrnn.figures._geometry import design_layout as design_layout
-from vsrnn.figures._geometry import proportion_surface as proportion_surface
-from vsrnn.figures._geometry import weight_share as weight_share
 from vsrnn.figures._hammer_results import hammer_curve as hammer_curve
 from vsrnn.figures._hammer_results import (
     hammer_demonstrations as hammer_demonstrations,
@@ -29,9 +25,6 @@ from vsrnn.figures._hammer_results import (
 from vsrnn.figures._hammer_results import hammer_ranking as hammer_ranking
 from vsrnn.figures._hammer_results import hammer_size as hammer_size
 from vsrnn.figures._hammer_results import hammer_success as hammer_success
-from vsrnn.figures._hammer_task import hammer_episode as hammer_episode
-from vsrnn.figures._hammer_task import hammer_frames as hammer_frames
-from vsrnn.figures._hammer_task import hammer_noise as hammer_noise
 from vsrnn.figures._publish import FIGURES as FIGURES
 from vsrnn.figures._publish import Published as Published
 from vsrnn.figures._publish import film as film
@@ -43,15 +36,11 @@ from vsrnn.figures._scores import design_ranking as design_ranking
 from vsrnn.figures._scores import final_accuracy as final_accuracy
 from vsrnn.figures._scores import learning_curve as learning_curve
 from vsrnn.figures._scores import proportion_score as proportion_score
-from vsrnn.figures._scores import shared_images as shared_images
 from vsrnn.figures._study import learning_speed as learning_speed
 from vsrnn.figures._study import proportion_draws as proportion_draws
 from vsrnn.figures._study import proportion_optimum as proportion_optimum
 from vsrnn.figures._study import proportion_study as proportion_study
 from vsrnn.figures._study import rank_correlation as rank_correlation
 from vsrnn.figures._study import variance_explained as variance_explained
-from vsrnn.figures._task import sequences as sequences
-from vsrnn.figures._task import transform_pairs as transform_pairs
-from vsrnn.figures._task import transforms as transforms
 from vsrnn.plot.film import Film as Film
 from vsrnn.plot.save import save as save

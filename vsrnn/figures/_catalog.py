@@ -25,11 +25,6 @@ def _counted(table: Callable[[], DataFrame]) -> Callable[[], Made]:
     return lambda: (table(), {})
 
 
-def _kept(name: str) -> Callable[[], Made]:
-    """A figure whose table is committed as it is."""
-    return lambda: (get_results(name), {"results": name})
-
-
 def _of(
     load: Callable[[], DataFrame],
     name: str,
@@ -99,12 +94,6 @@ def _budget_scores() -> Made:
     return analysis.budget_scores(runs, curves), analysis.made_by(runs)
 
 
-def _both_splits() -> DataFrame:
-    """Runs of the designs that were trained on both splits."""
-    runs = get_results(QUICK).assign(source=analysis.STORED)
-    return runs[runs.groupby("design")["split"].transform("nunique") == 2]
-
-
 def _hammer(names: Sequence[str] = HAMMER) -> DataFrame:
     """Runs of the named designs on Adroit Hammer."""
     get_results(names[0])
@@ -124,22 +113,7 @@ def _agreement() -> DataFrame:
     return analysis.agreement(DataFrame())
 
 
-def _sequences() -> DataFrame:
-    from vsrnn.tasks import get_task
-
-    # the first sequences are the same at every scale; here they are made the soonest
-    return analysis.sequences(get_task("rad", "smoke"))
-
-
 CATALOG: dict[str, Callable[[], Made]] = {
-    "weight_share": _counted(analysis.weight_share),
-    "dense_layout": _counted(analysis.dense_layout),
-    "design_layout": _counted(analysis.design_layout),
-    "proportion_surface": _counted(analysis.proportion_surface),
-    "sequences": _counted(_sequences),
-    "transforms": _counted(analysis.transforms),
-    "transform_pairs": _kept("rad_transform_pairs"),
-    "shared_images": _of(_both_splits, "shared_images"),
     "learning_curve": _learning_curve,
     "final_accuracy": _of(_five, "final_accuracy"),
     "design_ranking": _ranking,
@@ -158,9 +132,6 @@ CATALOG: dict[str, Callable[[], Made]] = {
     "forecast_importance": _random("forecast_importance"),
     "forecast_dependence": _random("forecast_dependence"),
     "forecast_runs": _random("forecast_runs"),
-    "hammer_frames": _kept("hammer_frames"),
-    "hammer_episode": _kept("hammer_episode"),
-    "hammer_noise": _kept("hammer_noise"),
     "hammer_success": _hammered("hammer_success"),
     "hammer_curve": _hammer_curve,
     "hammer_ranking": _hammered("hammer_ranking"),

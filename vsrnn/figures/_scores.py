@@ -72,29 +72,6 @@ def final_accuracy(table: DataFrame, style: str = "web") -> Figure:
     return figure
 
 
-def shared_images(table: DataFrame, style: str = "web") -> Figure:
-    """Test accuracy with source images shared between the splits, and separated.
-
-    Args:
-        table: as `vsrnn.analysis.shared_images` gives it.
-        style: "web" or "manuscript".
-    """
-    rows = list(table.groupby(["design", "split"], sort=False))
-    with drawing(style, 0.4) as figure:
-        ax = figure.subplots()
-        names = []
-        for place, ((design, split), runs) in enumerate(rows):
-            shape = {**look(str(design), place)}
-            shape["fill"] = split == "pooled"
-            _interval(ax, runs, place, **shape)
-            names.append(f"{DESIGN_LABELS.get(str(design), design)}, {split}")
-        ax.set(xlabel=ACCURACY, xlim=(0, _top(table)))
-        ax.set_yticks(range(len(names)), names)
-        ax.set_title(" and ".join(title for title, _ in _groups(table)))
-        _name_chance(ax, len(names))
-    return figure
-
-
 def design_ranking(table: DataFrame, style: str = "web") -> Figure:
     """Designs by test accuracy, with intervals and each design's hidden proportion.
 

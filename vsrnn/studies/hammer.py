@@ -23,7 +23,8 @@ from pandas import DataFrame
 from scipy import stats
 
 from vsrnn.errors import VsrnnError
-from vsrnn.plot import film
+from vsrnn.plot.film import Film
+from vsrnn.plot.film import film as make_film
 from vsrnn.plot.images import images
 from vsrnn.plot.labels import BLUE, GRAY
 from vsrnn.plot.lines import lines
@@ -43,8 +44,6 @@ TIME, DEVIATION = "time [s]", "noise [standard deviation of an action]"
 PICTURE = "picture [JPEG, base64]"
 SHOWN = 100
 """Steps of an episode that are shown, half of them: the nail is in long before."""
-
-FILM = "hammer_film"
 
 # where an observation has them [m]
 _HAMMER_Z, _NAIL, _NAIL_Z = 38, 26, 44
@@ -221,15 +220,16 @@ def shoot(every: int = 2) -> np.ndarray:
     return draw(_play(range(1)), range(0, SHOWN + 1, every))
 
 
-def show_film(page: Page, alt: str) -> film.Film:
-    """The film of the expert's episode: made here, or the stored one.
+def film(name: str, page: Page, alt: str) -> Film:
+    """Show the film of the expert's episode: made here, or the stored one.
 
     Args:
-        page: gives the folder of its files, and what made the pictures.
+        name: of its files.
+        page: gives their folder, and what made the pictures.
         alt: what it shows, for those who cannot see it.
     """
     made_by = page.data.frames.attrs
-    return film.film(FILM, shoot, page.folder, alt, made_by, kept=FOLDERS)
+    return make_film(name, shoot, page.folder, alt, made_by, kept=FOLDERS)
 
 
 def origin(data: Data) -> str:
