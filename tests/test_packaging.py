@@ -14,6 +14,8 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
+from vsrnn.runs.results import FOLDERS
+
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
@@ -106,6 +108,19 @@ def test_citation_file_names_this_version_and_the_paper():
 )
 def test_package_carries_its_data(name: str):
     assert resources.files("vsrnn").joinpath(name).is_file()
+
+
+def test_a_wheel_carries_the_packed_results_and_no_working_files():
+    tool = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
+    wheel = tool["hatch"]["build"]["targets"]["wheel"]
+    assert "results" in wheel["only-include"]
+    assert wheel["sources"] == {"results": f"vsrnn/{FOLDERS[0].name}"}
+    packs = [path.relative_to(ROOT) for path in ROOT.glob("results/*/runs.jsonl.gz")]
+    assert len(packs) > 10
+    other = [Path("results/rad_100k/0.json"), Path("results/rad_100k/designs")]
+    for path, left_out in [(p, False) for p in packs] + [(p, True) for p in other]:
+        patterns = [pattern.removeprefix("/") for pattern in wheel["exclude"]]
+        assert any(map(path.match, patterns)) == left_out
 
 
 def test_import_stays_light():

@@ -116,6 +116,11 @@ def test_epochs_are_compared_by_their_number(row, curve, result):
     assert compare(row, last, result)["verdict"] == IDENTICAL
     moved = last.assign(val_loss=last["val_loss"] * 1.01)
     assert compare(row, moved, result)["verdict"] == WITHIN
+    weights = curve.assign(weights=[7, 5])
+    for left, verdict in ((5, IDENTICAL), (4, WITHIN)):
+        first, last = result["curve"]
+        points = [first | {"weights": 7}, last | {"weights": left}]
+        assert compare(row, weights, result | {"curve": points})["verdict"] == verdict
     report = compare(row, curve.head(0), result)
     assert report["verdict"] == IDENTICAL and pd.isna(report["loss_shift"])
     begun = result | {"epochs": 1, "curve": result["curve"][:1]}

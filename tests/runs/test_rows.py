@@ -94,6 +94,12 @@ def test_options_of_any_task_have_columns(result):
     )
 
 
+def test_a_method_other_than_the_usual_has_a_column(result):
+    method = {"name": "magnitude", "density": 0.1}
+    assert row(other(result, method=method))["method"] == "magnitude"
+    assert "method" not in row(result)
+
+
 def test_csv_has_what_was_chosen_in_full_and_what_was_measured_to_seven_digits(result):
     text = csv_text(table([result | {"score": 1 / 3}]))
     back = pd.read_csv(io.StringIO(text)).iloc[0]

@@ -52,6 +52,7 @@ def row(result: Result) -> dict[str, Any]:
         | _each("init_mean", names, design["init_mean"])
         | _each("init_std", names, design["init_std"])
         | {"mask": config["mask"]}
+        | _method(config)
         | {key: value for key, value in data.items() if _is_option(key, value)}
         | {key: result[key] for key in ("epochs", "batch_size", "score")}
         | _tested(result)
@@ -125,6 +126,11 @@ def _each(kind: str, names: Sequence[str], values: Sequence[float]) -> dict[str,
     """A value for each matrix, or none at all."""
     pairs = zip(names, values, strict=True) if values else ()
     return {f"{kind}_{name}": value for name, value in pairs}
+
+
+def _method(config: Mapping[str, Any]) -> dict[str, str]:
+    """The name of the method, where it is not the usual one."""
+    return {"method": config["method"]["name"]} if "method" in config else {}
 
 
 def _is_option(key: str, value: Any) -> bool:

@@ -157,8 +157,9 @@ def _check_same(config: Config, task: Task, result: Result, store: Store) -> Non
     }
     if other := [what for what in same if not same[what]]:
         raise VsrnnError(
-            f"{store.path(config)} is of other {' and '.join(other)} than "
-            f"{config.task} has now; name another store, or let it be as it was"
+            f"the run {config.id} in {store.folder} is of other "
+            f"{' and '.join(other)} than {config.task} has now; "
+            "name another store, or let it be as it was"
         )
 
 
@@ -167,8 +168,9 @@ def _check_files(config: Config, then: dict[str, Any], store: Store) -> None:
     now = task_class(config.task).file_checksums(**config.task_options)
     if other := [name for name in now if then.get(name, now[name]) != now[name]]:
         raise VsrnnError(
-            f"{store.path(config)} is of another {other[0].removesuffix('_sha256')} "
-            "than the file is now; name another store, or the file otherwise"
+            f"the run {config.id} in {store.folder} is of another "
+            f"{other[0].removesuffix('_sha256')} than the file is now; "
+            "name another store, or the file otherwise"
         )
 
 
