@@ -22,7 +22,7 @@ from benchmarks.plan import Case
 from vsrnn.models import BlockRNN, ModelBatch, PlainRNN, ProjectedLSTM
 from vsrnn.models.batch import ModelLoop
 from vsrnn.runs.provenance import provenance
-from vsrnn.tasks import SIZES
+from vsrnn.tasks import sizes
 from vsrnn.training.adam import Adam
 from vsrnn.training.loop import make_step, train_epoch
 from vsrnn.training.resources import keep_memory
@@ -56,7 +56,7 @@ class Recorded:
 
     def __init__(self, name: str, steps: int, number: int) -> None:
         generator = torch.Generator().manual_seed(0)
-        self.inputs, self.outputs = SIZES[name]
+        self.inputs, self.outputs = sizes(name)
         self.provenance = {"task": f"random numbers in the sizes of {name}"}
         self.sizes, self.batch_size = {"train": number}, number
         self._x = torch.randn(steps, number, self.inputs, generator=generator)
@@ -130,11 +130,11 @@ def _task(case: Case) -> Any:
 
 def _block(case: Case, seed: int) -> BlockRNN:
     """The block RNN of a case; of several designs, each seed is another one."""
-    inputs, outputs = SIZES[case.task]
+    inputs, outputs = sizes(case.task)
     if case.density:
-        sizes = (inputs, outputs, case.density)
+        sized = (inputs, outputs, case.density)
         if case.weights:
-            return BlockRNN(vsrnn.Geometry.for_budget(case.weights, *sizes), seed=seed)
+            return BlockRNN(vsrnn.Geometry.for_budget(case.weights, *sized), seed=seed)
         geometry = vsrnn.Geometry(inputs, case.hidden, outputs, case.density)
         return BlockRNN(geometry, seed=seed)
     names = [name for name in vsrnn.RAD_100K if name not in ("lstm_", "rnn_")]
@@ -240,7 +240,7 @@ def _adam(networks: list[nn.Module], kind: str) -> Adam | torch.optim.Optimizer:
 
 def _step(network: Any, case: Case) -> Work:
     """Run episodes a step at a time, without training."""
-    x = torch.randn(case.batch, SIZES[case.task][0], device=case.device)
+    x = torch.randn(case.batch, sizes(case.task)[0], device=case.device)
 
     @torch.no_grad()
     def work() -> int:

@@ -16,7 +16,7 @@ import torch
 from hypothesis import HealthCheck, settings
 
 from vsrnn.design.geometry import BLOCKS, Geometry
-from vsrnn.tasks import SIZES
+from vsrnn.tasks import sizes
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -113,7 +113,7 @@ def made_contrast(alike: bool = True, number: int = 20) -> pd.DataFrame:
 def _score(task: str, design: Any, alike: bool) -> float:
     if design.model != "block":
         return 15.0
-    root = design.geometry(*SIZES[task]).hidden_proportion ** 0.5
+    root = design.geometry(*sizes(task)).hidden_proportion ** 0.5
     return 20 + 60 * root if alike or task == "rad" else 80 - 60 * root
 
 

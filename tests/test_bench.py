@@ -31,14 +31,14 @@ def table(tmp_path_factory):
 
 def pair(task, name):
     design = vsrnn.get_design(task, name)
-    geometry = design.geometry(*vsrnn.tasks.SIZES[task])
+    geometry = design.geometry(*vsrnn.tasks.sizes(task))
     model = vsrnn.BlockRNN(geometry, init_std=design.init_std, seed=3)
     return model, MaskedDense(model)
 
 
 def data(task, steps=7):
     generator = torch.Generator().manual_seed(0)
-    inputs, outputs = vsrnn.tasks.SIZES[task]
+    inputs, outputs = vsrnn.tasks.sizes(task)
     x = torch.randn(5, steps, inputs, generator=generator)
     x[:, -1] = 0
     return x, torch.randn(5, steps, outputs, generator=generator)

@@ -16,7 +16,7 @@ from vsrnn import analysis, figures
 from vsrnn.analysis._explained import rank_interval
 from vsrnn.analysis._growth import growing
 from vsrnn.analysis._scores import welch
-from vsrnn.tasks import SIZES
+from vsrnn.tasks import sizes
 
 PROPORTION, SCORE = "hidden proportion [fraction]", "score [%]"
 NOTEBOOK = Path(__file__).parent.parent / "notebooks" / "contrast.ipynb"
@@ -209,7 +209,7 @@ def test_the_layout_draws_the_winners_with_their_budget_on_both_tasks(alike, tab
         )
     (elsewhere,) = best[(best["best on"] == "rad") & (best["task"] == "hammer")].iloc
     densities = vsrnn.get_design("rad", elsewhere["arrangement"]).density
-    solved = vsrnn.Geometry.for_budget(10_000, *SIZES["hammer"], densities)
+    solved = vsrnn.Geometry.for_budget(10_000, *sizes("hammer"), densities)
     assert elsewhere["design"] == "" and elsewhere["hidden [units]"] == solved.hidden
 
 

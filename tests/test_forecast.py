@@ -11,7 +11,7 @@ import vsrnn
 from vsrnn import BLOCKS, VsrnnError, analysis, forecast, get_design
 from vsrnn.analysis._found_forecast import _held
 from vsrnn.forecast import SCORE
-from vsrnn.tasks import SIZES
+from vsrnn.tasks import sizes
 
 BASE, WITH = ("forest", "hyperparameters"), ("forest", "with proportion")
 
@@ -45,7 +45,7 @@ def test_what_goes_across_tasks_has_no_sizes(task):
     shares = found[[f"share_{block}" for block in vsrnn.BLOCKS]]
     np.testing.assert_allclose(shares.sum(axis=1), 1)
     row = shares.loc["111111_" if task == "rad" else "10AH12"]
-    inputs, outputs = vsrnn.tasks.SIZES[task]
+    inputs, outputs = vsrnn.tasks.sizes(task)
     geometry = vsrnn.Geometry(inputs, blocks(task).loc[row.name, "hidden"], outputs, 1)
     assert row["share_hx"] == geometry.block_weights["hx"] / geometry.weights
 
@@ -476,7 +476,7 @@ def test_counts_are_of_their_blocks(task):
     designs = vsrnn.list_designs(task).query("model == 'block'").set_index("name")
     found = forecast.features(designs, "with counts")
     for name, row in found[[f"weights_{b}" for b in BLOCKS]].iterrows():
-        geometry = get_design(task, name).geometry(*SIZES[task])
+        geometry = get_design(task, name).geometry(*sizes(task))
         np.testing.assert_allclose(row, list(geometry.block_weights.values()))
 
 

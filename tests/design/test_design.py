@@ -15,7 +15,7 @@ from vsrnn.design.design import RAD_100K, Design, get_design, list_designs
 from vsrnn.design.geometry import BLOCKS, Geometry
 from vsrnn.design.table import read_designs
 from vsrnn.errors import VsrnnError
-from vsrnn.tasks import SIZES
+from vsrnn.tasks import list_tasks, sizes
 from vsrnn.tasks.designs import design_table
 
 TABLE = list_designs().set_index(["task", "name"])
@@ -79,7 +79,7 @@ def test_counts_are_as_published():
         share = computed(row).hidden_proportion
         assert_as_printed(share, row["hidden_proportion"], row)
     for row in printed("reported"):  # with biases of the input, which do nothing
-        inputs = SIZES[row["task"]][0] if row["model"] == "block" else 0
+        inputs = sizes(row["task"])[0] if row["model"] == "block" else 0
         assert_as_printed(computed(row).parameters + inputs, row["reported"], row)
 
 
@@ -87,7 +87,7 @@ def test_printed_weights_give_the_hidden_size_back():
     for row in printed("weights", "block"):
         design = get_design(row["task"], row["name"])
         budget, _ = half_unit(row["weights"])
-        solved = Geometry.for_budget(budget, *SIZES[row["task"]], design.density)
+        solved = Geometry.for_budget(budget, *sizes(row["task"]), design.density)
         assert solved.hidden == design.hidden, row
 
 
@@ -100,7 +100,7 @@ def test_hidden_size_is_the_solution_for_the_budget():
         if name in DENSE_OUTPUTS:
             density = (*density[:4], 1, 1)
         budget = TABLE.loc[task, name].budget
-        solved = Geometry.for_budget(budget, *SIZES[task], density)
+        solved = Geometry.for_budget(budget, *sizes(task), density)
         assert solved.hidden == design.hidden, name
 
 
@@ -114,7 +114,7 @@ def test_lstm_cells_spend_the_budget_with_biases():
     """Nearest to the budget, except for rad: 100 is round, 11 the least above 10."""
     assert len(budgeted("lstm")) == 37
     for task, name in budgeted("lstm"):
-        inputs, outputs = SIZES[task]
+        inputs, outputs = sizes(task)
         row = TABLE.loc[task, name]
         nearest = round(row.budget / (4 * (inputs + outputs) + 8 + outputs))
         assert abs(row.hidden - nearest) <= (task == "rad"), name
@@ -138,7 +138,7 @@ def test_every_published_path_leads_to_its_design():
 
 def test_every_block_design_has_a_geometry():
     for task, name in TABLE[TABLE.model == "block"].index:
-        geometry = get_design(task, name).geometry(*SIZES[task])
+        geometry = get_design(task, name).geometry(*sizes(task))
         assert geometry.weights == TABLE.loc[task, name].weights
 
 
@@ -278,7 +278,7 @@ def test_a_design_of_ones_own():
 
 def test_one_task_can_be_listed():
     assert set(list_designs("door").task) == {"door"}
-    assert len(list_designs()) == sum(len(list_designs(task)) for task in SIZES)
+    assert len(list_designs()) == sum(len(list_designs(task)) for task in list_tasks())
 
 
 def test_an_unknown_design_names_its_neighbours():

@@ -8,7 +8,7 @@ from vsrnn import BlockRNN, Design, VsrnnError, get_design, get_results
 from vsrnn.design.random import DISTRIBUTIONS
 from vsrnn.design.table import keep_designs, read_designs
 from vsrnn.runs.verify import rebuild
-from vsrnn.tasks import SIZES
+from vsrnn.tasks import sizes
 from vsrnn.tasks.designs import design_table, draw_designs
 
 BUDGETS = {"uniform_size": 50_000, "normal_size": 50_000, "even": 50_000}
@@ -50,7 +50,7 @@ def drawn():
 
 
 def proportions(task, designs):
-    return np.array([d.geometry(*SIZES[task]).hidden_proportion for d in designs])
+    return np.array([d.geometry(*sizes(task)).hidden_proportion for d in designs])
 
 
 @pytest.mark.parametrize("task, distribution, budget, what, quantiles", SIMULATED)

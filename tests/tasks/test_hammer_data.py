@@ -15,7 +15,7 @@ from vsrnn.runs.sweep import Workers, fill
 pytest.importorskip("gymnasium_robotics", reason="needs the extra adroit")
 pytest.importorskip("minari", reason="needs the extra adroit")
 
-from vsrnn.tasks import SIZES, _episodes
+from vsrnn.tasks import _episodes, sizes
 from vsrnn.tasks._episodes import make_episodes, read_episodes
 from vsrnn.tasks.adroit import DOOR, HAMMER, play
 from vsrnn.tasks.door import Door
@@ -278,8 +278,8 @@ def test_the_door_is_the_same_task_of_other_sizes(tmp_path):
     options = {"scale": "smoke", "demonstrations": 1, "cache": tmp_path}
     task = Door(source="door.npz", policy_dir=str(tmp_path), **options)
     x, y = task.batch("train", slice(None))
-    assert x.shape == (1, 200, 39) == (1, 200, SIZES["door"][0])
-    assert y.shape == (1, 200, 28) == (1, 200, SIZES["door"][1])
+    assert x.shape == (1, 200, 39) == (1, 200, sizes("door")[0])
+    assert y.shape == (1, 200, 28) == (1, 200, sizes("door")[1])
     scores = task.score(BlockRNN(Geometry(39, 8, 28, density=(0.5,) * 6)))
     assert scores["success"] == 0
     assert -100 < scores["return"] < 0

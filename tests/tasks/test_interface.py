@@ -12,7 +12,8 @@ import own
 import pytest
 import torch
 
-from vsrnn import Config, Design, run
+import vsrnn
+from vsrnn import Config, Design, draw_designs, run
 from vsrnn.design.family import get_family
 from vsrnn.errors import VsrnnError
 from vsrnn.tasks import get_task, list_tasks, sizes, task_class
@@ -180,21 +181,24 @@ def test_chance_is_what_knowing_nothing_scores(task):
     assert task.chance == pytest.approx(1 / task.outputs)
 
 
-def test_a_block_rnn_learns_in_a_step_or_says_that_it_reads_numbers(task):
-    design = Design("small", 5, (0.5,) * 6)
-    sized = (design, task.inputs, task.outputs)
-    build = partial(get_family("block").build, *sized, symbols=task.symbols)
-    if task.symbols:
-        with pytest.raises(VsrnnError, match="block reads numbers"):
-            build()
-        return
-    model, (x, y) = build(), task.batch("train", slice(0, 8))
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
-    before = task.loss(model(x)[0], y)
-    before.backward()
-    assert all(p.grad.isfinite().all() for p in model.parameters())
-    optimizer.step()
-    assert 0 < task.loss(model(x)[0], y) < before
+def test_models_learn_in_a_step_or_say_that_they_read_numbers(task):
+    options = {"cell": "gru", "embedding": 3 if task.symbols else 0}
+    cell = Design("cell", 5, (0.5,) * 3, model="cell", options=options)
+    for design in (Design("small", 5, (0.5,) * 6), cell):
+        family = get_family(design.model)
+        sized = (design, task.inputs, task.outputs)
+        build = partial(family.build, *sized, symbols=task.symbols)
+        if task.symbols and not family.symbols:
+            with pytest.raises(VsrnnError, match="block reads numbers"):
+                build()
+            continue
+        model, (x, y) = build(), task.batch("train", slice(0, 8))
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+        before = task.loss(model(x)[0], y)
+        before.backward()
+        assert all(p.grad.isfinite().all() for p in model.parameters())
+        optimizer.step()
+        assert 0 < task.loss(model(x)[0], y) < before
 
 
 def test_a_run_of_ragged_sequences_scores_their_ends():
@@ -361,6 +365,27 @@ def test_an_own_task_has_options_of_its_own():
     for name, known in {"own:Last": "factor", "own:Every": "none"}.items():
         with pytest.raises(VsrnnError, match=f"unknown option 'window'.*from: {known}"):
             get_task(name, window=3)
+
+
+def test_a_task_of_the_package_is_one_file(tmp_path, monkeypatch):
+    (tmp_path / "toy.py").write_text(
+        "from own import Every\nfrom vsrnn.tasks.task import register\n\n"
+        "@register\nclass Toy(Every):\n    name, label, generator = 'toy', 'Toy', 1\n"
+    )
+    monkeypatch.setattr(vsrnn.tasks, "__path__", [*vsrnn.tasks.__path__, str(tmp_path)])
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    monkeypatch.setattr("vsrnn.tasks.registered", dict(vsrnn.tasks.registered))
+    monkeypatch.setattr("vsrnn.tasks.task.registered", vsrnn.tasks.registered)
+    list_tasks.cache_clear()
+    try:
+        assert "toy" in list_tasks()
+        designs = draw_designs("toy", "normal_size", 1, budget=200)
+        result = run(Config("toy", designs[0], "smoke"))
+        assert result["provenance"]["data"]["task"] == "toy"
+        assert result["error"] is None
+    finally:
+        list_tasks.cache_clear()
+        sys.modules.pop("vsrnn.tasks.toy", None)
 
 
 def test_unknown_names_are_refused_with_what_there_is():

@@ -189,8 +189,7 @@ def get_design(task: str, name: str) -> Design:
     """Look up a design of the paper by its name or its published file name.
 
     Args:
-        task: "rad", "hammer", "door", "kitchen-mixed", "kitchen-blind" or
-            "kitchen-complete".
+        task: one that the paper has designs for, see `list_designs`.
         name: as in `list_designs`, or a published file name with or without folder.
 
     Returns:

@@ -36,9 +36,8 @@ def run(config: Config, *, threads: int = 1, progress: bool = False) -> Result:
 
     Returns:
         A dict of plain JSON values: ``score`` (0..1: test accuracy, or the share of
-        episodes that succeed where a task is played, as ``hammer`` is; in the
-        kitchens the mean return, and for numbers as targets of a task of one's own the
-        share of their variance that is explained), ``test``,
+        variance explained where the targets are numbers; where a task is played, the
+        share of episodes that succeed, or their mean return), ``test``,
         ``curve`` (one entry an epoch; the training values are means over the epoch's
         batches as they were trained; a method that changes which weights exist adds
         the weights left), ``weights`` per block, ``total_weights``,

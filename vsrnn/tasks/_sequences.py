@@ -3,55 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from vsrnn.errors import VsrnnError
 
+if TYPE_CHECKING:
+    from vsrnn.tasks.task import Task
+
 GAP = -100
 """The class of a step where none is asked for; in numbers it is NaN."""
 
 
-class Shape(NamedTuple):
-    """What the sequences of a split have to be.
-
-    Args:
-        where: which split of which task, in words.
-        inputs: numbers read at a step, or how many symbols there are.
-        outputs: numbers given at a step, or how many classes there are.
-        steps: of the longest sequence.
-        symbols: whether inputs are symbols.
-    """
-
-    where: str
-    inputs: int
-    outputs: int
-    steps: int
-    symbols: bool
-
-
-def sequences(given: Sequence[Any], shape: Shape) -> tuple[Tensor, Tensor]:
+def sequences(given: Sequence[Any], task: Task, where: str) -> tuple[Tensor, Tensor]:
     """Inputs and targets of a split, padded to the same length.
 
     Args:
         given: inputs and targets; lists of arrays may be of different lengths.
-        shape: what they have to be.
+        task: what they have to fit.
+        where: which split of which task it is, in words.
 
     Returns:
-        Inputs, (sequences, steps, inputs) float32 or (sequences, steps) of symbols,
-        and targets, classes int64 or numbers float32: for each sequence, or for each
-        of its steps with gaps (`GAP` or NaN).
+        Inputs, (sequences, steps, inputs) or (sequences, steps) of symbols, and
+        targets, classes int64 or numbers float32: for each sequence, or for each of
+        its steps with gaps (`GAP` or NaN).
 
     Raises:
         VsrnnError: they do not fit.
     """
     inputs, targets = given
     if isinstance(inputs, (list, tuple)):
-        inputs, targets = _padded(inputs, targets, shape)
+        inputs, targets = _padded(inputs, targets, task.steps, where)
     seen, wanted = torch.as_tensor(inputs).detach(), _single(targets)
-    return _inputs(seen, shape), _targets(wanted, len(seen), shape)
+    return _inputs(seen, task, where), _targets(wanted, len(seen), task, where)
 
 
 def there(targets: Tensor) -> Tensor:
@@ -66,7 +52,7 @@ def _single(targets: Any) -> Tensor:
 
 
 def _padded(
-    inputs: Sequence[Any], targets: Sequence[Any], shape: Shape
+    inputs: Sequence[Any], targets: Sequence[Any], steps: int, where: str
 ) -> tuple[Tensor, Tensor]:
     """Sequences of different lengths, with zeros and gaps behind their ends.
 
@@ -78,27 +64,24 @@ def _padded(
     lengths = [len(part) for part in seen]
     if len(wanted) != len(seen) or not seen:
         raise VsrnnError(
-            f"there are {len(seen)} inputs and {len(wanted)} targets {shape.where}; "
+            f"there are {len(seen)} inputs and {len(wanted)} targets {where}; "
             "give one of each for every sequence"
         )
     for length in lengths:
-        if not 1 <= length <= shape.steps:
+        if not 1 <= length <= steps:
             raise VsrnnError(
-                f"the sequences {shape.where} must have 1 to {shape.steps} steps, "
-                f"not {length}"
+                f"the sequences {where} must have 1 to {steps} steps, not {length}"
             )
     numbers = wanted[0].is_floating_point()
     gap = torch.nan if numbers else GAP
     if wanted[0].ndim == int(numbers):  # one target a sequence
-        if min(lengths) == shape.steps:
+        if min(lengths) == steps:
             return torch.stack(seen), torch.stack(wanted)
         ends = zip(wanted, lengths, strict=True)
         wanted = [torch.stack([*[one * 0 + gap] * (n - 1), one]) for one, n in ends]
     if [len(part) for part in wanted] != lengths:
-        raise VsrnnError(
-            f"the targets {shape.where} must be one a sequence, or one a step"
-        )
-    return pad(seen, shape.steps, 0), pad(wanted, shape.steps, gap)
+        raise VsrnnError(f"the targets {where} must be one a sequence, or one a step")
+    return pad(seen, steps, 0), pad(wanted, steps, gap)
 
 
 def pad(parts: Sequence[Tensor], steps: int, value: float) -> Tensor:
@@ -109,9 +92,9 @@ def pad(parts: Sequence[Tensor], steps: int, value: float) -> Tensor:
     return kept
 
 
-def _inputs(inputs: Tensor, shape: Shape) -> Tensor:
-    where, size, _, steps, symbols = shape
-    wanted = (len(inputs), steps) if symbols else (len(inputs), steps, size)
+def _inputs(inputs: Tensor, task: Task, where: str) -> Tensor:
+    size = task.inputs
+    wanted = (len(inputs), task.steps, size)[: 2 if task.symbols else 3]
     if not len(inputs) or inputs.shape != wanted:
         words = ", ".join(map(str, wanted[1:]))
         raise VsrnnError(
@@ -120,7 +103,7 @@ def _inputs(inputs: Tensor, shape: Shape) -> Tensor:
         )
     if inputs.is_complex():
         raise VsrnnError(f"the inputs {where} are complex; give real numbers")
-    if not symbols:
+    if not task.symbols:
         return _finite(inputs, where)
     if inputs.is_floating_point() or not 0 <= inputs.min() <= inputs.max() < size:
         raise VsrnnError(
@@ -129,11 +112,10 @@ def _inputs(inputs: Tensor, shape: Shape) -> Tensor:
     return inputs.long()
 
 
-def _targets(targets: Tensor, n: int, shape: Shape) -> Tensor:
-    where, _, outputs, steps, _ = shape
+def _targets(targets: Tensor, n: int, task: Task, where: str) -> Tensor:
     classes = not targets.is_floating_point()
-    each = () if classes else (outputs,)
-    wanted = [(n, *each), (n, steps, *each)]
+    each = () if classes else (task.outputs,)
+    wanted = [(n, *each), (n, task.steps, *each)]
     if targets.shape not in wanted:
         raise VsrnnError(
             f"the {'classes' if classes else 'numbers'} to be given {where} must "
@@ -143,8 +125,8 @@ def _targets(targets: Tensor, n: int, shape: Shape) -> Tensor:
     if not known.view(n, -1).any(1).all():
         raise VsrnnError(f"a sequence {where} has no target at any step")
     found = targets[known]
-    if classes and not 0 <= found.min() <= found.max() < outputs:
-        raise VsrnnError(f"the classes {where} must be from 0 to {outputs - 1}")
+    if classes and not 0 <= found.min() <= found.max() < task.outputs:
+        raise VsrnnError(f"the classes {where} must be from 0 to {task.outputs - 1}")
     _finite(found, where)
     return targets
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from vsrnn.errors import VsrnnError, whole
 from vsrnn.tasks._cache import checksum, take
-from vsrnn.tasks._sequences import Shape, sequences, there
+from vsrnn.tasks._sequences import sequences, there
 
 SPLITS = ("train", "val", "test")
 
@@ -150,14 +150,12 @@ class Task:
             raise VsrnnError(
                 f"the data of {kind} must be 'train', 'val' and 'test', not {found}"
             )
-        data = {}
+        data: dict[str, Tensor] = {}
         for split in SPLITS:
             where = f"in {split!r} of the data of {kind}"
-            shape = Shape(where, self.inputs, self.outputs, self.steps, self.symbols)
-            for part, tensor in zip(
-                self.parts, sequences(given[split], shape), strict=True
-            ):
-                data[f"{split}_{part}"] = tensor
+            pair = sequences(given[split], self, where)
+            names = (f"{split}_{part}" for part in self.parts)
+            data |= zip(names, pair, strict=True)
         self.sizes = {split: len(data[f"{split}_{self.parts[0]}"]) for split in SPLITS}
         self.provenance = {"task": self.name, "sizes": self.sizes}
         self.keep(data, checksum(data))
