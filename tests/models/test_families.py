@@ -147,5 +147,5 @@ def test_names_of_families_are_unique():
         class Other(Family):
             name = "block"
 
-    with pytest.raises(VsrnnError, match="choose one of: block, cell, lstm, rnn"):
+    with pytest.raises(VsrnnError, match="choose one of: block, cell"):
         get_family("nothing")
