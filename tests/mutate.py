@@ -31,7 +31,69 @@ class Mutation(NamedTuple):
     tests: str
 
 
-MUTATIONS: list[Mutation] = []
+GEOMETRY, GEOMETRY_TEST = "vsrnn/studies/geometry.py", "tests/studies/test_geometry.py"
+TASK, TASK_TEST = "vsrnn/studies/task.py", "tests/studies/test_task.py"
+HAMMER, HAMMER_TEST = "vsrnn/studies/hammer.py", "tests/studies/test_hammer.py"
+
+MUTATIONS: list[Mutation] = [
+    Mutation(
+        "blocks of the shares swapped",
+        *(GEOMETRY, ")[list(BLOCKS)]", ")[list(BLOCKS)[::-1]]", GEOMETRY_TEST),
+    ),
+    Mutation(
+        "map upside down",
+        *(GEOMETRY, "grid.to_numpy(float))", "grid.to_numpy(float)[::-1])"),
+        GEOMETRY_TEST,
+    ),
+    Mutation(
+        "designs on the map moved",
+        *(GEOMETRY, "place = (row[BUDGET], row[DENSITY])"),
+        *("place = (2 * row[BUDGET], row[DENSITY])", GEOMETRY_TEST),
+    ),
+    Mutation(
+        "blocks drawn in the wrong column",
+        *("vsrnn/plot/blocks.py", 'left + scale * row["first column [units]"]'),
+        *('left + scale * row["first row [units]"]', "tests/plot/test_blocks.py"),
+    ),
+    Mutation(
+        "hidden proportion compared the wrong way round",
+        *(GEOMETRY, "Claim(words, high - low, high - low, high - low)"),
+        *("Claim(words, low - high, low - high, low - high)", GEOMETRY_TEST),
+    ),
+    Mutation(
+        "another image framed",
+        *(TASK, 'rows["anomaly"].argmax()', 'rows["anomaly"].argmin()', TASK_TEST),
+    ),
+    Mutation(
+        "base and alternative swapped",
+        *(TASK, 'heat(left, table, "base", "alternative", FOUND)'),
+        *('heat(left, table, "alternative", "base", FOUND)', TASK_TEST),
+    ),
+    Mutation(
+        "splits swapped in the claim",
+        *(TASK, '_gap(scores["pooled"], scores["separate"], answers)'),
+        *('_gap(scores["separate"], scores["pooled"], answers)', TASK_TEST),
+    ),
+    Mutation(
+        "markers 10 points too far right",
+        *(TASK, "*(ax, table, ", '*(ax, table.assign(**{"mean [%]": 60}), ', TASK_TEST),
+    ),
+    Mutation(
+        "height and depth swapped",
+        *(HAMMER, "zip(column, (HEIGHT, DEPTH)", "zip(column, (DEPTH, HEIGHT)"),
+        HAMMER_TEST,
+    ),
+    Mutation(
+        "ends of intervals swapped",
+        *(HAMMER, 'f"low {unit}", f"high {unit}")', 'f"high {unit}", f"low {unit}")'),
+        HAMMER_TEST,
+    ),
+    Mutation(
+        "cost of noise with its sign flipped",
+        *(HAMMER, "difference_of_shares(*shares)"),
+        *("difference_of_shares(*shares[::-1])", HAMMER_TEST),
+    ),
+]
 
 
 def copy_to(folder: Path) -> None:
