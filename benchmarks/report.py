@@ -4,32 +4,26 @@ from pathlib import Path
 
 import pandas as pd
 
-from vsrnn.analysis import (
-    bench_machine,
-    found_speed,
-    speed,
-    speed_growth,
-    speed_ratio,
-)
-from vsrnn.analysis._bench import BOUNDS, RATE
+from vsrnn.studies.page import Page
+from vsrnn.studies.speed import BOUNDS, RATE, Data
 
 
 def report(path: Path) -> str:
-    """Tables and sentences of a file of measurements.
+    """Tables, claims and numbers of a file of measurements.
 
     Args:
         path: what `benchmarks` wrote.
     """
-    bench = pd.read_csv(path, dtype={"design": str})
-    rates, ratios, growth = speed(bench), speed_ratio(bench), speed_growth(bench)
+    page = Page("speed", Data(pd.read_csv(path, dtype={"design": str})))
+    rates = page.table("speed").copy()
     for name in BOUNDS.values():
         share = 100 * rates[RATE] / rates.pop(name)
         rates[f"of {name.replace('[1/s]', '[%]')}"] = share.round(1)
     parts = [
         rates.drop(columns=["kind", "models", "processes"]).to_string(index=False),
-        ratios.to_string(index=False),
-        growth.drop(columns="models").to_string(index=False),
-        bench_machine(bench),
-        found_speed(bench),
+        page.table("speed_ratio").to_string(index=False),
+        page.table("speed_growth").drop(columns="models").to_string(index=False),
+        page.claims().to_string(index=False),
+        "\n".join(f"{name}: {value}" for name, value in page.numbers().items()),
     ]
     return "\n\n".join(parts)

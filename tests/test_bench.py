@@ -4,7 +4,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -14,7 +13,8 @@ from benchmarks import __main__ as bench
 from benchmarks import plan, worker
 from benchmarks.baselines import MaskedDense
 from benchmarks.measure import measure
-from vsrnn import analysis
+from benchmarks.report import report
+from vsrnn.studies.speed import GROWTH
 
 ROOT = Path(__file__).parent.parent
 
@@ -90,7 +90,7 @@ def test_plan_has_every_case_that_is_promised():
         assert {"single", "many", "masked", "rnn", "lstm", "peer"} <= {
             c.kind for c in own
         }
-    assert {c.study for c in cases} == {"designs", "stepping", *analysis.GROWTH}
+    assert {c.study for c in cases} == {"designs", "stepping", *GROWTH}
     assert {c.kind for c in cases} <= set(worker.KINDS)
     assert len(set(cases)) == len(cases) - repeated_products(cases)
     without = [case for group in plan.groups(2, "cpu", peer=False) for case in group]
@@ -148,37 +148,17 @@ def test_networks_of_torch_have_the_weights_or_the_size_of_the_design(table):
     assert sizes["single"] == sizes["rnn_same_size"]
 
 
-def test_rates_and_ratios_follow_from_the_times(table):
-    rates, ratios = analysis.speed(table), analysis.speed_ratio(table)
-    rows = table[table["study"] == "designs"].reset_index(drop=True)
-    assert np.allclose(rates["sequences a second [1/s]"] * rows["ms"], 1e3, rtol=1e-3)
-    assert (rates["low [1/s]"] <= rates["high [1/s]"]).all()
-    assert set(ratios["trained"]) == {"one model", "many models"}
-    masked = ratios[ratios["baseline"] == "masked dense matrices"].set_index("trained")
-    ms = rows[rows["processes"] == 1].set_index("kind")["ms"]
-    wanted = ms["masked"] / ms["single"]
-    assert masked.loc["one model", "ratio"] == pytest.approx(wanted, rel=1e-3)
-    assert (ratios["low"] <= ratios["ratio"]).all()
-    assert (ratios["ratio"] <= ratios["high"]).all()
-
-
-def test_growth_has_all_that_varies(table):
-    growth = analysis.speed_growth(table)
-    assert list(growth["study"].unique()) == list(analysis.GROWTH.values())
-    assert growth.notna().all(axis=None)
-
-
-def test_page_says_what_is_in_the_table_and_what_is_not(table):
-    found = analysis.found_speed(table)
-    assert "hours" not in found  # of batches of 4 no study is reckoned
-    assert "make bench PEER=path" in found
-    assert "GFLOP/s" in analysis.bench_machine(table)
+def test_the_report_holds_what_was_measured_and_says_what_was_not(table, tmp_path):
+    table.to_csv(tmp_path / "bench.csv", index=False)
+    text = report(tmp_path / "bench.csv")
+    assert "hours_single: not measured" in text  # of batches of 4 no study is reckoned
     published = table.assign(batch=16)
+    published.to_csv(tmp_path / "bench.csv", index=False)
+    text = report(tmp_path / "bench.csv")
     hours = 625 * 750_000 / 3600 * table["ms"].iloc[0] / 1e3
-    assert f"one model {hours:,.0f} hours" in analysis.found_speed(published)
-    peer = published.assign(kind=published["kind"].replace("masked", "peer"))
-    assert "the authors' code" in analysis.found_speed(peer)
-    assert "PEER=path" not in analysis.found_speed(peer)
+    assert f"hours_single: {hours:,.0f}\n" in text and "hours_peer: not m" in text
+    assert "faster than masked dense matrices" in text and "gflops" in text
+    assert f"{1e3 / table['ms'].iloc[0]:.4f}" in text
 
 
 def test_a_case_is_measured_in_a_process_of_its_own():
@@ -201,59 +181,3 @@ def test_parent_of_the_workers_loads_no_torch():
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True
     )
     assert done.stdout.split() == ["False"]
-
-
-def test_one_model_is_one_model():
-    measured = vsrnn.get_results("bench")
-    rates = analysis.speed(measured)
-    alone = rates.query("kind == 'single' and processes == 1 and design != 'mixed'")
-    assert set(alone["way"]) == {"one model"} and set(alone["models"]) == {1}
-    many = rates.query("models > processes and kind != 'many'")
-    assert set(many["way"]) == {
-        "one model, 16 in turn",
-        "masked dense matrices, 16 in turn",
-    }
-    best = alone.groupby(["task", "batch", "design"])["sequences a second [1/s]"].max()
-    bound = alone.groupby(["task", "batch", "design"])["dense products [1/s]"].first()
-    share = 100 * best / bound
-    text = analysis.found_speed(measured)
-    assert f"one model reaches {share.min():.0f} to {share.max():.0f} %" in text
-
-
-def test_bounds_and_memory_follow_from_the_measurements():
-    rows = pd.DataFrame(
-        {
-            "study": ["designs"],
-            "kind": "single",
-            "task": "rad",
-            "design": "x",
-            "batch": 16,
-            "models": 1,
-            "processes": 1,
-            "ms": 2.0,
-            "ms_low": 1.0,
-            "ms_high": 4.0,
-            "product_gflops": 50.0,
-            "dense_mflop": 20.0,
-            "weights_mflop": 5.0,
-            "memory_mib": 300.0,
-            "memory_before_mib": 200.0,
-        }
-    )
-    (row,) = analysis.speed(rows).to_dict("records")
-    assert row["dense products [1/s]"] == 50e9 / 20e6
-    assert row["memory [MiB]"] == 100
-
-
-def test_run_times_are_medians_by_machine():
-    runs = pd.DataFrame(
-        {
-            "id": ["a", "b", "c"],
-            "machine": ["CPU", "CPU", "GPU"],
-            "total_weights": [100, 300, 50],
-            "train_seconds": [60.0, 120.4, 7.0],
-        }
-    )
-    table = analysis.run_times(runs)
-    assert table.loc["CPU"].tolist() == [2, 200, 90]
-    assert table.loc["GPU"].tolist() == [1, 50, 7]

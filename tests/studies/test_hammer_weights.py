@@ -252,6 +252,8 @@ def test_the_short_answer_says_what_the_stored_runs_say():
     assert float(numbers["differ_success"].split()[0]) > 0.05
     success = claims[claims.index.str.contains("mean of the other designs: success")]
     explained = claims[claims.index.str.contains("designs: explained")]
+    ranking = page.table("hammer_ranking").query("measure == 'success [%]'")
+    assert (ranking.loc[ranking["expert"] == DAPG, "mean"] > study.NEVER).all()
     assert success.tolist() == ["undecided"] * 2 and explained.tolist() == ["holds"] * 2
 
 

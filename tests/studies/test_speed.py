@@ -223,4 +223,10 @@ def test_the_short_answer_says_what_was_measured(committed):
     rnn = "faster than nn.RNN of equal weights, for every design"
     assert claims[f"one model: {rnn}"] == "reversed"
     assert claims[f"many models: {rnn}"] == "holds"
+    assert (claims == "reversed").sum() == 1
+    worst = committed.table("speed_ratio").query(
+        "baseline == 'nn.RNN of equal weights'"
+    )
+    worst = worst[worst["batch"] == worst["task"].map(study.PUBLISHED)]
+    assert worst.loc[worst["ratio"].idxmin(), "design"] == "10AH00"
     assert committed.numbers()["finished"] in committed.data.bench["finished"].max()

@@ -21,6 +21,7 @@ def report(verdicts, scale="quick"):
         | {"verdict": verdict, "score": 0.5, "score_here": 0.6, "loss": 2.0}
         | {"loss_here": 2.1, "loss_shift": -n / 10, "score_shift": n / 10}
         | {"machine": "this one", "torch": "2"}
+        | {"reason": "other data" if verdict == DIFFERENT else ""}
         for n, verdict in enumerate(verdicts)
     ]
     return pd.DataFrame(rows)
@@ -73,6 +74,7 @@ def test_the_table_shows_scores_in_percent(page):
     table = page.table("report")
     assert set(table.index) == {"lstm_"} and table["here [%]"].tolist() == [60.0] * 5
     assert table["stored [%]"].tolist() == [50.0] * 5
+    assert table["verdict"].tolist()[2:] == [IDENTICAL, WITHIN, "different: other data"]
     assert study.report_table(study.Data()).empty
 
 

@@ -1,16 +1,5 @@
 """Tables behind the figures: each function gives what the figure of its name plots."""
 
-from vsrnn.analysis._agreement import agreement as agreement
-from vsrnn.analysis._agreement import found_verify as found_verify
-from vsrnn.analysis._agreement import report_table as report_table
-from vsrnn.analysis._agreement import verified as verified
-from vsrnn.analysis._bench import GROWTH as GROWTH
-from vsrnn.analysis._bench import measured_on as measured_on
-from vsrnn.analysis._bench import run_times as run_times
-from vsrnn.analysis._bench import speed as speed
-from vsrnn.analysis._bench import speed_growth as speed_growth
-from vsrnn.analysis._bench import speed_memory as speed_memory
-from vsrnn.analysis._bench import speed_ratio as speed_ratio
 from vsrnn.analysis._contrast import CONTRAST as CONTRAST
 from vsrnn.analysis._contrast import contrast_layout as contrast_layout
 from vsrnn.analysis._contrast import contrast_ranks as contrast_ranks
@@ -32,29 +21,12 @@ from vsrnn.analysis._forecast import forecast_scores as forecast_scores
 from vsrnn.analysis._forecast import forecast_transfer as forecast_transfer
 from vsrnn.analysis._found import found_budgets as found_budgets
 from vsrnn.analysis._found import found_equal_weights as found_equal_weights
-from vsrnn.analysis._found_bench import bench_machine as bench_machine
-from vsrnn.analysis._found_bench import found_speed as found_speed
 from vsrnn.analysis._found_contrast import found_contrast as found_contrast
 from vsrnn.analysis._found_forecast import found_forecast as found_forecast
-from vsrnn.analysis._found_hammer_results import (
-    found_hammer_weights as found_hammer_weights,
-)
-from vsrnn.analysis._found_hammer_results import hammer_complete as hammer_complete
 from vsrnn.analysis._found_study import (
     found_hidden_proportion as found_hidden_proportion,
 )
 from vsrnn.analysis._growth import contrast_growth as contrast_growth
-from vsrnn.analysis._hammer_results import HAMMER_10K as HAMMER_10K
-from vsrnn.analysis._hammer_results import HAMMER_FIVE as HAMMER_FIVE
-from vsrnn.analysis._hammer_results import hammer_curve as hammer_curve
-from vsrnn.analysis._hammer_results import hammer_curves as hammer_curves
-from vsrnn.analysis._hammer_results import (
-    hammer_demonstrations as hammer_demonstrations,
-)
-from vsrnn.analysis._hammer_results import hammer_ranking as hammer_ranking
-from vsrnn.analysis._hammer_results import hammer_runs as hammer_runs
-from vsrnn.analysis._hammer_results import hammer_size as hammer_size
-from vsrnn.analysis._hammer_results import hammer_success as hammer_success
 from vsrnn.analysis._labels import DESIGN_LABELS as DESIGN_LABELS
 from vsrnn.analysis._labels import TASK_LABELS as TASK_LABELS
 from vsrnn.analysis._runs import completeness as completeness

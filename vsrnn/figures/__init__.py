@@ -1,10 +1,5 @@
 """One function a figure, from a table to a `matplotlib` figure, and one `save`."""
 
-from vsrnn.figures._agreement import agreement as agreement
-from vsrnn.figures._bench import speed as speed
-from vsrnn.figures._bench import speed_growth as speed_growth
-from vsrnn.figures._bench import speed_memory as speed_memory
-from vsrnn.figures._bench import speed_ratio as speed_ratio
 from vsrnn.figures._catalog import CATALOG as CATALOG
 from vsrnn.figures._contrast import contrast_correlation as contrast_correlation
 from vsrnn.figures._contrast import contrast_forecast as contrast_forecast
@@ -18,13 +13,6 @@ from vsrnn.figures._forecast import forecast_observed as forecast_observed
 from vsrnn.figures._forecast import forecast_runs as forecast_runs
 from vsrnn.figures._forecast import forecast_scores as forecast_scores
 from vsrnn.figures._forecast import forecast_transfer as forecast_transfer
-from vsrnn.figures._hammer_results import hammer_curve as hammer_curve
-from vsrnn.figures._hammer_results import (
-    hammer_demonstrations as hammer_demonstrations,
-)
-from vsrnn.figures._hammer_results import hammer_ranking as hammer_ranking
-from vsrnn.figures._hammer_results import hammer_size as hammer_size
-from vsrnn.figures._hammer_results import hammer_success as hammer_success
 from vsrnn.figures._publish import FIGURES as FIGURES
 from vsrnn.figures._publish import Published as Published
 from vsrnn.figures._publish import film as film

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -17,7 +17,6 @@ Made = tuple[DataFrame, dict[str, Any]]
 
 ALL_DESIGNS, MILLION = "rad_100k", "rad_1m"
 QUICK = "rad_quick"
-HAMMER, HAMMER_FEW = ("hammer_named", "hammer_named_dapg"), ("hammer_few",)
 
 
 def _counted(table: Callable[[], DataFrame]) -> Callable[[], Made]:
@@ -42,7 +41,6 @@ def _of(
 _studied = partial(_of, partial(analysis.study_runs, analysis.STUDY))
 _random = partial(_of, partial(analysis.study_runs, analysis.RANDOM))
 _contrasted = partial(_of, analysis.contrast_runs)
-_measured = partial(_of, partial(get_results, "bench"), made_by=analysis.measured_on)
 
 
 def _learning_speed() -> Made:
@@ -94,32 +92,12 @@ def _budget_scores() -> Made:
     return analysis.budget_scores(runs, curves), analysis.made_by(runs)
 
 
-def _hammer(names: Sequence[str] = HAMMER) -> DataFrame:
-    """Runs of the named designs on Adroit Hammer."""
-    get_results(names[0])
-    return analysis.hammer_runs(names)
-
-
-_hammered = partial(_of, _hammer)
-
-
-def _hammer_curve() -> Made:
-    runs = _hammer()
-    table = analysis.hammer_curve(runs, analysis.hammer_curves(HAMMER))
-    return table, analysis.made_by(runs)
-
-
-def _agreement() -> DataFrame:
-    return analysis.agreement(DataFrame())
-
-
 CATALOG: dict[str, Callable[[], Made]] = {
     "learning_curve": _learning_curve,
     "final_accuracy": _of(_five, "final_accuracy"),
     "design_ranking": _ranking,
     "proportion_score": _proportion_score,
     "budget_scores": _budget_scores,
-    "agreement": _counted(_agreement),
     "proportion_draws": _counted(analysis.proportion_draws),
     "proportion_study": _studied("proportion_study"),
     "proportion_optimum": _studied("proportion_optimum"),
@@ -132,20 +110,11 @@ CATALOG: dict[str, Callable[[], Made]] = {
     "forecast_importance": _random("forecast_importance"),
     "forecast_dependence": _random("forecast_dependence"),
     "forecast_runs": _random("forecast_runs"),
-    "hammer_success": _hammered("hammer_success"),
-    "hammer_curve": _hammer_curve,
-    "hammer_ranking": _hammered("hammer_ranking"),
-    "hammer_demonstrations": _of(partial(_hammer, HAMMER_FEW), "hammer_demonstrations"),
-    "hammer_size": _hammered("hammer_size"),
     "contrast_ranks": _contrasted("contrast_ranks"),
     "contrast_layout": _contrasted("contrast_layout"),
     "contrast_proportion": _contrasted("contrast_proportion"),
     "contrast_growth": _contrasted("contrast_growth"),
     "contrast_correlation": _contrasted("contrast_correlation"),
     "contrast_forecast": _contrasted("contrast_forecast"),
-    "speed": _measured("speed"),
-    "speed_ratio": _measured("speed_ratio"),
-    "speed_memory": _measured("speed_memory"),
-    "speed_growth": _measured("speed_growth"),
 }
 """For each figure, by name, its table from committed results alone, in book order."""

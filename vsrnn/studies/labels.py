@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vsrnn.tasks import task_class
 
-EXPERT_LABELS = {"own": "own expert", "dapg_hammer_policy.npz": "DAPG policy"}
+EXPERT_LABELS = {"own": "our expert", "dapg_hammer_policy.npz": "DAPG policy"}
 """Words for the experts that Hammer is imitated from."""
 
 

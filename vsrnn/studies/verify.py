@@ -113,6 +113,7 @@ def report_table(data: Data) -> DataFrame:
     report = data.report
     if report.empty:
         return report
+    reason = report["reason"].where(report["reason"] == "", ": " + report["reason"])
     return DataFrame(
         {
             **{key: report[key] for key in ("design", "scale", "seed")},
@@ -120,7 +121,7 @@ def report_table(data: Data) -> DataFrame:
             "here [%]": (100 * report["score_here"]).round(1),
             "first loss": report["loss"].round(6),
             "first loss here": report["loss_here"].round(6),
-            "verdict": report["verdict"],
+            "verdict": report["verdict"] + reason,
         }
     ).set_index("design")
 
