@@ -16,22 +16,22 @@ class VsrnnError(ValueError):
     """
 
 
-def told(problem: Exception) -> str:
+def describe_error(problem: Exception) -> str:
     """The kind and text of an exception, on one line.
 
-    >>> told(KeyError("x"))
+    >>> describe_error(KeyError("x"))
     "KeyError: 'x'"
     """
     return f"{type(problem).__name__}: {' '.join(str(problem).split())}"
 
 
-def whole(name: str, value: Any, least: int) -> int:
+def check_int(name: str, value: Any, least: int) -> int:
     """A whole number, of Python, numpy or torch, as one of Python.
 
     Raises:
         VsrnnError: it is none, below the least or above 2**63 - 1.
 
-    >>> whole("seed", 3, 0)
+    >>> check_int("seed", 3, 0)
     3
     """
     is_whole = hasattr(value, "__index__") and not isinstance(value, bool)

@@ -11,7 +11,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, TypeVar
 
-from vsrnn.errors import VsrnnError, whole
+from vsrnn.errors import VsrnnError, check_int
 
 if TYPE_CHECKING:
     from torch import nn
@@ -95,7 +95,7 @@ class Family(ABC):
                     f"the model {self.name} has no option {name!r}; it has: {known}"
                 )
             if name not in self.choices:
-                value = whole(f"the option {name}", value, 0)
+                value = check_int(f"the option {name}", value, 0)
             elif value not in self.choices[name]:
                 raise VsrnnError(
                     f"the option {name} of the model {self.name} is one of "

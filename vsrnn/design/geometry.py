@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from vsrnn.errors import VsrnnError, whole
+from vsrnn.errors import VsrnnError, check_int
 
 BLOCKS = ("hx", "hh", "hy", "yx", "yh", "yy")
 
@@ -62,9 +62,9 @@ class Geometry:
         density: float | Sequence[float],
     ) -> None:
         fields = {
-            "inputs": whole("inputs", inputs, 1),
-            "hidden": whole("hidden", hidden, 1),
-            "outputs": whole("outputs", outputs, 1),
+            "inputs": check_int("inputs", inputs, 1),
+            "hidden": check_int("hidden", hidden, 1),
+            "outputs": check_int("outputs", outputs, 1),
             "density": _densities(density),
         }
         for name, value in fields.items():

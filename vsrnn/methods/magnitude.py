@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vsrnn.errors import VsrnnError, whole
+from vsrnn.errors import VsrnnError, check_int
 from vsrnn.methods.method import Method, Rewired, Work
 from vsrnn.models import SparseModule
 
@@ -71,9 +71,9 @@ class Magnitude(Method):
                     f"the {option} of magnitude pruning must be {' or '.join(known)}, "
                     f"not {value!r}"
                 )
-        object.__setattr__(self, "start", whole("start", self.start, 1))
+        object.__setattr__(self, "start", check_int("start", self.start, 1))
         if self.end is not None:
-            object.__setattr__(self, "end", whole("end", self.end, 1))
+            object.__setattr__(self, "end", check_int("end", self.end, 1))
             if self.end < self.start:
                 raise VsrnnError(
                     f"pruning must not end (epoch {self.end}) before it starts "

@@ -15,7 +15,7 @@ from torch.nn import functional, init
 
 from vsrnn.design.design import Design
 from vsrnn.design.family import Blueprint, Counts, Family, counted, register
-from vsrnn.errors import VsrnnError, whole
+from vsrnn.errors import VsrnnError, check_int
 from vsrnn.models.batch import ModelLoop
 from vsrnn.models.sparse import Region, SparseModule, check_mask, draw_mask
 
@@ -211,7 +211,7 @@ class CellFamily(Family):
 
     def options(self, given: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
         """As every family's; there is a layer at least."""
-        whole("the option layers", given.get("layers", 1), 1)
+        check_int("the option layers", given.get("layers", 1), 1)
         return super().options(given)
 
     def expected(self, design: Design, inputs: int, outputs: int) -> Counts:
@@ -315,7 +315,7 @@ def _check(cell: str, inputs: int, hidden: int, outputs: int, layers: int) -> No
         raise VsrnnError(f"the cell is one of {', '.join(GATES)}, not {cell!r}")
     sizes = {"inputs": inputs, "hidden": hidden, "outputs": outputs, "layers": layers}
     for name, value in sizes.items():
-        whole(name, value, 1)
+        check_int(name, value, 1)
 
 
 @contextmanager

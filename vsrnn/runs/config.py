@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from vsrnn.design.design import Design, get_design
-from vsrnn.errors import VsrnnError, whole
+from vsrnn.errors import VsrnnError, check_int
 from vsrnn.methods import Method, get_method
 from vsrnn.methods.static import Static
 from vsrnn.models import check_mask
@@ -72,9 +72,9 @@ class Config:
             object.__setattr__(self, "design", get_design(self.task, self.design))
         object.__setattr__(self, "method", _method(self.method))
         check_mask(self.mask)
-        object.__setattr__(self, "seed", whole("seed", self.seed, 0))
+        object.__setattr__(self, "seed", check_int("seed", self.seed, 0))
         if self.epochs is not None:
-            object.__setattr__(self, "epochs", whole("epochs", self.epochs, 1))
+            object.__setattr__(self, "epochs", check_int("epochs", self.epochs, 1))
         for name in ("name", "scale"):
             if name in self.task_options:
                 raise VsrnnError(f"{name!r} is no option of a task")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from vsrnn.errors import VsrnnError, whole
+from vsrnn.errors import VsrnnError, check_int
 from vsrnn.files import replace_text
 from vsrnn.runs.config import Config
 from vsrnn.runs.pack import DAMAGE, PACK, parse, read_pack, thin, write_pack
@@ -111,7 +111,7 @@ class Store:
             VsrnnError: a result is damaged, or the folder cannot be written.
         """
         if points is not None:
-            points = whole("points", points, 2)
+            points = check_int("points", points, 2)
         with self._packing():
             singles = self._singles()
             results = [*{**self._packed(), **singles}.values()]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from tqdm import tqdm
 
-from vsrnn.errors import VsrnnError, told
+from vsrnn.errors import VsrnnError, describe_error
 from vsrnn.runs.batching import group_runs
 from vsrnn.runs.config import Config
 from vsrnn.runs.provenance import provenance
@@ -297,7 +297,7 @@ def _failure(config: Config, problem: Exception) -> Result:
     Raises:
         VsrnnError: when it is not the design that is at fault.
     """
-    text = told(problem)
+    text = describe_error(problem)
     if isinstance(problem, _MACHINE) or "DefaultCPUAllocator" in text:
         raise VsrnnError(
             f"{config.design.name} could not be trained on this machine "

@@ -7,7 +7,7 @@ from inspect import signature
 from pkgutil import iter_modules
 from typing import Any
 
-from vsrnn.errors import VsrnnError, told
+from vsrnn.errors import VsrnnError, describe_error
 from vsrnn.tasks.task import Task, registered
 
 SCALES: tuple[str, ...] = ("smoke", "quick", "paper")
@@ -57,8 +57,8 @@ def get_task(name: str, scale: str = "quick", **options: Any) -> Task:
         raise
     except Exception as problem:  # whatever a class of one's own does
         raise VsrnnError(
-            f"the task {name} cannot be made ({told(problem)}); on the command line "
-            "--debug shows where"
+            f"the task {name} cannot be made ({describe_error(problem)}); on the "
+            "command line --debug shows where"
         ) from problem
     if not hasattr(own, "checksum"):
         raise VsrnnError(f"the __init__ of {name} must call super().__init__(scale)")
@@ -105,9 +105,9 @@ def task_class(name: str) -> type[Task]:
         found = getattr(import_module(module), kind)
     except Exception as problem:  # whatever a module of one's own does
         raise VsrnnError(
-            f"cannot import {kind} from {module} ({told(problem)}); a task of your own "
-            "is named module:Class, the module without .py and in the working folder "
-            "or installed"
+            f"cannot import {kind} from {module} ({describe_error(problem)}); a task "
+            "of your own is named module:Class, the module without .py and in the "
+            "working folder or installed"
         ) from problem
     if not (isinstance(found, type) and issubclass(found, Task)):
         raise VsrnnError(f"{name} is no class derived from vsrnn.Task")

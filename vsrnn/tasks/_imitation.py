@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vsrnn.errors import VsrnnError, whole
+from vsrnn.errors import VsrnnError, check_int
 from vsrnn.tasks._cache import cache_folder, cached
 from vsrnn.tasks._episodes import NAME, download_episodes
 from vsrnn.tasks.adroit import Act, Array, versions
@@ -52,7 +52,7 @@ class Imitation(Task):
     ) -> None:
         size = self.scales[scale]
         given = size.train if demonstrations is None else demonstrations
-        train = whole("demonstrations", given, 1)
+        train = check_int("demonstrations", given, 1)
         self.scale = scale
         self.epochs, self.batch_size = size.epochs, size.batch_size
         self.played = PLAYED[: size.played]

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vsrnn.errors import VsrnnError, whole
+from vsrnn.errors import VsrnnError, check_int
 from vsrnn.tasks._episodes import make_episodes, read_episodes
 from vsrnn.tasks._imitation import Imitation, acting, factor, tensors
 from vsrnn.tasks.adroit import HAMMER, STEPS, Array, play, versions
@@ -92,7 +92,7 @@ class Hammer(Imitation):
         self._policy_dir = policy_dir
         options = {
             "noise": factor("noise", noise),
-            "data_seed": whole("data_seed", data_seed, 0),
+            "data_seed": check_int("data_seed", data_seed, 0),
         }
         super().__init__(scale, source, demonstrations, cache, **options)
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from vsrnn.errors import VsrnnError, whole
+from vsrnn.errors import VsrnnError, check_int
 from vsrnn.tasks._episodes import check_finite, load_episodes
 from vsrnn.tasks._imitation import Imitation, acting
 from vsrnn.tasks._sequences import pad
@@ -84,7 +84,7 @@ class KitchenMixed(Imitation):
         data_seed: int = 0,
         cache: str | os.PathLike[str] | None = None,
     ) -> None:
-        options = {"data_seed": whole("data_seed", data_seed, 0)}
+        options = {"data_seed": check_int("data_seed", data_seed, 0)}
         super().__init__(scale, source, demonstrations, cache, **options)
 
     @torch.no_grad()

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from vsrnn.errors import VsrnnError, whole
+from vsrnn.errors import VsrnnError, check_int
 from vsrnn.tasks._cache import cached, take
 from vsrnn.tasks._deterministic import DETERMINISTIC, deterministic
 from vsrnn.tasks.digits import CHECKSUMS, Digits, check_digits, load_digits
@@ -105,7 +105,7 @@ class RandomAnomaly(Task):
         self.settings: dict[str, Any] = {
             "split": split,
             "digits": check_digits(digits),
-            "data_seed": whole("data_seed", data_seed, 0),
+            "data_seed": check_int("data_seed", data_seed, 0),
         }
         self.provenance: dict[str, Any] = {
             "task": self.name,

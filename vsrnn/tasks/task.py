@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vsrnn.errors import VsrnnError, whole
+from vsrnn.errors import VsrnnError, check_int
 from vsrnn.tasks._cache import checksum, take
 from vsrnn.tasks._sequences import sequences, there
 
@@ -143,7 +143,7 @@ class Task:
         self.scale = scale
         kind = type(self).__name__
         for size in ("epochs", "batch_size"):
-            setattr(self, size, whole(f"{size} of {kind}", getattr(self, size), 1))
+            setattr(self, size, check_int(f"{size} of {kind}", getattr(self, size), 1))
         given = self.data()
         if given.keys() != set(SPLITS):
             found = ", ".join(map(repr, given)) or "nothing"

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-from vsrnn.errors import VsrnnError, told
+from vsrnn.errors import VsrnnError, describe_error
 
 Step = Callable[[Tensor, Tensor], tuple[Tensor, ...]]
 """Trains on a batch, inputs and targets, and says how it went."""
@@ -67,9 +67,9 @@ class RecordedStep:
             raise
         except RuntimeError as problem:
             raise VsrnnError(
-                f"this training step cannot be recorded on CUDA ({told(problem)}); "
-                "loss and accuracy of a task must not look at values, as item() does: "
-                "use the device cpu"
+                "this training step cannot be recorded on CUDA "
+                f"({describe_error(problem)}); loss and accuracy of a task must not "
+                "look at values, as item() does: use the device cpu"
             ) from problem
         return graph
 
