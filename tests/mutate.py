@@ -34,6 +34,7 @@ class Mutation(NamedTuple):
 GEOMETRY, GEOMETRY_TEST = "vsrnn/studies/geometry.py", "tests/studies/test_geometry.py"
 TASK, TASK_TEST = "vsrnn/studies/task.py", "tests/studies/test_task.py"
 HAMMER, HAMMER_TEST = "vsrnn/studies/hammer.py", "tests/studies/test_hammer.py"
+ROOM, OWN = "vsrnn/tasks/task.py", "tests/tasks/test_interface.py -k own"
 
 MUTATIONS: list[Mutation] = [
     Mutation(
@@ -92,6 +93,29 @@ MUTATIONS: list[Mutation] = [
         "cost of noise with its sign flipped",
         *(HAMMER, "difference_of_shares(*shares)"),
         *("difference_of_shares(*shares[::-1])", HAMMER_TEST),
+    ),
+    Mutation(
+        "a loss counts the steps without a target",
+        *(ROOM, "each.sum(own) / there(targets).sum()", "each.mean(own)", OWN),
+    ),
+    Mutation(
+        "the answer of a short sequence is asked for at its beginning",
+        "vsrnn/tasks/_sequences.py",
+        *("[*[one * 0 + gap] * (n - 1), one]", "[one, *[one * 0 + gap] * (n - 1)]"),
+        "tests/tasks/test_interface.py -k ragged",
+    ),
+    Mutation(
+        "explained variance with the sign turned",
+        *(ROOM, "return 1 - self.loss(output", "return 1 + self.loss(output", OWN),
+    ),
+    Mutation(
+        "other data are taken for the same",
+        *(ROOM, 'bool(then["sha256"] == self.checksum)', "True", OWN),
+    ),
+    Mutation(
+        "a batch shares the memory of the data",
+        *(ROOM, "time_first(inputs), targets.clone()", "time_first(inputs), targets"),
+        OWN,
     ),
 ]
 
