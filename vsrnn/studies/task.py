@@ -92,8 +92,8 @@ def load(
     config = Config("rad", design, scale, seeds[0])
     fresh = RandomAnomaly(scale, data_seed=1)
     made_by = fresh.provenance | {"run": config.id, "config": config.as_dict()}
-    splits = ("pooled", "separate")
-    configs = [c for s in splits for c in configs_for(compared, seeds, scale, split=s)]
+    configs = configs_for(compared, seeds, scale, split="pooled")
+    configs += configs_for(compared, seeds, scale, split="separate")
     runs = sweep(configs, Store(store), jobs=jobs).assign(source=HERE)
     return Data(scale, count_pairs(train(config), fresh), made_by, runs)
 
@@ -184,8 +184,7 @@ def count_pairs(
 ) -> DataFrame:
     """How often a model finds the anomaly, for each base and alternative transform.
 
-    Beside it a measure without a model: the mean absolute difference of the pixels of
-    one image under the two transforms, each with its own random constants.
+    Beside it, the mean absolute difference of the pixels of one image under the two.
 
     Args:
         model: a trained model.
