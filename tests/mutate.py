@@ -35,8 +35,52 @@ GEOMETRY, GEOMETRY_TEST = "vsrnn/studies/geometry.py", "tests/studies/test_geome
 TASK, TASK_TEST = "vsrnn/studies/task.py", "tests/studies/test_task.py"
 HAMMER, HAMMER_TEST = "vsrnn/studies/hammer.py", "tests/studies/test_hammer.py"
 ROOM, OWN = "vsrnn/tasks/task.py", "tests/tasks/test_interface.py -k own"
+POINTS, POINTS_TEST = "vsrnn/plot/points.py", "tests/plot/test_points.py"
+LINES, LINES_TEST = "vsrnn/plot/lines.py", "tests/plot/test_lines.py"
+STATS, STATS_TEST = "vsrnn/stats.py", "tests/test_stats.py"
 
 MUTATIONS: list[Mutation] = [
+    Mutation(
+        "markers shifted by 10 in every panel",
+        *(POINTS, "long[_DRAWN].clip(*within)", "10 + long[_DRAWN].clip(*within)"),
+        POINTS_TEST,
+    ),
+    Mutation(
+        "single runs below the mean instead of above",
+        *(POINTS, "own[_ROW] - 0.25", "own[_ROW] + 0.25", POINTS_TEST),
+    ),
+    Mutation(
+        "means of a row in the opposite order",
+        *(POINTS, "step * (n - middle)", "step * (middle - n)", POINTS_TEST),
+    ),
+    Mutation(
+        "curves upside down",
+        *(LINES, "own[x].to_numpy(float), own[y].to_numpy(float)"),
+        *("own[x].to_numpy(float), own[y].to_numpy(float)[::-1]", LINES_TEST),
+    ),
+    Mutation(
+        "names of lines at the start",
+        *(LINES, "height[-1], str(shape", "height[0], str(shape", LINES_TEST),
+    ),
+    Mutation(
+        "rows and columns of a heat map swapped",
+        *(LINES, "grid.loc[orders[1], orders[0]]", "grid.loc[orders[1], orders[0]].T"),
+        LINES_TEST,
+    ),
+    Mutation(
+        "rank correlation with its sign flipped",
+        *(STATS, "np.sum(one * other, axis=axis)", "-np.sum(one * other, axis=axis)"),
+        STATS_TEST,
+    ),
+    Mutation(
+        "difference of means the wrong way round",
+        *(STATS, "-float(np.diff(means)[0])", "float(np.diff(means)[0])", STATS_TEST),
+    ),
+    Mutation(
+        "verdicts swapped",
+        *(STATS, "HOLDS if low > 0 else REVERSED", "REVERSED if low > 0 else HOLDS"),
+        STATS_TEST,
+    ),
     Mutation(
         "blocks of the shares swapped",
         *(GEOMETRY, ")[list(BLOCKS)]", ")[list(BLOCKS)[::-1]]", GEOMETRY_TEST),
