@@ -47,9 +47,9 @@ SLOW = (
 FAST = [name for name in FIGURES if name not in SLOW]
 PICTURES = (
     *("dense_layout", "design_layout", "sequences", "transforms", "hammer_frames"),
-    "contrast_layout",
+    *("contrast_layout", "contrast_ranks"),
 )
-"""Figures without axes."""
+"""Figures without axes, or whose rows are named beside them."""
 
 
 @cache

@@ -17,12 +17,12 @@ from vsrnn.forecast import (
     measure,
     r2_gain,
 )
-from vsrnn.forecast._features import DENSITIES
 from vsrnn.forecast.effects import MEASURES as MEASURES
 from vsrnn.forecast.effects import feature_label as feature_label
 from vsrnn.forecast.effects import rank_correlation as rank_correlation
 from vsrnn.forecast.effects import rank_interval as rank_interval
 from vsrnn.forecast.effects import score_course as proportion_optimum
+from vsrnn.forecast.table import DENSITIES
 
 NOTHING, ALL = "nothing", "all hyperparameters"
 _SEEN = ("observed", "forecast", "base")

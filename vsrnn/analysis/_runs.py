@@ -8,7 +8,7 @@ from pandas import DataFrame
 
 from vsrnn.design.design import RAD_100K
 from vsrnn.errors import VsrnnError
-from vsrnn.forecast._features import _diverged
+from vsrnn.forecast.table import _diverged
 from vsrnn.runs.config import Config
 from vsrnn.runs.config import configs_for as configs
 from vsrnn.studies.page import provenance_of as made_by

@@ -1,18 +1,6 @@
 """One function a figure, from a table to a `matplotlib` figure, and one `save`."""
 
 from vsrnn.figures._catalog import CATALOG as CATALOG
-from vsrnn.figures._contrast import contrast_correlation as contrast_correlation
-from vsrnn.figures._contrast import contrast_forecast as contrast_forecast
-from vsrnn.figures._contrast import contrast_growth as contrast_growth
-from vsrnn.figures._contrast import contrast_layout as contrast_layout
-from vsrnn.figures._contrast import contrast_proportion as contrast_proportion
-from vsrnn.figures._contrast import contrast_ranks as contrast_ranks
-from vsrnn.figures._forecast import forecast_dependence as forecast_dependence
-from vsrnn.figures._forecast import forecast_importance as forecast_importance
-from vsrnn.figures._forecast import forecast_observed as forecast_observed
-from vsrnn.figures._forecast import forecast_runs as forecast_runs
-from vsrnn.figures._forecast import forecast_scores as forecast_scores
-from vsrnn.figures._forecast import forecast_transfer as forecast_transfer
 from vsrnn.figures._publish import FIGURES as FIGURES
 from vsrnn.figures._publish import Published as Published
 from vsrnn.figures._publish import film as film

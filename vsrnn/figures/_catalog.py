@@ -39,8 +39,6 @@ def _of(
 
 
 _studied = partial(_of, partial(analysis.study_runs, analysis.STUDY))
-_random = partial(_of, partial(analysis.study_runs, analysis.RANDOM))
-_contrasted = partial(_of, analysis.contrast_runs)
 
 
 def _learning_speed() -> Made:
@@ -54,12 +52,6 @@ def _rank_correlation() -> Made:
     return analysis.rank_correlation(
         analysis.study_runs(analysis.STUDY), speed
     ), made_by
-
-
-def _forecast_transfer() -> Made:
-    runs = analysis.study_runs(analysis.STUDY)
-    named = runs["table"] == analysis.NAMED
-    return analysis.forecast_transfer(runs[~named], runs[named]), analysis.made_by(runs)
 
 
 def _five() -> DataFrame:
@@ -104,17 +96,5 @@ CATALOG: dict[str, Callable[[], Made]] = {
     "learning_speed": _learning_speed,
     "rank_correlation": _rank_correlation,
     "variance_explained": _studied("variance_explained"),
-    "forecast_scores": _random("forecast_scores"),
-    "forecast_transfer": _forecast_transfer,
-    "forecast_observed": _random("forecast_observed"),
-    "forecast_importance": _random("forecast_importance"),
-    "forecast_dependence": _random("forecast_dependence"),
-    "forecast_runs": _random("forecast_runs"),
-    "contrast_ranks": _contrasted("contrast_ranks"),
-    "contrast_layout": _contrasted("contrast_layout"),
-    "contrast_proportion": _contrasted("contrast_proportion"),
-    "contrast_growth": _contrasted("contrast_growth"),
-    "contrast_correlation": _contrasted("contrast_correlation"),
-    "contrast_forecast": _contrasted("contrast_forecast"),
 }
 """For each figure, by name, its table from committed results alone, in book order."""

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from pandas import DataFrame
 
 from vsrnn.errors import VsrnnError
-from vsrnn.figures import _contrast, _forecast, _scores, _study
+from vsrnn.figures import _scores, _study
 from vsrnn.figures._catalog import CATALOG
 from vsrnn.plot.film import Film
 from vsrnn.plot.film import film as make_film
@@ -21,7 +21,7 @@ from vsrnn.runs.results import FOLDERS
 
 FIGURES: dict[str, Callable[..., Figure]] = {
     name: draw
-    for module in (_scores, _study, _forecast, _contrast)
+    for module in (_scores, _study)
     for name, draw in vars(module).items()
     if name in CATALOG
 }

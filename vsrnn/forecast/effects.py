@@ -13,7 +13,7 @@ from sklearn.preprocessing import FunctionTransformer, SplineTransformer
 
 from vsrnn.design.geometry import BLOCKS
 from vsrnn.errors import VsrnnError
-from vsrnn.forecast._features import DENSITIES, SCORE, training_table
+from vsrnn.forecast.table import DENSITIES, SCORE, training_table
 from vsrnn.forecast.validation import MIN_DESIGNS, quick_fits
 from vsrnn.stats import rank_interval as rank_interval
 

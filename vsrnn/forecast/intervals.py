@@ -1,4 +1,4 @@
-"""Forecasts with intervals, and whether the intervals hold what they promise."""
+"""Forecasts with prediction intervals, and how often these contain the score."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from sklearn.model_selection import KFold, cross_val_predict
 from sklearn.pipeline import Pipeline
 
 from vsrnn.errors import VsrnnError
-from vsrnn.forecast._features import SCORE, training_table
 from vsrnn.forecast.regressors import make_regressor
+from vsrnn.forecast.table import SCORE, training_table
 from vsrnn.forecast.validation import quick_fits, splits
 
 FORECAST = "forecast [%]"
 FOLDS = 5
-LEAST = 0.1
-"""Of the mean error: the least that is expected of a design."""
+MIN_ERROR = 0.1
+"""Smallest error that is expected of a forecast, as a share of the mean error."""
 
 
 def predict_scores(
@@ -31,26 +31,26 @@ def predict_scores(
 ) -> DataFrame:
     r"""Forecast the scores of designs nobody has trained yet, with intervals.
 
-    Where forecasts err more, intervals are wider. The error :math:`\hat\sigma` to be
-    expected of a forecast is itself forecast, by a model of the same kind fitted to
-    errors out of fold, and is at least a tenth of the mean error. The interval is
+    Intervals are wider where forecasts err more. The expected error :math:`\hat\sigma`
+    of a forecast is itself forecast, by a model of the same kind fitted to errors out
+    of fold, and is at least a tenth of the mean error. The interval is
 
     .. math:: \hat y(x) \pm q\,\hat\sigma(x)
 
     where q is the :math:`\lceil (n + 1)\, level \rceil`-th smallest of the ratios
     :math:`|y_i - \hat y_i| / \hat\sigma_i` of the n known designs, each forecast, as
-    its error is, by models that never saw it. The forecast itself is by a model fitted
-    to all, as in cross-conformal prediction, so the level is meant, not proven, and
-    `check_intervals` counts what holds. It promises nothing for designs unlike the
-    known ones.
+    its error is, by models fitted without it. The forecast itself is by a model fitted
+    to all, as in cross-conformal prediction, so the level is nominal, not guaranteed;
+    `check_intervals` measures the coverage. Nothing is promised for designs unlike
+    the known ones.
 
     Args:
         runs: one row a run, as `vsrnn.get_results` gives them.
         designs: one row a design, as `vsrnn.list_designs` or `vsrnn.design_table`
             gives them; of the task of the runs where they name none.
-        kind: what is read of a design, see `features`.
+        kind: features of a design, see `features`.
         model: see `make_regressor`.
-        level: share of intervals that are meant to hold the score, 0..1.
+        level: nominal share of intervals that contain the score, 0..1.
         seed: of splits and model.
 
     Returns:
@@ -86,13 +86,13 @@ def check_intervals(
     folds: int = 5,
     seed: int = 0,
 ) -> DataFrame:
-    """Forecast every known design as if it were unknown, with its interval.
+    """Forecast every known design out of fold, with its interval.
 
-    All that `predict_scores` does is done anew in each fold, without its designs.
+    Each fold is forecast by `predict_scores` from the other folds.
 
     Returns:
         One row a design: table where there is one, design, score [%], forecast [%],
-        low [%], high [%] and held (whether the interval holds the score).
+        low [%], high [%] and held (whether the interval contains the score).
     """
     known = training_table(runs)
     pipeline = make_regressor(kind, model, seed=seed)
@@ -119,13 +119,16 @@ def _forecast(
         )
     values, asked = (pipeline[0].transform(x).to_numpy() for x in (known, designs))
     model = pipeline[1:]
-    ratios = np.empty(len(score))
+    errors, expected = np.empty((2, len(score)))
     with quick_fits():
-        for fit, rest in KFold(FOLDS, shuffle=True, random_state=seed).split(values):
-            middle, error = _expect(model, values[fit], score[fit], values[rest], seed)
-            ratios[rest] = np.abs(score[rest] - middle) / error
-        middle, error = _expect(model, values, score, asked, seed)
-    width = np.sort(ratios)[rank - 1] * error
+        for fit, rest in _folds(seed).split(values):
+            inner = _errors_out_of_fold(model, values[fit], score[fit], seed)
+            expected[rest] = _expect_errors(model, values[fit], inner, values[rest])
+            middle = model.fit(values[fit], score[fit]).predict(values[rest])
+            errors[rest] = np.abs(score[rest] - middle)
+        error = _expect_errors(model, values, errors, asked)
+        middle = model.fit(values, score).predict(asked)
+    width = np.sort(errors / expected)[rank - 1] * error
     least = 0 if score.min() >= 0 else -np.inf  # variance explained can be below 0
     columns = {
         FORECAST: middle,
@@ -135,12 +138,20 @@ def _forecast(
     return DataFrame(columns, index=designs.index)
 
 
-def _expect(
-    model: Pipeline, values: np.ndarray, score: np.ndarray, asked: np.ndarray, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Forecast the scores of designs, and the error of each forecast, above 0."""
-    folding = KFold(FOLDS, shuffle=True, random_state=seed)
-    errors = np.abs(score - cross_val_predict(model, values, score, cv=folding))
-    least = max(LEAST * errors.mean(), np.finfo(float).tiny)
-    error = np.maximum(model.fit(values, errors).predict(asked), least)
-    return model.fit(values, score).predict(asked), error
+def _folds(seed: int) -> KFold:
+    return KFold(FOLDS, shuffle=True, random_state=seed)
+
+
+def _errors_out_of_fold(
+    model: Pipeline, values: np.ndarray, score: np.ndarray, seed: int
+) -> np.ndarray:
+    """Absolute error of each score, forecast by models fitted without it."""
+    return np.abs(score - cross_val_predict(model, values, score, cv=_folds(seed)))
+
+
+def _expect_errors(
+    model: Pipeline, values: np.ndarray, errors: np.ndarray, asked: np.ndarray
+) -> np.ndarray:
+    """Forecast the error of forecasts, at least a share of the mean error."""
+    least = max(MIN_ERROR * errors.mean(), np.finfo(float).tiny)
+    return np.maximum(model.fit(values, errors).predict(asked), least)

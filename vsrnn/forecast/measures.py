@@ -10,11 +10,12 @@ from pandas import DataFrame
 from scipy import stats
 
 from vsrnn.errors import VsrnnError
-from vsrnn.stats import spearman as spearman
+from vsrnn.stats import spearman
 
 R2, ERROR, RANK = "R2", "mean absolute error [points]", "rank correlation"
 AUC, RIGHT = "ROC AUC", "accuracy [%]"
 MEASURES, CLASSES = (R2, ERROR, RANK), (AUC, RIGHT)
+"""Measures of forecast scores, and of the probability that a class is true."""
 
 
 def measure(
@@ -74,6 +75,7 @@ def measure_forecasts(
     resamples: int = 500,
     seed: int = 0,
     refitted: bool = False,
+    measures: Sequence[str] = (*MEASURES, *CLASSES),
 ) -> DataFrame:
     """Measures of each model with 95 % intervals over resampled designs.
 
@@ -88,15 +90,15 @@ def measure_forecasts(
         seed: of the resampling.
         refitted: each repeat is another fit, to resampled designs. A resample then
             takes the forecasts of one of them, so intervals cover what fits differ by.
+        measures: which of `MEASURES` for scores and of `CLASSES` for classes.
 
     Returns:
-        One row a model and measure: model, features, measure, value, low, high. The
-        measures are R2, mean absolute error [points] and rank correlation, or for
-        classes ROC AUC and accuracy [%].
+        One row a model and measure: model, features, measure, value, low, high.
     """
     rows = []
     for (model, kind), part in forecasts.groupby(["model", "features"], sort=False):
-        for name in CLASSES if part["observed"].dtype == bool else MEASURES:
+        known = CLASSES if part["observed"].dtype == bool else MEASURES
+        for name in [each for each in known if each in measures]:
             values = _resampled(name, part, resamples, seed, refitted)
             rows.append((model, kind, name, *_interval(values)))
     names = ("model", "features", "measure", "value", "low", "high")
@@ -168,18 +170,33 @@ def _resampled(
     base = part.pivot(index="repeat", columns="row", values="base").to_numpy()
     observed = part.drop_duplicates("row").set_index("row")["observed"]
     seen = observed.loc[grid.columns].to_numpy()
+    forecasts = list(zip(grid.to_numpy(), base, strict=True))
     rows = _draws(len(seen), resamples, seed)  # (1 + resamples, designs)
-    each = [
-        _r2_shares(seen, forecast)[rows].mean(axis=1)
-        if name == R2
-        else measure(name, seen[rows], forecast[rows], mean[rows])
-        for forecast, mean in zip(grid.to_numpy(), base, strict=True)
-    ]
-    values = np.mean(each, axis=0)
-    if refitted:
-        turns = np.arange(len(values))
-        values[1:] = np.asarray(each)[turns % len(each), turns][1:]
-    return np.minimum(values, 1) if name == R2 else np.asarray(values)
+    if not refitted:
+        each = [_measure_rows(name, seen, *pair, rows) for pair in forecasts]
+        values = np.mean(each, axis=0)
+    else:
+        turns = np.arange(len(rows)) % len(forecasts)
+        values = np.empty(len(rows))
+        for turn, pair in enumerate(forecasts):
+            mine = turns == turn
+            values[mine] = _measure_rows(name, seen, *pair, rows[mine])
+        first = [_measure_rows(name, seen, *pair, rows[:1]) for pair in forecasts]
+        values[0] = np.mean(first)
+    return np.minimum(values, 1) if name == R2 else values
+
+
+def _measure_rows(
+    name: str,
+    observed: np.ndarray,
+    forecast: np.ndarray,
+    base: np.ndarray,
+    rows: np.ndarray,
+) -> np.ndarray:
+    """A measure of each set of rows, (sets, designs) to (sets,)."""
+    if name == R2:
+        return np.asarray(_r2_shares(observed, forecast)[rows].mean(axis=1))
+    return measure(name, observed[rows], forecast[rows], base[rows])
 
 
 def _r2_shares(observed: np.ndarray, forecast: np.ndarray) -> np.ndarray:

@@ -23,7 +23,7 @@ from sklearn.preprocessing import (
 )
 
 from vsrnn.errors import VsrnnError
-from vsrnn.forecast._features import FEATURES, features
+from vsrnn.forecast.table import FEATURES, features
 
 MODELS = ("mean", "linear", "spline", "forest", "boosting")
 TREES = 60

@@ -11,15 +11,17 @@ from pandas import DataFrame, Series
 from sklearn import config_context
 from sklearn.dummy import DummyClassifier
 from sklearn.model_selection import RepeatedStratifiedKFold
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from vsrnn.errors import VsrnnError
-from vsrnn.forecast._features import SCORE, training_table
 from vsrnn.forecast.regressors import make_regressor
+from vsrnn.forecast.table import SCORE, features, training_table
 
 MIN_DESIGNS = 15
 """Fewest designs that a forecast is checked on."""
+
+Split = tuple[np.ndarray, np.ndarray, int, int]
 
 COMPARED = (
     *(("mean", "proportion"), ("spline", "proportion"), ("linear", "with proportion")),
@@ -116,54 +118,49 @@ def cross_predict(
         VsrnnError: a model is unknown, or there are fewer than 15 designs.
     """
     known = training_table(runs)
-    score = known[SCORE].to_numpy()
-    observed = top_third(score) if classify else score
-    parts = list(splits(known, folds, repeats, seed))
-    tables = []
-    with quick_fits():
-        for model, kind in models:
-            read, *rest = make_regressor(kind, model, classify=classify, seed=seed)
-            name = kind if isinstance(kind, str) else " ".join(kind)
-            values, pipeline = read.transform(known).to_numpy(), make_pipeline(*rest)
-            for number, (fit, test) in enumerate(parts):
-                forecast = _forecast(pipeline, values, observed, fit, test)
-                columns = {
-                    **{"model": model, "features": name, "repeat": number // folds},
-                    **{"row": test, "observed": observed[test], "forecast": forecast},
-                    "base": observed[fit].mean(),
-                }
-                tables.append(DataFrame(columns))
-    return pd.concat(tables, ignore_index=True)
+    parts = [
+        (fit, test, number // folds, seed)
+        for number, (fit, test) in enumerate(splits(known, folds, repeats, seed))
+    ]
+    return predict_splits(known, parts, models, classify=classify)
 
 
 @quick_fits()
-def predict_others(
+def predict_splits(
     known: DataFrame,
-    new: DataFrame,
-    pair: tuple[str, str],
-    seed: int = 0,
-    repeat: int = 0,
+    parts: Sequence[Split],
+    models: Iterable[tuple[str, str | Sequence[str]]] = COMPARED,
+    *,
+    classify: bool = False,
 ) -> DataFrame:
-    """Forecast designs by a model fitted to others, as one fold of `cross_predict`.
+    """Forecast some rows of a table by models fitted to other rows.
 
     Args:
-        known: designs to fit to, as `training_table` gives them.
-        new: designs to forecast, likewise.
-        pair: the model and its features, see `make_regressor`.
-        seed: of the model.
-        repeat: number of the repeat that the fold belongs to.
+        known: one row a design, as `training_table` gives them.
+        parts: rows to fit to, rows to forecast, number of the repeat, and seed of the
+            models, for each split.
+        models: pairs of a model and its features, see `make_regressor`.
+        classify: forecast whether a design is in the top third of the scores.
 
     Returns:
-        As `cross_predict`; row is the index of new.
+        As `cross_predict`.
     """
-    model, kind = pair
-    fitted = make_regressor(kind, model, seed=seed).fit(known, known[SCORE])
-    columns = {
-        **{"model": model, "features": kind, "repeat": repeat},
-        **{"row": new.index, "observed": new[SCORE], "forecast": fitted.predict(new)},
-        "base": known[SCORE].mean(),
-    }
-    return DataFrame(columns)
+    score = known[SCORE].to_numpy()
+    observed = top_third(score) if classify else score
+    tables = []
+    for model, kind in models:
+        name = kind if isinstance(kind, str) else " ".join(kind)
+        values = features(known, kind).to_numpy()  # (designs, features)
+        for fit, test, repeat, seed in parts:
+            pipeline = make_regressor(kind, model, classify=classify, seed=seed)[1:]
+            forecast = _forecast(pipeline, values, observed, fit, test)
+            columns = {
+                **{"model": model, "features": name, "repeat": repeat, "row": test},
+                **{"observed": observed[test], "forecast": forecast},
+                "base": observed[fit].mean(),
+            }
+            tables.append(DataFrame(columns))
+    return pd.concat(tables, ignore_index=True)
 
 
 def _forecast(

@@ -1,0 +1,58 @@
+"""Forecasts from other tables and from another task."""
+
+import pandas as pd
+import pytest
+
+from vsrnn import forecast
+from vsrnn.forecast import SCORE
+
+pytestmark = pytest.mark.usefixtures("few_trees")
+
+
+def test_transfer_is_worse_where_tables_differ(made_runs):
+    tables = [
+        made_runs(40, "proportion", table="one"),
+        made_runs(40, "rate", table="other", seed=1),
+    ]
+    runs = pd.concat(tables, ignore_index=True)
+    found = forecast.transfer_between_tables(runs)
+    chosen = found.query("features == 'with proportion' and measure == 'R2'")
+    mean = chosen.groupby("source")["value"].mean()
+    assert mean["same table"] > mean["other tables"]
+    assert (found["designs"] == 40).all()
+    alone = forecast.transfer_between_tables(tables[0])
+    assert set(alone["source"]) == {"same table"}
+
+
+def test_tables_that_are_only_asked_about_are_not_learned_from(made_runs):
+    runs = made_runs(40, table="one")
+    asked = made_runs(20, "rate", table="asked", seed=1)
+    found = forecast.transfer_between_tables(runs, asked).set_index("table")
+    assert set(found.loc[["asked"], "source"]) == {"other tables"}
+    alone = forecast.transfer_between_tables(runs).set_index("table")
+    pd.testing.assert_frame_equal(found.loc[["one"]], alone)
+
+
+def test_a_forest_orders_another_task_as_the_truth_allows(made_runs):
+    """Of the other task, designs have the same order, the reverse, or none."""
+    own, other = (
+        forecast.rank_scores(forecast.training_table(made_runs(50, seed=seed)))
+        for seed in (0, 1)
+    )
+    reverse = other.assign(**{SCORE: 100 - other[SCORE]})
+    for designs, sign in ((other, 1), (reverse, -1)):
+        found = forecast.transfer_between_tasks(own, designs)
+        ranks = found[found["measure"] == "rank correlation"]
+        each = ranks.set_index(["source", "features"])
+        row = sign * each.loc[("the other task", "proportion"), ["low", "high"]]
+        assert row.min() > 0.5
+        assert each.loc[("the same task", "proportion"), "low"] > 0.5
+        area = found.set_index(["source", "features", "measure"])["value"]
+        area = area["the other task", "proportion", "ROC AUC"]
+        assert area > 0.8 if sign == 1 else area < 0.2
+
+
+def test_ranks_share_ties_and_span_the_scale():
+    known = pd.DataFrame({SCORE: [3.0, 1.0, 1.0, 2.0]})
+    ranks = forecast.rank_scores(known)[SCORE].tolist()
+    assert ranks == [87.5, 25, 25, 62.5]

@@ -1,0 +1,71 @@
+"""Whether a design holds a state before it is trained, or lets it grow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import torch
+from pandas import DataFrame
+
+from vsrnn.design.design import Design
+from vsrnn.runs.config import Config
+from vsrnn.runs.run import build_model
+from vsrnn.tasks import task_class
+
+STATE = "hidden state [root mean square]"
+GROWN = 1000.0
+"""How many times the first state counts as grown."""
+
+_SEQUENCES = 4
+_POINTS = 14  # steps looked at, evenly spread on a logarithmic scale
+
+
+def state_growth(task: str, designs: Iterable[Design], seed: int = 0) -> DataFrame:
+    """Size of the hidden state of untrained designs, step by step.
+
+    Inputs are independent normal numbers, with mean 0 and deviation 1.
+
+    Args:
+        task: name of the task, for sizes and number of steps.
+        designs: whose initial weights are drawn.
+        seed: of initial weights and inputs.
+
+    Returns:
+        One row a design and step: task, design, hidden [units], step, hidden state
+        [root mean square] over units and sequences (infinite once it is no number)
+        and grown (whether the last state is 1,000 times the first or more).
+
+    >>> from vsrnn import get_design
+    >>> table = state_growth("rad", [get_design("rad", "balanced_0")])
+    >>> bool(table["grown"].any())
+    False
+    """
+    sizes = task_class(task)
+    points = np.geomspace(1, sizes.steps, _POINTS).round().astype(int)
+    steps = np.unique(points).tolist()
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(_SEQUENCES, sizes.steps, sizes.inputs, generator=generator)
+    rows = []
+    for design in designs:
+        config = Config(task, design, seed=seed)
+        model = build_model(config, sizes.inputs, sizes.outputs)
+        states = list(_sizes(model, x, steps))
+        grown = states[-1] > 0 and states[-1] >= GROWN * states[0]
+        first = (task, design.name, design.hidden)
+        rows += [(*first, *pair, grown) for pair in zip(steps, states, strict=True)]
+    names = ("task", "design", "hidden [units]", "step", STATE, "grown")
+    return DataFrame(rows, columns=names)
+
+
+@torch.no_grad()
+def _sizes(
+    model: torch.nn.Module, x: torch.Tensor, steps: list[int]
+) -> Iterator[float]:
+    """Root mean square of the hidden state after each of the steps."""
+    state, before = None, 0
+    for step in steps:
+        _, state = model(x[:, before:step], state)  # state[0]: (sequences, hidden)
+        size = float(state[0].double().square().mean().sqrt())
+        yield size if np.isfinite(size) else np.inf
+        before = step

@@ -1,0 +1,149 @@
+"""Forecasts of designs from runs of other tables, or of another task."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from pandas import DataFrame, Series
+from scipy import stats
+
+from vsrnn.forecast.effects import designs_by_table
+from vsrnn.forecast.measures import AUC, R2, RANK, measure_forecasts
+from vsrnn.forecast.table import SCORE, training_table
+from vsrnn.forecast.validation import (
+    MIN_DESIGNS,
+    Split,
+    cross_predict,
+    predict_splits,
+    splits,
+    top_third,
+)
+
+SAME, OTHER, BOTH = "the same task", "the other task", "both tasks"
+"""Sources of the designs that a forest is fitted to."""
+
+FOLDS, REFITS = 5, 20
+BY_TABLE = ("proportion", "hyperparameters", "with proportion")
+BY_TASK = ("proportion", "hyperparameters", "across tasks")
+
+
+def transfer_between_tables(
+    runs: DataFrame, asked: DataFrame | None = None, repeats: int = 1, seed: int = 0
+) -> DataFrame:
+    """How well a forest forecasts each table, from its own designs or the others.
+
+    The designs of one table were drawn in the same way, those of the others
+    differently, which is the case of a reader with a search of their own.
+
+    Args:
+        runs: one row a run, with the name of its table in `table`.
+        asked: runs in more tables, which are forecast but never fitted to.
+        repeats: number of times the designs are split anew into folds.
+        seed: of splits and forests.
+
+    Returns:
+        Rows of table, scale, designs, source ("same table", out of fold, or "other
+        tables"), features, measure (R2 or rank correlation), value, low, high (95 %).
+    """
+    models = [("forest", kind) for kind in BY_TABLE]
+    every = pd.concat([runs, asked], ignore_index=True)
+    tables = []
+    for name, known in designs_by_table(every, MIN_DESIGNS):
+        own, others = (
+            runs[mine] for mine in (runs["table"] == name, runs["table"] != name)
+        )
+        first = {"table": name, "scale": known["scale"].iloc[0], "designs": len(known)}
+        forecasts = {}
+        if len(own):
+            forecasts["same table"] = cross_predict(
+                own, models, repeats=repeats, seed=seed
+            )
+        if len(others):
+            both = pd.concat([known, training_table(others)], ignore_index=True)
+            test, fit = np.split(np.arange(len(both)), [len(known)])
+            forecasts["other tables"] = predict_splits(
+                both, [(fit, test, 0, seed)], models
+            )
+        for source, each in forecasts.items():
+            measured = measure_forecasts(each, measures=(R2, RANK))
+            tables.append(measured.assign(**first, source=source))
+    columns = ["table", "scale", "designs", "source", "features", "measure"]
+    return pd.concat(tables, ignore_index=True)[[*columns, "value", "low", "high"]]
+
+
+def transfer_between_tasks(
+    own: DataFrame, other: DataFrame, repeats: int = 1, seed: int = 0
+) -> DataFrame:
+    """How well a forest ranks the designs of a task, by the task it is fitted to.
+
+    From the same task and from both, each design is forecast out of fold. From the
+    other task it is forecast by 20 forests, each fitted to resampled designs of that
+    task, so intervals include what another draw of them would have changed.
+
+    Args:
+        own: designs to forecast, as `rank_scores` gives them.
+        other: designs of the other task, likewise.
+        repeats: number of times the designs are split anew into five folds.
+        seed: of splits and forests.
+
+    Returns:
+        One row a source (the same task, the other task, both tasks), features and
+        measure (rank correlation; ROC AUC of the top third): source, features,
+        measure, value, low, high (95 %, over designs).
+    """
+    both = pd.concat([own, other], ignore_index=True)
+    models = [("forest", kind) for kind in BY_TASK]
+    tables = []
+    for source, parts in _sources(own, len(other), repeats, seed).items():
+        order = _order(predict_splits(both, parts, models), refitted=source == OTHER)
+        tables.append(order.assign(source=source))
+    return pd.concat(tables, ignore_index=True).drop(columns="model")
+
+
+def rank_scores(known: DataFrame) -> DataFrame:
+    """Designs with the rank of their score, 0..100, as the score.
+
+    Accuracy and success are different scales; ranks within a task can be compared.
+
+    >>> rank_scores(DataFrame({"score [%]": [30.0, 50.0]}))["score [%]"].tolist()
+    [25.0, 75.0]
+    """
+    ranks = stats.rankdata(known[SCORE].round(9)) - 0.5
+    return known.assign(**{SCORE: 100 * ranks / len(known)})
+
+
+def _sources(
+    own: DataFrame, others: int, repeats: int, seed: int
+) -> dict[str, list[Split]]:
+    """Splits by source, of a table with the task's own designs above the others."""
+    folds = list(enumerate(splits(own, FOLDS, repeats, seed)))
+    mine, rest = np.split(np.arange(len(own) + others), [len(own)])
+    return {
+        SAME: [(fit, test, n // FOLDS, seed) for n, (fit, test) in folds],
+        BOTH: [
+            (np.append(fit, rest), test, n // FOLDS, seed) for n, (fit, test) in folds
+        ],
+        OTHER: [(rows, mine, n, seed + n) for n, rows in _resampled(rest, seed)],
+    }
+
+
+def _resampled(rows: np.ndarray, seed: int) -> Iterator[tuple[int, np.ndarray]]:
+    for number in range(REFITS):
+        drawn = Series(rows).sample(frac=1, replace=True, random_state=seed + number)
+        yield number, drawn.to_numpy()
+
+
+def _order(forecasts: DataFrame, refitted: bool) -> DataFrame:
+    """How well forecasts order designs, and separate the top third from the rest."""
+    seen = forecasts.drop_duplicates("row").set_index("row")["observed"]
+    above = dict(zip(seen.index, top_third(seen), strict=True))
+    classes = forecasts.assign(observed=forecasts["row"].map(above).astype(bool))
+    return pd.concat(
+        [
+            measure_forecasts(each, refitted=refitted, measures=(RANK, AUC))
+            for each in (forecasts, classes)
+        ],
+        ignore_index=True,
+    )
