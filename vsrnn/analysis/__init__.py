@@ -13,7 +13,6 @@ from vsrnn.analysis._labels import TASK_LABELS as TASK_LABELS
 from vsrnn.analysis._runs import completeness as completeness
 from vsrnn.analysis._runs import configs as configs
 from vsrnn.analysis._runs import made_by as made_by
-from vsrnn.analysis._runs import playable as playable
 from vsrnn.analysis._scores import FIVE as FIVE
 from vsrnn.analysis._scores import STORED as STORED
 from vsrnn.analysis._scores import budget_scores as budget_scores

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from pandas import DataFrame
 
 from vsrnn.design.design import RAD_100K
-from vsrnn.errors import VsrnnError
 from vsrnn.forecast.table import _diverged
-from vsrnn.runs.config import Config
 from vsrnn.runs.config import configs_for as configs
 from vsrnn.studies.page import provenance_of as made_by
 
@@ -32,23 +30,3 @@ def completeness(
         f"{each.sum()} of {total * seeds} runs are there: {len(each)} of {total} "
         f"designs have a run, and {(each == seeds).sum()} have all {seeds} seeds."
     )
-
-
-def playable(configs: Iterable[Config]) -> list[Config]:
-    """Those configs whose task can be had here; why others cannot is printed once.
-
-    So a page that trains the robot tasks is made without the extra, too, and shows
-    what is stored.
-
-    >>> playable([])
-    []
-    """
-    from vsrnn.tasks.adroit import versions
-
-    configs = list(configs)
-    try:
-        versions()
-    except VsrnnError as problem:
-        print(f"No robot task is trained here, and what is shown is stored: {problem}.")
-        return [config for config in configs if config.task == "rad"]
-    return configs
