@@ -80,7 +80,7 @@ def made_contrast(alike: bool = True, number: int = 20) -> pd.DataFrame:
     The score [%] is 20 + 60 times the root of the hidden proportion, and on Hammer 80
     less that where the tasks are not alike; the LSTM has 15 %.
     """
-    from vsrnn.design.design import get_design, list_designs
+    from vsrnn.design.published import get_design, list_designs
     from vsrnn.tasks.designs import draw_designs
 
     rng, rows = np.random.default_rng(0), []

@@ -1,11 +1,11 @@
 """Sparse recurrent networks whose six blocks each have their own density."""
 
-from vsrnn.design.design import RAD_100K as RAD_100K
 from vsrnn.design.design import Design as Design
-from vsrnn.design.design import get_design as get_design
-from vsrnn.design.design import list_designs as list_designs
 from vsrnn.design.geometry import BLOCKS as BLOCKS
 from vsrnn.design.geometry import Geometry as Geometry
+from vsrnn.design.published import RAD_100K as RAD_100K
+from vsrnn.design.published import get_design as get_design
+from vsrnn.design.published import list_designs as list_designs
 from vsrnn.design.random import DISTRIBUTIONS as DISTRIBUTIONS
 from vsrnn.design.table import read_designs as read_designs
 from vsrnn.errors import VsrnnError as VsrnnError

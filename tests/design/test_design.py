@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from vsrnn.design.design import RAD_100K, Design, get_design, list_designs
+from vsrnn.design.design import Design
 from vsrnn.design.geometry import BLOCKS, Geometry
+from vsrnn.design.published import RAD_100K, get_design, list_designs
 from vsrnn.design.table import read_designs
 from vsrnn.errors import VsrnnError
 from vsrnn.tasks import list_tasks, sizes

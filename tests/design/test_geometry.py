@@ -217,7 +217,7 @@ def test_densities_lie_between_none_and_all():
 
 @pytest.mark.parametrize("count", [0, 1, 5, 7])
 def test_there_are_six_densities_or_one(count):
-    with pytest.raises(VsrnnError, match=f"one density or six .*, not {count}"):
+    with pytest.raises(VsrnnError, match=f"one density, or one each .*, not {count}"):
         Geometry(4, 3, 2, [0.5] * count)
 
 

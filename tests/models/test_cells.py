@@ -225,8 +225,14 @@ def test_designs_of_cells():
     [
         (lambda: cell_of("gru2"), "tanh, relu, lstm, gru, not 'gru2'"),
         (lambda: cell_of("gru", 0), "layers must be a whole number from 1"),
-        (lambda: cell_of("gru", density=1.5), "one density in 0..1, or one for each"),
-        (lambda: cell_of("gru", density=(1, 1)), "each of ih_0, hh_0, head"),
+        (
+            lambda: cell_of("gru", density=1.5),
+            "density of ih_0 must lie in 0..1, not 1.5",
+        ),
+        (
+            lambda: cell_of("gru", density=(1, 1)),
+            "one each for ih_0, hh_0, head, not 2",
+        ),
         (lambda: cell_of("gru", mask="some"), "bernoulli, exact"),
         (lambda: cell_of("gru", embedding=3), "symbols=True"),
         (lambda: cell_of("gru")(torch.zeros(2, 3, 6)), "batch, time, 7"),

@@ -10,8 +10,8 @@ from pandas import DataFrame
 from vsrnn.analysis._explained import ALL, LEARNING, NOTHING, TRIMMED
 from vsrnn.analysis._found import _bullets, _nested, _rank_correlation
 from vsrnn.analysis._study import AREA, EPOCHS, HIDDEN, PROPORTION
-from vsrnn.design.design import get_design
 from vsrnn.design.geometry import BLOCKS
+from vsrnn.design.published import get_design
 from vsrnn.forecast import SCORE
 from vsrnn.tasks import SIZES
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pandas import DataFrame
 
-from vsrnn.design.design import RAD_100K
+from vsrnn.design.published import RAD_100K
 from vsrnn.forecast.table import _diverged
 from vsrnn.runs.config import configs_for as configs
 from vsrnn.studies.page import provenance_of as made_by

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pandas import DataFrame
 
-from vsrnn.design.design import RAD_100K, list_designs
+from vsrnn.design.published import RAD_100K, list_designs
 from vsrnn.errors import VsrnnError
 from vsrnn.forecast import SCORE, scored
 from vsrnn.runs.tables import HERE as HERE

@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from vsrnn.cli._shared import number
-from vsrnn.design.design import list_designs
+from vsrnn.design.published import list_designs
 
 
 def add(commands: Any, common: argparse.ArgumentParser) -> None:

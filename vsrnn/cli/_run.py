@@ -18,7 +18,7 @@ from vsrnn.cli._shared import (
     trained,
     with_rate,
 )
-from vsrnn.design.design import get_design
+from vsrnn.design.published import get_design
 from vsrnn.runs.store import Store
 
 ORIGINS = {"new": "new", "found": "from store", "elsewhere": "of another process"}

@@ -10,7 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from vsrnn.design.design import RAD_100K, Design
+from vsrnn.design.design import Design
+from vsrnn.design.published import RAD_100K
 from vsrnn.errors import VsrnnError
 from vsrnn.files import replace_text
 from vsrnn.methods import get_method

@@ -19,7 +19,8 @@ from vsrnn.cli._shared import (
     trained,
     with_rate,
 )
-from vsrnn.design.design import Design, get_design
+from vsrnn.design.design import Design
+from vsrnn.design.published import get_design
 from vsrnn.design.random import DISTRIBUTIONS
 from vsrnn.design.table import keep_designs, read_designs
 from vsrnn.errors import VsrnnError

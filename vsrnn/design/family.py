@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, TypeVar
 
+from vsrnn.design.geometry import proportion
 from vsrnn.errors import VsrnnError, check_int
 
 if TYPE_CHECKING:
@@ -38,31 +38,6 @@ class Counts(TypedDict):
     hidden_proportion: float | None
 
 
-@dataclass(frozen=True)
-class Blueprint:
-    """What :meth:`Family.build` is given."""
-
-    design: Design
-    inputs: int
-    outputs: int
-    seed: int
-    mask: str
-    symbols: bool
-
-
-def counted(
-    weights: Mapping[str, float], biases: int, hidden_proportion: float
-) -> Counts:
-    """Counts of a model with these weights by matrix, and biases."""
-    total = sum(weights.values())
-    return {
-        "weights": dict(weights),
-        "total_weights": total,
-        "parameters": total + biases,
-        "hidden_proportion": hidden_proportion,
-    }
-
-
 class Family(ABC):
     """What the package has to know of a kind of model.
 
@@ -73,6 +48,8 @@ class Family(ABC):
         initial: mean and deviation of the initial weights unless a design gives its
             own, one for each matrix; None where no design can.
         symbols: whether its models can read symbols.
+        batch: the network of models side by side, ``batch(models)(x)`` is ``(models,
+            batch, time, outputs)``.
     """
 
     name: ClassVar[str]
@@ -80,34 +57,7 @@ class Family(ABC):
     choices: ClassVar[Mapping[str, Sequence[str]]] = {}
     initial: ClassVar[tuple[float, float] | None] = None
     symbols: ClassVar[bool] = False
-
-    def options(self, given: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
-        """The options that differ from the defaults, sorted by name.
-
-        Raises:
-            VsrnnError: an option is unknown, or its value of no use.
-        """
-        differ = {}
-        for name, value in given.items():
-            if name not in self.defaults:
-                known = ", ".join(self.defaults) or "none"
-                raise VsrnnError(
-                    f"the model {self.name} has no option {name!r}; it has: {known}"
-                )
-            if name not in self.choices:
-                value = check_int(f"the option {name}", value, 0)
-            elif value not in self.choices[name]:
-                raise VsrnnError(
-                    f"the option {name} of the model {self.name} is one of "
-                    f"{', '.join(self.choices[name])}, not {value!r}"
-                )
-            if value != self.defaults[name]:
-                differ[name] = value
-        return tuple(sorted(differ.items()))
-
-    def matrices(self, options: Mapping[str, Any]) -> tuple[str, ...]:
-        """Names of the matrices that have a density, in the order designs give them."""
-        return ()
+    batch: ClassVar[type[nn.Module]]
 
     @abstractmethod
     def expected(self, design: Design, inputs: int, outputs: int) -> Counts:
@@ -116,6 +66,38 @@ class Family(ABC):
         Raises:
             VsrnnError: there is no such model at these sizes.
         """
+
+    @abstractmethod
+    def make(self, design: Design, inputs: int, outputs: int, **how: Any) -> nn.Module:
+        """The untrained model, for :meth:`build`, which says how."""
+
+    def matrices(self, options: Mapping[str, Any]) -> tuple[str, ...]:
+        """Names of the matrices that have a density, in the order designs give them."""
+        return ()
+
+    def options(self, given: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+        """The options that differ from the defaults, sorted by name.
+
+        Raises:
+            VsrnnError: an option is unknown, or its value of no use.
+        """
+        checked = {name: self._option(name, value) for name, value in given.items()}
+        return tuple(sorted(checked.items() - self.defaults.items()))
+
+    def _option(self, name: str, value: Any) -> Any:
+        if name not in self.defaults:
+            known = ", ".join(self.defaults) or "none"
+            raise VsrnnError(
+                f"the model {self.name} has no option {name!r}; it has: {known}"
+            )
+        if name not in self.choices:
+            return check_int(f"the option {name}", value, 0)
+        if value not in self.choices[name]:
+            raise VsrnnError(
+                f"the option {name} of the model {self.name} is one of "
+                f"{', '.join(self.choices[name])}, not {value!r}"
+            )
+        return value
 
     def build(
         self,
@@ -140,25 +122,39 @@ class Family(ABC):
         Raises:
             VsrnnError: there is no such model, or it cannot read symbols.
         """
-        if symbols and not self.symbols:
+        how: dict[str, Any] = {"seed": seed, "mask": mask}
+        if self.symbols:
+            how["symbols"] = symbols
+        elif symbols:
             able = [name for name in families() if get_family(name).symbols]
             raise VsrnnError(
                 f"the model {self.name} reads numbers, and this task gives symbols; "
                 f"choose one of: {', '.join(able)}"
             )
-        return self.make(Blueprint(design, inputs, outputs, seed, mask, symbols))
+        return self.make(design, inputs, outputs, **how)
 
-    @abstractmethod
-    def make(self, blueprint: Blueprint) -> nn.Module:
-        """The untrained model, for :meth:`build`."""
-
-    @abstractmethod
-    def counts(self, model: nn.Module) -> Counts:
+    def counts(self, model: Any) -> Counts:
         """What a model consists of now."""
+        biases = (p.numel() for name, p in model.named_parameters() if "bias" in name)
+        return self.counted(self.weights(model), sum(biases))
 
-    @abstractmethod
-    def batch(self, models: Sequence[nn.Module]) -> nn.Module:
-        """Models side by side, ``x -> (models, batch, time, outputs)``."""
+    def weights(self, model: Any) -> dict[str, int]:
+        """Weights of a model by matrix."""
+        return model.block_weights()
+
+    def counted(self, weights: Mapping[str, float], biases: int) -> Counts:
+        """Counts of a model with these weights by matrix, and biases."""
+        total = sum(weights.values())
+        return {
+            "weights": dict(weights),
+            "total_weights": total,
+            "parameters": total + biases,
+            "hidden_proportion": self.proportion(weights),
+        }
+
+    def proportion(self, weights: Mapping[str, float]) -> float:
+        """Hidden proportion of weights by matrix, which are the six blocks."""
+        return proportion(weights)
 
     def batch_key(self, design: Design, device: str) -> Hashable:
         """What designs have in common that can train side by side on a device.
@@ -172,12 +168,7 @@ class Family(ABC):
         return design.hidden + outputs
 
     def memory(
-        self,
-        designs: Sequence[Design],
-        inputs: int,
-        outputs: int,
-        steps: int,
-        batch: int,
+        self, designs: list[Design], inputs: int, outputs: int, steps: int, batch: int
     ) -> float:
         """Estimate the bytes that training designs side by side takes, data aside.
 
@@ -220,9 +211,8 @@ def get_family(name: str) -> Family:
     ('hx', 'hh', 'hy', 'yx', 'yh', 'yy')
     """
     if name not in _families:
-        raise VsrnnError(
-            f"unknown model {name!r}; choose one of: {', '.join(families())}"
-        )
+        known = ", ".join(families())
+        raise VsrnnError(f"unknown model {name!r}; choose one of: {known}")
     return _families[name]
 
 

@@ -55,17 +55,13 @@ class Geometry:
     density: tuple[float, ...]
 
     def __init__(
-        self,
-        inputs: int,
-        hidden: int,
-        outputs: int,
-        density: float | Sequence[float],
+        self, inputs: int, hidden: int, outputs: int, density: float | Sequence[float]
     ) -> None:
         fields = {
             "inputs": check_int("inputs", inputs, 1),
             "hidden": check_int("hidden", hidden, 1),
             "outputs": check_int("outputs", outputs, 1),
-            "density": _densities(density),
+            "density": densities(density, BLOCKS),
         }
         for name, value in fields.items():
             object.__setattr__(self, name, value)
@@ -136,11 +132,7 @@ class Geometry:
 
     @classmethod
     def for_budget(
-        cls,
-        weights: float,
-        inputs: int,
-        outputs: int,
-        density: float | Sequence[float],
+        cls, weights: float, inputs: int, outputs: int, density: float | Sequence[float]
     ) -> Geometry:
         r"""Solve the hidden size that spends a budget of weights.
 
@@ -156,7 +148,7 @@ class Geometry:
             weights: the budget S, expected weights with biases not counted.
             inputs: size X of the input.
             outputs: size Y of the output.
-            density: six densities in the order of ``BLOCKS``, or one number.
+            density: as for the class.
 
         Returns:
             The geometry whose expected weights are nearest to the budget, up to
@@ -165,10 +157,10 @@ class Geometry:
         Raises:
             VsrnnError: the budget fits no hidden unit, or no weight depends on H.
 
-        Paper, random search at a fixed size:
-
         >>> Geometry.for_budget(100_000, 2500, 10, (0.1, 1, 1, 0.1, 0.1, 0.1)).hidden
         208
+
+        Source: arXiv 2509.15057, random search at a fixed size.
         """
         unit = cls(inputs, 1, outputs, density)
         expected = unit.block_weights
@@ -220,18 +212,27 @@ def _budget(weights: Any) -> float:
     return float(weights)
 
 
-def _densities(density: float | Sequence[float]) -> tuple[float, ...]:
+def densities(
+    density: float | Sequence[float], names: Sequence[str]
+) -> tuple[float, ...]:
+    """Densities of matrices of these names; one number stands for all.
+
+    Raises:
+        VsrnnError: they are no such numbers, or not in 0..1.
+
+    >>> densities(1, ("ih_0", "hh_0"))
+    (1.0, 1.0)
+    """
     try:
         values = np.asarray(density, dtype=float)
     except (TypeError, ValueError):
         raise VsrnnError(f"densities are numbers in 0..1, not {density!r}") from None
-    if values.ndim == 0:
-        values = np.full(len(BLOCKS), values)
-    if values.shape != (len(BLOCKS),):
+    if values.ndim and values.shape != (len(names),):
         raise VsrnnError(
-            f"give one density or six ({', '.join(BLOCKS)}), not {values.size}"
+            f"give one density, or one each for {', '.join(names)}, not {values.size}"
         )
-    for block, value in zip(BLOCKS, values.tolist(), strict=True):
-        if not 0 <= value <= 1:
-            raise VsrnnError(f"the density of {block} must lie in 0..1, not {value}")
-    return tuple(values.tolist())
+    shares = np.broadcast_to(values, len(names)).tolist()
+    for name, share in zip(names, shares, strict=True):
+        if not 0 <= share <= 1:
+            raise VsrnnError(f"the density of {name} must lie in 0..1, not {share}")
+    return tuple(shares)

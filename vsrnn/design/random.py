@@ -14,9 +14,8 @@ initial std    U(1e-6, .1)               N(.05, .015), at least 1e-4
 
 rounded to 5 (rate), 2 (density) and 3 decimals (initial values). Away from Random
 Anomaly Detection the normal hidden size is int N(900, 400), unless the class of a task
-gives another ``hidden_draw``. ``uniform_size`` and
-``normal_size`` solve the hidden size for a budget of weights instead; published for
-Random Anomaly Detection at 50,000 weights.
+gives another ``hidden_draw``. ``uniform_size`` and ``normal_size`` solve the size for a
+budget of weights instead; published for Random Anomaly Detection at 50,000.
 
 Rounding has consequences. They are kept as published, but not in silence: the column
 ``notes`` of a design table names them.
@@ -44,10 +43,10 @@ again.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.random import Generator, default_rng
 
 from vsrnn.design.design import Design
 from vsrnn.design.geometry import Geometry
@@ -76,46 +75,20 @@ def draw(
 ) -> list[Design]:
     """Draw designs for a task of these sizes, see :func:`vsrnn.draw_designs`.
 
-    Args:
-        inputs: size of the task's input.
-        outputs: size of its output.
-        distribution: one of `DISTRIBUTIONS`.
-        number: how many designs; more of the same seed begin with the same ones.
-        seed: of the draw, 0 or more.
-        budget: weights without biases, where the distribution solves the hidden size.
-        hidden: mean and deviation of a normal hidden size.
-
-    Raises:
-        VsrnnError: for an unknown distribution, a number below 1, a negative seed, and
-            a budget that is missing or of no use.
+    The mean and deviation of a normal hidden size are ``hidden``.
 
     >>> [design.hidden for design in draw(46, 26, "normal", 3)]
     [899, 791, 798]
     """
     _check(distribution, number, seed, budget)
-    size = "" if budget is None else f"_{budget / 1000:g}k"
-    drawing = _Drawing(inputs, outputs, distribution, budget, hidden)
     kind = DISTRIBUTIONS.index(distribution)
-    return [
-        _draw(
-            f"{distribution}{size}_{seed}_{n:04d}",
-            drawing,
-            np.random.default_rng([seed, kind, n]),
-            _spread(seed, n),
-        )
-        for n in range(number)
-    ]
-
-
-@dataclass(frozen=True)
-class _Drawing:
-    """What all designs of a draw share."""
-
-    inputs: int
-    outputs: int
-    distribution: str
-    budget: float | None
-    hidden: tuple[float, float]
+    size = "" if budget is None else f"_{budget / 1000:g}k"
+    search = _Search(inputs, outputs, distribution, budget or 0, hidden)
+    designs = []
+    for n in range(number):
+        name, rng = f"{distribution}{size}_{seed}_{n:04d}", default_rng([seed, kind, n])
+        designs.append(search.design(name, rng, _spread(seed, n)))
+    return designs
 
 
 def _check(distribution: str, number: int, seed: int, budget: float | None) -> None:
@@ -139,90 +112,78 @@ def _check(distribution: str, number: int, seed: int, budget: float | None) -> N
         )
 
 
-def _draw(
-    name: str, drawing: _Drawing, rng: np.random.Generator, spread: float
-) -> Design:
-    """One design; the initial values are drawn last, whatever the densities took."""
-    budget, uniform = drawing.budget, drawing.distribution.startswith("uniform")
-    rate = _uniform_rate(rng) if uniform else _normal_rate(rng)
-    if drawing.distribution == "even":
-        hidden, density = _draw_even(rng, drawing, HIGHEST_PROPORTION * spread)
-    else:
-        density = _uniform_density(rng) if uniform else _normal_density(rng)
-        drawn = _uniform_hidden(rng) if uniform else _normal_hidden(rng, drawing)
-        hidden = drawn if budget is None else _solved(drawing, density, budget)
-    if uniform:
-        mean, std = rng.uniform(-0.005, 0.005, 6), rng.uniform(1e-6, 0.1, 6)
-    else:
-        mean = rng.normal(0, 0.0025, 6)
-        std = np.maximum(rng.normal(0.05, 0.015, 6), 1e-4)
-    return Design(
-        name,
-        hidden,
-        density,
-        init_mean=_rounded(mean, 3),
-        init_std=_rounded(std, 3),
-        learning_rate=round(rate, 5) or FALLBACK_RATE,
-    )
+@dataclass(frozen=True)
+class _Search:
+    """What all designs of a draw share."""
+
+    inputs: int
+    outputs: int
+    distribution: str
+    budget: float
+    hidden: tuple[float, float]
+
+    def design(self, name: str, rng: Generator, spread: float) -> Design:
+        """One design; initial values are drawn last, whatever the densities took."""
+        uniform = self.distribution.startswith("uniform")
+        rate = rng.uniform(1e-5, 1e-3) if uniform else max(rng.normal(1e-3, 4e-4), 1e-6)
+        if self.distribution == "even":
+            hidden, density = self._even(rng, HIGHEST_PROPORTION * spread)
+        elif uniform:
+            density = _rounded(1 - rng.random(6), 2)  # above 0: random() is below 1
+            hidden = int(rng.uniform(1, 1000))
+        else:
+            density = _normal_density(rng)
+            hidden = max(int(rng.normal(*self.hidden)), 10)
+        if self.distribution.endswith("size"):
+            hidden = self._solved(density)
+        if uniform:
+            mean, std = rng.uniform(-0.005, 0.005, 6), rng.uniform(1e-6, 0.1, 6)
+        else:
+            mean = rng.normal(0, 0.0025, 6)
+            std = np.maximum(rng.normal(0.05, 0.015, 6), 1e-4)
+        return Design(
+            name,
+            hidden,
+            density,
+            init_mean=_rounded(mean, 3),
+            init_std=_rounded(std, 3),
+            learning_rate=round(rate, 5) or FALLBACK_RATE,
+        )
+
+    def _solved(self, density: Six) -> int:
+        """The hidden size that spends the budget, 0 if there is none."""
+        sizes = self.inputs, self.outputs
+        try:
+            return Geometry.for_budget(self.budget, *sizes, density).hidden
+        except VsrnnError:
+            return 0
+
+    def _even(self, rng: Generator, proportion: float) -> tuple[int, Six]:
+        """Hidden size and densities of a proportion and a budget; 0 if none fit."""
+        inputs, outputs = self.inputs, self.outputs
+        for _ in range(TRIES):
+            hidden = int(math.exp(rng.uniform(0, math.log(LARGEST_HIDDEN + 1))))
+            _, _, hy, yx, yh, yy = density = _normal_density(rng)
+            fixed = yx * inputs * outputs + yh * outputs * hidden + yy * outputs**2
+            row = (self.budget - fixed) / hidden  # weights that compute one hidden unit
+            hx = round(((1 - proportion) * row - hy * outputs) / inputs, 6)
+            hh = round(proportion * row / hidden, 6)
+            if 1 / inputs <= hx <= 1 and 0 <= hh <= 1:
+                return hidden, (hx, hh, *density[2:])
+        return 0, density
 
 
-def _uniform_rate(rng: np.random.Generator) -> float:
-    return rng.uniform(1e-5, 1e-3)
-
-
-def _normal_rate(rng: np.random.Generator) -> float:
-    return max(rng.normal(1e-3, 4e-4), 1e-6)
-
-
-def _uniform_hidden(rng: np.random.Generator) -> int:
-    return int(rng.uniform(1, 1000))
-
-
-def _normal_hidden(rng: np.random.Generator, drawing: _Drawing) -> int:
-    return max(int(rng.normal(*drawing.hidden)), 10)
-
-
-def _uniform_density(rng: np.random.Generator) -> Six:
-    return _rounded(1 - rng.random(6), 2)  # random() is below 1, so this is above 0
-
-
-def _normal_density(rng: np.random.Generator) -> Six:
+def _normal_density(rng: Generator) -> Six:
     return _rounded(np.abs(rng.normal(0.5, 0.25, 6)).clip(0.02, 1), 2)
-
-
-def _solved(drawing: _Drawing, density: Six, budget: float) -> int:
-    """The hidden size that spends the budget, 0 if there is none."""
-    sizes = drawing.inputs, drawing.outputs
-    try:
-        return Geometry.for_budget(budget, *sizes, density).hidden
-    except VsrnnError:
-        return 0
-
-
-def _draw_even(
-    rng: np.random.Generator, drawing: _Drawing, proportion: float
-) -> tuple[int, Six]:
-    """Hidden size and densities of a proportion and a budget; 0 if none is found."""
-    inputs, outputs, budget = drawing.inputs, drawing.outputs, drawing.budget or 0
-    for _ in range(TRIES):
-        hidden = int(math.exp(rng.uniform(0, math.log(LARGEST_HIDDEN + 1))))
-        _, _, hy, yx, yh, yy = density = _normal_density(rng)
-        fixed = yx * inputs * outputs + yh * outputs * hidden + yy * outputs**2
-        row = (budget - fixed) / hidden  # weights that compute one hidden unit
-        hx = round(((1 - proportion) * row - hy * outputs) / inputs, 6)
-        hh = round(proportion * row / hidden, 6)
-        if 1 / inputs <= hx <= 1 and 0 <= hh <= 1:
-            return hidden, (hx, hh, *density[2:])
-    return 0, density
 
 
 def _spread(seed: int, n: int) -> float:
     """The n-th number in 0..1 of van der Corput's sequence, from a random start."""
-    start = np.random.default_rng(seed).random()
+    start = default_rng(seed).random()
     mirrored = int(f"{n:b}"[::-1], 2) / 2 ** len(f"{n:b}")
     return (start + mirrored) % 1
 
 
-def _rounded(values: Sequence[float] | np.ndarray, decimals: int) -> Six:
+def _rounded(values: np.ndarray, decimals: int) -> Six:
     """Rounded as published, and without a minus sign on 0."""
     return tuple(round(float(value), decimals) + 0.0 for value in values)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,12 +20,7 @@ if TYPE_CHECKING:
 
 
 def tabulate(designs: Sequence[Design], inputs: int, outputs: int) -> pd.DataFrame:
-    """Designs as a table, one row each, see :func:`vsrnn.design_table`.
-
-    Args:
-        designs: named or random ones, of any models.
-        inputs: size of the task's input.
-        outputs: size of its output.
+    """Designs as a table for a task of these sizes, see :func:`vsrnn.design_table`.
 
     >>> tabulate([Design("mine", 20, 0.5)], 46, 26)[["name", "weights"]]
        name  weights
@@ -73,13 +67,12 @@ def keep_designs(table: pd.DataFrame, path: Path) -> None:
     text = table.to_csv(index=False, lineterminator="\n")
     try:
         old = path.read_text(encoding="utf-8") if path.exists() else ""
-        lines, before = text.splitlines(), old.splitlines()
-        shared = min(len(lines), len(before))
-        if lines[:shared] != before[:shared]:
+        shorter, longer = sorted((old.splitlines(), text.splitlines()), key=len)
+        if longer[: len(shorter)] != shorter:
             raise VsrnnError(
                 f"{path} holds other designs under this name; name another store"
             )
-        if len(lines) > len(before):
+        if len(longer) > len(old.splitlines()):
             path.parent.mkdir(parents=True, exist_ok=True)
             replace_text(path, text)
     except UnicodeDecodeError as problem:
@@ -95,36 +88,31 @@ def _row(design: Design, inputs: int, outputs: int) -> dict[str, Any]:
     row = {"name": design.name, "model": design.model, "hidden": design.hidden}
     for kind in PER_MATRIX:
         values = dict(zip(names, getattr(design, kind), strict=False))
-        columns = dict.fromkeys((*BLOCKS, *names))
-        row |= {f"{kind}_{name}": values.get(name) for name in columns}
-    row |= {"learning_rate": design.learning_rate}
-    options = json.dumps(dict(design.options)) if design.options else None
-    expected = _expected(design, inputs, outputs)
-    return row | {"options": options} | expected | {"notes": _notes(design)}
-
-
-def _expected(design: Design, inputs: int, outputs: int) -> dict[str, float | None]:
-    """Weights and hidden proportion, where there are densities and a hidden size."""
-    if not (design.density and design.hidden):
-        return {"weights": None, "hidden_proportion": None}
-    counts = get_family(design.model).expected(design, inputs, outputs)
-    share = counts["hidden_proportion"]
-    return {
-        "weights": round(counts["total_weights"]),
-        "hidden_proportion": None if share is None else round(share, 6),
+        row |= {f"{kind}_{name}": values.get(name) for name in (*BLOCKS, *names)}
+    row |= {
+        "learning_rate": design.learning_rate,
+        "options": json.dumps(dict(design.options)) if design.options else None,
+        "weights": None,
+        "hidden_proportion": None,
     }
+    if design.density and design.hidden:
+        counts = get_family(design.model).expected(design, inputs, outputs)
+        share = counts["hidden_proportion"]
+        row["weights"] = round(counts["total_weights"])
+        row["hidden_proportion"] = None if share is None else round(share, 6)
+    return row | {"notes": _notes(design)}
 
 
 def _notes(design: Design) -> str:
     notes = [] if design.hidden else ["no hidden size fits the budget"]
     if design.learning_rate == FALLBACK_RATE:
         notes.append(f"learning rate {FALLBACK_RATE} where 0 was drawn")
-    drawn = design.init_mean, design.init_std
-    initial = zip(*drawn, strict=True) if all(drawn) else repeat((None, None))
-    for name, density, (mean, std) in zip(
-        design.matrices, design.density, initial, strict=False
+    deviations = design.init_std or (None,) * len(design.density)
+    means = design.init_mean or deviations
+    for name, density, mean, std in zip(
+        design.matrices, design.density, means, deviations, strict=True
     ):
-        if density == 0 or (mean == 0 and std == 0):
+        if density == 0 or mean == std == 0:
             notes.append(f"{name} empty")
         elif std == 0:
             notes.append(f"{name} constant")

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from vsrnn.errors import VsrnnError
-from vsrnn.models._kernels.propagate import Layout, lay_out, propagate
+from vsrnn.models._kernels.propagate import Layout, propagate
 
 if TYPE_CHECKING:
     from vsrnn.models.block import BlockRNN
@@ -61,14 +61,12 @@ class ModelBatch(nn.Module):
         """
         if any(map(is_not, self._layouts(), self.laid_out)):
             self._lay_out()  # a model was given other masks
-        layout = self.layout
-        names = ("weight_input", "weight_state", "bias")
-        weight_input, weight_state, bias = (self._all(name) for name in names)
-        if len(bias) < layout.models * layout.rows:
-            padded = bias.new_zeros(layout.models * layout.rows)
-            bias = padded.scatter(0, self.rows, bias)
-        output, _ = propagate(x, None, weight_input, weight_state, bias, layout)
-        return output.permute(0, 3, 2, 1)
+        *weights, bias = map(self._all, ("weight_input", "weight_state", "bias"))
+        rows = self.layout.models * self.layout.rows
+        if len(bias) < rows:
+            bias = bias.new_zeros(rows).scatter(0, self.rows, bias)
+        output, _ = propagate(x, None, (weights[0], weights[1], bias), self.layout)
+        return output.permute(0, 3, 2, 1)  # (models, batch, time, outputs)
 
     def _all(self, name: str) -> Tensor:
         """The models' parameters of a name, one behind the other."""
@@ -99,7 +97,7 @@ class ModelBatch(nn.Module):
         self.rows = torch.cat(placed)
         index = (torch.cat(index_input), torch.cat(index_state))
         sizes, activation = (inputs, hidden, outputs), models[0].activation
-        self.layout = lay_out(*index, len(models), sizes, activation)
+        self.layout = Layout(*index, len(models), sizes, activation)
 
     def _apply(self, fn: Any, recurse: bool = True) -> Self:
         super()._apply(fn, recurse)

@@ -3,32 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import replace
 from math import sqrt
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from vsrnn.design.design import Design
-from vsrnn.design.family import Blueprint, Counts, Family, counted, register
-from vsrnn.design.geometry import BLOCKS, Geometry, proportion
+from vsrnn.design.family import Counts, Family, register
+from vsrnn.design.geometry import BLOCKS, Geometry
 from vsrnn.errors import VsrnnError
 from vsrnn.models._kernels.products import SPARSE_BELOW
-from vsrnn.models._kernels.propagate import (
-    ACTIVATIONS,
-    Layout,
-    advance,
-    lay_out,
-    propagate,
-)
+from vsrnn.models._kernels.propagate import ACTIVATIONS, Layout, advance, propagate
 from vsrnn.models.batch import ModelBatch
+from vsrnn.models.recurrent import check_input
 from vsrnn.models.sparse import Region, SparseModule, check_mask, draw_mask
 
 State = tuple[Tensor, Tensor]
-PARTS = {"input": ("x",), "state": ("h", "y")}
-"""What the rows of the two matrices read."""
 
 
 class BlockRNN(SparseModule):
@@ -100,21 +92,23 @@ class BlockRNN(SparseModule):
         if activation not in ACTIVATIONS:
             known = " or ".join(ACTIVATIONS)
             raise VsrnnError(f"the activation is {known}, not {activation!r}")
-        self.geometry, self.activation = geometry, activation
-        self.mask = mask
+        self.geometry, self.activation, self.mask = geometry, activation, mask
         generator = torch.Generator().manual_seed(seed)
-        means = _six(init_mean, "init_mean")
-        stds = _six(init_std, "init_std")
-        blocks = {
-            block: _draw_block(geometry, block, mean, std, mask, generator)
-            for block, mean, std in zip(BLOCKS, means, stds, strict=True)
-        }
-        for part, reads in PARTS.items():
-            matrix = _assemble(blocks, reads)
-            self.add_part(part, matrix.to(device, dtype), matrix != 0)
+        means, stds = _six("init_mean", init_mean), _six("init_std", init_std)
+        drawn = zip(BLOCKS, geometry.density, means, stds, strict=True)
+        rows = geometry.hidden + geometry.outputs
+        widths = {"input": geometry.inputs, "state": rows}
+        full = {part: torch.zeros(rows, width) for part, width in widths.items()}
         self.regions = _regions(geometry)
-        bound = 1 / sqrt(geometry.inputs + geometry.hidden + geometry.outputs)
-        bias = torch.empty(geometry.hidden + geometry.outputs)
+        for block, density, mean, std in drawn:
+            region, shape = self.regions[block], geometry.shapes[block]
+            values = torch.empty(shape).normal_(generator=generator) * std + mean
+            inside = draw_mask(shape, density, mask, generator)
+            region.of(full[region.part]).copy_(torch.where(inside, values, 0.0))
+        for part, matrix in full.items():
+            self.add_part(part, matrix.to(device, dtype), matrix != 0)
+        bound = 1 / sqrt(geometry.inputs + rows)
+        bias = torch.empty(rows)
         bias.uniform_(-bound, bound, generator=generator)
         self.bias = nn.Parameter(bias.to(device, dtype))
         self._lay_out()
@@ -130,12 +124,12 @@ class BlockRNN(SparseModule):
         Returns:
             The outputs, ``(batch, time, outputs)``, and the state after the last step.
         """
-        self._check(x)
+        check_input(x, self.geometry.inputs)
         if x.dim() == 2:
             state = None if state is None else (state[0][None], state[1][None])
             output, (h, y) = self.forward(x[None], state)
             return output[0], (h[0], y[0])
-        output, last = propagate(x, self._start(x, state), *self._weights, self.layout)
+        output, last = propagate(x, self._start(x, state), self._weights, self.layout)
         return output[0].permute(2, 1, 0), self._end(last)
 
     def step(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
@@ -143,9 +137,9 @@ class BlockRNN(SparseModule):
         if torch.is_grad_enabled():
             _, state = self.forward(x[:, None], state)
         else:
-            self._check(x[:, None])
+            check_input(x[:, None], self.geometry.inputs)
             start = self._start(x, state)
-            state = self._end(advance(x, start, *self._weights, self.layout))
+            state = self._end(advance(x, start, self._weights, self.layout))
         return state[1], state
 
     def extra_repr(self) -> str:
@@ -153,13 +147,6 @@ class BlockRNN(SparseModule):
         g = self.geometry
         shown = f"{g.inputs}, {g.hidden}, {g.outputs}, density={g.density}"
         return shown if self.activation == "relu" else f"{shown}, {self.activation}"
-
-    def _check(self, x: Tensor) -> None:
-        if x.dim() not in (2, 3) or x.shape[-1] != self.geometry.inputs:
-            raise VsrnnError(
-                f"expected input (batch, time, {self.geometry.inputs}) or "
-                f"(time, {self.geometry.inputs}), got {tuple(x.shape)}"
-            )
 
     def _start(self, x: Tensor, state: State | None) -> Tensor | None:
         """The state before the first step, ``(1, hidden + outputs, batch)``."""
@@ -188,7 +175,7 @@ class BlockRNN(SparseModule):
         g = self.geometry
         index = (self.index_input, self.index_state)
         sizes = (g.inputs, g.hidden, g.outputs)
-        self.layout = lay_out(*index, 1, sizes, self.activation)
+        self.layout = Layout(*index, 1, sizes, self.activation)
 
 
 @register
@@ -199,6 +186,7 @@ class BlockFamily(Family):
     initial = (0.0, 0.05)
     defaults = MappingProxyType({"activation": "relu"})
     choices = MappingProxyType({"activation": tuple(ACTIVATIONS)})
+    batch = ModelBatch
 
     def matrices(self, options: Mapping[str, Any]) -> tuple[str, ...]:
         """The six blocks."""
@@ -206,37 +194,16 @@ class BlockFamily(Family):
 
     def expected(self, design: Design, inputs: int, outputs: int) -> Counts:
         """From the densities, without blocks that mean and deviation 0 leave empty."""
-        drawn = zip(design.init_mean, design.init_std, strict=True)
-        geometry = design.geometry(inputs, outputs)
-        density = tuple(
-            share if any(initial) else 0.0
-            for share, initial in zip(geometry.density, drawn, strict=True)
-        )
-        geometry = replace(geometry, density=density)
-        weights = geometry.block_weights
-        return counted(weights, geometry.hidden + outputs, proportion(weights))
+        weights = design.geometry(inputs, outputs).block_weights
+        drawn = zip(BLOCKS, design.init_mean, design.init_std, strict=True)
+        weights |= {block: 0.0 for block, *initial in drawn if not any(initial)}
+        return self.counted(weights, design.hidden + outputs)
 
-    def make(self, blueprint: Blueprint) -> BlockRNN:
+    def make(self, design: Design, inputs: int, outputs: int, **how: Any) -> nn.Module:
         """The untrained model."""
-        b = blueprint
-        return BlockRNN(
-            b.design.geometry(b.inputs, b.outputs),
-            init_mean=b.design.init_mean,
-            init_std=b.design.init_std,
-            mask=b.mask,
-            activation=b.design.option("activation"),
-            seed=b.seed,
-        )
-
-    def counts(self, model: nn.Module) -> Counts:
-        """Weights in the blocks and in all, parameters, hidden proportion."""
-        block = cast(BlockRNN, model)
-        weights = block.block_weights()
-        return counted(weights, len(block.bias), proportion(weights))
-
-    def batch(self, models: Sequence[nn.Module]) -> nn.Module:
-        """All as one network."""
-        return ModelBatch(cast("list[BlockRNN]", models))
+        how |= {name: getattr(design, name) for name in ("init_mean", "init_std")}
+        how["activation"] = design.option("activation")
+        return BlockRNN(design.geometry(inputs, outputs), **how)
 
     def batch_key(self, design: Design, device: str) -> Hashable:
         """Whether state matrices are sparse or dense: a pass has one way for all.
@@ -247,12 +214,7 @@ class BlockFamily(Family):
         return self.name, dense, design.options
 
     def memory(
-        self,
-        designs: Sequence[Design],
-        inputs: int,
-        outputs: int,
-        steps: int,
-        batch: int,
+        self, designs: list[Design], inputs: int, outputs: int, steps: int, batch: int
     ) -> float:
         """Bytes that training designs in one pass takes, as estimated.
 
@@ -266,41 +228,22 @@ class BlockFamily(Family):
         return 4 * numbers + 40 * weights
 
 
-def _six(value: float | Sequence[float], name: str) -> tuple[float, ...]:
+def _six(name: str, value: float | Sequence[float]) -> tuple[float, ...]:
     six = (float(value),) * 6 if isinstance(value, (int, float)) else tuple(value)
     if len(six) != 6:
         raise VsrnnError(f"{name} must be one number or six, not {len(six)}")
     return six
 
 
-def _draw_block(
-    geometry: Geometry,
-    block: str,
-    mean: float,
-    std: float,
-    mask: str,
-    generator: torch.Generator,
-) -> Tensor:
-    """One block's initial values: drawn inside its mask, zero outside."""
-    shape = geometry.shapes[block]
-    density = geometry.density[BLOCKS.index(block)]
-    values = torch.empty(shape).normal_(generator=generator) * std + mean
-    inside = draw_mask(shape, density, mask, generator)
-    return torch.where(inside, values, 0.0)
-
-
-def _assemble(blocks: Mapping[str, Tensor], reads: Sequence[str]) -> Tensor:
-    rows = [torch.cat([blocks[row + r] for r in reads], dim=1) for row in "hy"]
-    return torch.cat(rows)  # (hidden + outputs, what is read)
-
-
 def _regions(geometry: Geometry) -> dict[str, Region]:
     """Where the blocks lie in the two matrices."""
-    x, h, y = geometry.inputs, geometry.hidden, geometry.outputs
-    rows = {"h": range(h), "y": range(h, h + y)}
-    columns = {"x": range(x), **rows}
-    part = {read: part for part, reads in PARTS.items() for read in reads}
+    x, h, rows = geometry.inputs, geometry.hidden, geometry.hidden + geometry.outputs
+    hidden, outputs = range(h), range(h, rows)
     return {
-        block: Region(part[block[1]], rows[block[0]], columns[block[1]])
-        for block in BLOCKS
+        "hx": Region("input", hidden, range(x)),
+        "hh": Region("state", hidden, hidden),
+        "hy": Region("state", hidden, outputs),
+        "yx": Region("input", outputs, range(x)),
+        "yh": Region("state", outputs, hidden),
+        "yy": Region("state", outputs, outputs),
     }

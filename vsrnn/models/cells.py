@@ -14,9 +14,11 @@ from torch import Tensor, nn
 from torch.nn import functional, init
 
 from vsrnn.design.design import Design
-from vsrnn.design.family import Blueprint, Counts, Family, counted, register
+from vsrnn.design.family import Counts, Family, register
+from vsrnn.design.geometry import densities
 from vsrnn.errors import VsrnnError, check_int
 from vsrnn.models.batch import ModelLoop
+from vsrnn.models.recurrent import check_input
 from vsrnn.models.sparse import Region, SparseModule, check_mask, draw_mask
 
 State = Tensor | tuple[Tensor, Tensor]
@@ -104,13 +106,12 @@ class MaskedCell(SparseModule):
                 table.to(device, dtype), freeze=False
             )
         shapes = _shapes(embedding or inputs, hidden, outputs, cell, layers)
-        shares = _densities(density, tuple(shapes))
+        shares = densities(density, tuple(shapes))
         values, biases = _draw(shapes, hidden, generator)
-        for part, matrix in values.items():
-            inside = draw_mask(shapes[part], shares[part], mask, generator)
+        for share, (part, matrix) in zip(shares, values.items(), strict=True):
+            inside = draw_mask(shapes[part], share, mask, generator)
             self.add_part(part, matrix.to(device, dtype), inside)
-            rows, columns = map(range, shapes[part])
-            self.regions[part] = Region(part, rows, columns)
+            self.regions[part] = Region(part, *map(range, shapes[part]))
         for part, bias in biases.items():
             own = nn.Parameter(bias.to(device, dtype))
             self.register_parameter(f"bias_{part}", own)
@@ -131,6 +132,8 @@ class MaskedCell(SparseModule):
         Raises:
             VsrnnError: the shape of the inputs or the state is another.
         """
+        if not self.symbols:
+            check_input(x, self.inputs)
         batched = x.dim() == (2 if self.symbols else 3)
         x = self._read(x if batched else x[None])  # (batch, time, width)
         start = self._start(x, state, batched)
@@ -151,11 +154,6 @@ class MaskedCell(SparseModule):
             output, last = output[0], [part[:, 0] for part in last]
         return output, (last[0], last[1]) if lstm else last[0]
 
-    def step(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """Advance one step: ``(batch, inputs)`` in, ``(batch, outputs)`` out."""
-        output, state = self.forward(x[:, None], state)
-        return output[:, 0], state
-
     def extra_repr(self) -> str:
         """Say the cell and sizes, as torch prints them."""
         sizes = f"{self.inputs}, {self.hidden}, {self.outputs}"
@@ -163,18 +161,13 @@ class MaskedCell(SparseModule):
 
     def _read(self, x: Tensor) -> Tensor:
         """Inputs as vectors, ``(batch, time, width)``."""
-        if self.symbols and (x.dim() != 2 or x.is_floating_point()):
+        if not self.symbols:
+            return x
+        if x.dim() != 2 or x.is_floating_point():
             raise VsrnnError(
                 "expected symbols, whole numbers of shape (batch, time) or (time,), "
                 f"got {x.dtype} of {tuple(x.shape)}"
             )
-        if not self.symbols and (x.dim() != 3 or x.shape[2] != self.inputs):
-            raise VsrnnError(
-                f"expected input (batch, time, {self.inputs}) or "
-                f"(time, {self.inputs}), got {tuple(x.shape)}"
-            )
-        if not self.symbols:
-            return x
         if self.embedding is not None:
             return cast(Tensor, self.embedding(x))
         return functional.one_hot(x, self.inputs).to(self.weight("head"))
@@ -203,6 +196,7 @@ class CellFamily(Family):
     defaults = MappingProxyType({"cell": "tanh", "layers": 1, "embedding": 0})
     choices = MappingProxyType({"cell": tuple(GATES)})
     symbols = True
+    batch = ModelLoop
 
     def matrices(self, options: Mapping[str, Any]) -> tuple[str, ...]:
         """ih_0, hh_0, ih_1, ..., head."""
@@ -219,51 +213,33 @@ class CellFamily(Family):
         cell, layers, width = map(design.option, ("cell", "layers", "embedding"))
         sizes = (width or inputs, design.hidden, outputs)
         _check(cell, *sizes, layers)
-        shapes = _shapes(*sizes, cell, layers).items()
-        weights = {
-            part: share * rows * columns
-            for share, (part, (rows, columns)) in zip(
-                design.density, shapes, strict=True
-            )
-        }
-        biases = sum(rows for _, (rows, _) in shapes)
-        return _counts(weights, inputs * width, biases)
+        shapes = _shapes(*sizes, cell, layers)
+        shares = dict(zip(shapes, design.density, strict=True))
+        weights = {part: shares[part] * rows * n for part, (rows, n) in shapes.items()}
+        more = {"embedding": inputs * width} if width else {}
+        return self.counted(weights | more, sum(rows for rows, _ in shapes.values()))
 
-    def make(self, blueprint: Blueprint) -> MaskedCell:
+    def make(self, design: Design, inputs: int, outputs: int, **how: Any) -> nn.Module:
         """The untrained model."""
-        b = blueprint
-        sizes = b.inputs, b.design.hidden, b.outputs
-        options: Any = {name: b.design.option(name) for name in self.defaults}
-        options |= {"symbols": b.symbols, "mask": b.mask, "seed": b.seed}
-        return MaskedCell(*sizes, b.design.density, **options)
+        how |= {name: design.option(name) for name in self.defaults}
+        return MaskedCell(inputs, design.hidden, outputs, design.density, **how)
 
-    def counts(self, model: nn.Module) -> Counts:
-        """Weights in the masks and in all, parameters, hidden proportion."""
-        model = cast(MaskedCell, model)
-        sizes = {name: p.numel() for name, p in model.named_parameters()}
-        biases = sum(n for name, n in sizes.items() if name.startswith("bias_"))
-        weights = model.block_weights()
-        return _counts(weights, sizes.get("embedding.weight", 0), biases)
+    def weights(self, model: MaskedCell) -> dict[str, int]:
+        """As every family's; an embedding counts as weights, too."""
+        table = model.embedding
+        more = {} if table is None else {"embedding": table.weight.numel()}
+        return model.block_weights() | more
 
-    def batch(self, models: Sequence[nn.Module]) -> nn.Module:
-        """One after another."""
-        return ModelLoop(models)
+    def proportion(self, weights: Mapping[str, float]) -> float:
+        """Of all layers, hh to ih and hh: for one that of six blocks without hy."""
+        hidden = sum(n for name, n in weights.items() if name.startswith("hh_"))
+        reads = hidden + sum(n for name, n in weights.items() if name.startswith("ih_"))
+        return hidden / reads if reads else 0.0
 
     def rows(self, design: Design, outputs: int) -> int:
         """Gates, hidden state and cells of all layers, and the outputs."""
         layers, gates = design.option("layers"), GATES[design.option("cell")]
         return int(layers * (gates + 2) * design.hidden + outputs)
-
-
-def _counts(weights: Mapping[str, float], embedding: int, biases: int) -> Counts:
-    """The hidden proportion is that of all layers: hh to ih and hh.
-
-    So for one layer it is that of the six blocks without hy.
-    """
-    hidden = sum(n for name, n in weights.items() if name.startswith("hh_"))
-    reads = hidden + sum(n for name, n in weights.items() if name.startswith("ih_"))
-    every = dict(weights) | ({"embedding": embedding} if embedding else {})
-    return counted(every, biases, hidden / reads if reads else 0.0)
 
 
 def _shapes(
@@ -293,24 +269,7 @@ def _draw(
     return values, biases
 
 
-def _densities(
-    density: float | Sequence[float], names: tuple[str, ...]
-) -> dict[str, float]:
-    given = [density] * len(names) if isinstance(density, (int, float)) else density
-    if len(given) != len(names) or not all(0 <= share <= 1 for share in given):
-        raise VsrnnError(
-            f"give one density in 0..1, or one for each of {', '.join(names)}, "
-            f"not {density}"
-        )
-    return dict(zip(names, given, strict=True))
-
-
 def _check(cell: str, inputs: int, hidden: int, outputs: int, layers: int) -> None:
-    """Refuse another cell, or sizes that make no network.
-
-    Raises:
-        VsrnnError: the cell is unknown, or a size below 1.
-    """
     if cell not in GATES:
         raise VsrnnError(f"the cell is one of {', '.join(GATES)}, not {cell!r}")
     sizes = {"inputs": inputs, "hidden": hidden, "outputs": outputs, "layers": layers}

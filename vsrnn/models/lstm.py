@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from vsrnn.design.design import Design
-from vsrnn.design.family import Blueprint, Counts, Family, register
+from vsrnn.design.family import Counts, Family, register
 from vsrnn.errors import VsrnnError
 from vsrnn.models.batch import ModelLoop
-from vsrnn.models.seeded import seeded
+from vsrnn.models.recurrent import Recurrent, seeded
 
 LSTMState = tuple[Tensor, Tensor]
 
-with (
-    warnings.catch_warnings()
-):  # torch says once a process that oneDNN has no such LSTM
+with warnings.catch_warnings():  # torch says once that oneDNN has no such LSTM
     warnings.simplefilter("ignore")
     nn.LSTM(1, 2, proj_size=1)(torch.zeros(1, 1))
 
 
-class ProjectedLSTM(nn.Module):
+class ProjectedLSTM(Recurrent):
     """The published LSTM baseline: ``torch.nn.LSTM`` whose projection is the output.
 
     The projected hidden state (as wide as the output) is both what recurs and the
@@ -62,39 +60,28 @@ class ProjectedLSTM(nn.Module):
         output, state = self.lstm(x, state)
         return output, state
 
-    def step(
-        self, x: Tensor, state: LSTMState | None = None
-    ) -> tuple[Tensor, LSTMState]:
-        """Advance one step: ``(batch, inputs)`` in, ``(batch, outputs)`` out."""
-        output, state = self.forward(x[:, None], state)
-        return output[:, 0], state
-
 
 @register
 class LSTMFamily(Family):
     """Projected LSTMs: dense, and their gates do not fall into blocks."""
 
     name = "lstm"
+    batch = ModelLoop
 
     def expected(self, design: Design, inputs: int, outputs: int) -> Counts:
         """As :meth:`counts`, from the sizes."""
         cells = design.hidden
         return _counts(cells * (4 * (inputs + outputs) + outputs), 8 * cells)
 
-    def make(self, blueprint: Blueprint) -> ProjectedLSTM:
+    def make(self, design: Design, inputs: int, outputs: int, **how: Any) -> nn.Module:
         """The untrained model."""
-        b = blueprint
-        return ProjectedLSTM(b.inputs, b.design.hidden, b.outputs, seed=b.seed)
+        return ProjectedLSTM(inputs, design.hidden, outputs, seed=how["seed"])
 
     def counts(self, model: nn.Module) -> Counts:
         """Weights in all and parameters."""
         sizes = {name: p.numel() for name, p in model.named_parameters()}
         biases = sum(number for name, number in sizes.items() if "bias" in name)
         return _counts(sum(sizes.values()) - biases, biases)
-
-    def batch(self, models: Sequence[nn.Module]) -> nn.Module:
-        """One after another."""
-        return ModelLoop(models)
 
     def rows(self, design: Design, outputs: int) -> int:
         """Four gates, cells and the projection."""

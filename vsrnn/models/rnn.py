@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import floor, inf, sqrt
-from typing import cast
+from typing import Any
 
 from torch import Tensor, nn
 
 from vsrnn.design.design import Design
-from vsrnn.design.family import Blueprint, Counts, Family, counted, register
-from vsrnn.design.geometry import BLOCKS, proportion
+from vsrnn.design.family import Counts, Family, register
+from vsrnn.design.geometry import BLOCKS
 from vsrnn.errors import VsrnnError
 from vsrnn.models.batch import ModelLoop
-from vsrnn.models.seeded import seeded
+from vsrnn.models.recurrent import Recurrent, seeded
 
 
-class PlainRNN(nn.Module):
+class PlainRNN(Recurrent):
     """``torch.nn.RNN`` with ReLU and a linear head that reads the current hidden state.
 
     It has ``h x + h h + 2 h + h y + y`` parameters for ``h`` hidden units.
@@ -67,38 +66,22 @@ class PlainRNN(nn.Module):
         hidden, state = self.rnn(x, state)  # (batch, time, hidden)
         return self.head(hidden), state
 
-    def step(self, x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Advance one step: ``(batch, inputs)`` in, ``(batch, outputs)`` out."""
-        output, state = self.forward(x[:, None], state)
-        return output[:, 0], state
-
 
 @register
 class RNNFamily(Family):
     """Plain RNNs: dense, without hy, yx and yy."""
 
     name = "rnn"
+    batch = ModelLoop
 
     def expected(self, design: Design, inputs: int, outputs: int) -> Counts:
         """As :meth:`counts`, from the sizes."""
         weights = _block_weights(inputs, design.hidden, outputs)
-        return counted(weights, 2 * design.hidden + outputs, proportion(weights))
+        return self.counted(weights, 2 * design.hidden + outputs)
 
-    def make(self, blueprint: Blueprint) -> PlainRNN:
+    def make(self, design: Design, inputs: int, outputs: int, **how: Any) -> nn.Module:
         """The untrained model."""
-        b = blueprint
-        return PlainRNN(b.inputs, b.design.hidden, b.outputs, seed=b.seed)
-
-    def counts(self, model: nn.Module) -> Counts:
-        """Weights in the blocks and in all, parameters, hidden proportion."""
-        weights = cast(PlainRNN, model).block_weights()
-        parameters = sum(p.numel() for p in model.parameters())
-        biases = parameters - sum(weights.values())
-        return counted(weights, biases, proportion(weights))
-
-    def batch(self, models: Sequence[nn.Module]) -> nn.Module:
-        """One after another."""
-        return ModelLoop(models)
+        return PlainRNN(inputs, design.hidden, outputs, seed=how["seed"])
 
 
 def _block_weights(inputs: int, hidden: int, outputs: int) -> dict[str, int]:

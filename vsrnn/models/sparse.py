@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from vsrnn.errors import VsrnnError
 from vsrnn.models._kernels.products import fill
+from vsrnn.models.recurrent import Recurrent
 
 MASKS = ("bernoulli", "exact")
 
@@ -22,8 +23,13 @@ class Region(NamedTuple):
     rows: range
     columns: range
 
+    def of(self, matrix: Tensor) -> Tensor:
+        """The block of a matrix of the part, a view."""
+        rows, columns = self.rows, self.columns
+        return matrix[rows.start : rows.stop, columns.start : columns.stop]
 
-class SparseModule(nn.Module):
+
+class SparseModule(Recurrent):
     """A module whose matrices are vectors of weights and the places of these.
 
     The matrix of a part is its parameter ``weight_<part>``, a vector, and its buffer
@@ -64,8 +70,8 @@ class SparseModule(nn.Module):
         with torch.no_grad():
             full = {part: self.matrix(part).clone() for part in self.shapes}
         return {
-            block: full[part][rows.start : rows.stop, columns.start : columns.stop]
-            for block, (part, rows, columns) in self.regions.items()
+            block: region.of(full[region.part])
+            for block, region in self.regions.items()
         }
 
     def block_places(self) -> dict[str, tuple[str, Tensor]]:
@@ -88,9 +94,7 @@ class SparseModule(nn.Module):
 
     def block_weights(self) -> dict[str, int]:
         """The number of weights in each block now."""
-        return {
-            block: len(places) for block, (_, places) in self.block_places().items()
-        }
+        return {block: len(own) for block, (_, own) in self.block_places().items()}
 
     def rewire(self, part: str, index: Tensor) -> Tensor:
         """Give a part other places; weights that stay keep their values.

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from vsrnn.design.design import Design, get_design
+from vsrnn.design.design import Design
+from vsrnn.design.published import get_design
 from vsrnn.errors import VsrnnError, check_int
 from vsrnn.methods import Method, get_method
 from vsrnn.methods.static import Static

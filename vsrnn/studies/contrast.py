@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 from pandas import DataFrame, Series
 from scipy import stats
 
-from vsrnn.design.design import get_design, list_designs
 from vsrnn.design.geometry import Geometry
+from vsrnn.design.published import get_design, list_designs
 from vsrnn.errors import VsrnnError
 from vsrnn.forecast import (
     AUC,

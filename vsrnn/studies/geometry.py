@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 from pandas import DataFrame
 
-from vsrnn.design.design import get_design
 from vsrnn.design.geometry import BLOCKS, Geometry
+from vsrnn.design.published import get_design
 from vsrnn.errors import VsrnnError
 from vsrnn.plot.blocks import (
     BLOCK_INKS,

@@ -14,7 +14,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from pandas import DataFrame, Series
 from scipy import stats
 
-from vsrnn.design.design import get_design, list_designs
+from vsrnn.design.published import get_design, list_designs
 from vsrnn.errors import VsrnnError
 from vsrnn.forecast import SCORE, scored
 from vsrnn.plot.axes import legend, log_ticks, name_rows, note, panels

@@ -1,0 +1,154 @@
+"""The named designs of the paper: hidden size, densities, initial scale, rate.
+
+Names are the authors' file names, without ``ra_test_`` for Random Anomaly Detection
+(``rad``). There six digits are the densities of hx, hh, hy, yx, yh, yy (1 dense, 0 one
+fifth), and a trailing underscore, or balanced_N, means 100,000 weights; the others
+have a million. Elsewhere the number in front is the budget in thousands of weights.
+
+Where two files share a name, the less used one gets its own: ``25ADV020`` is varied
+(file Sparsity2/25AD020) and ``25AD020`` uniform, ``H400AD020`` has 400 hidden units
+(file Density/400AD020) and ``400AD020`` has 400,000 weights, and ``_archive`` marks
+the older balanced kitchen designs. ``rnn_`` is not of the paper: it is a plain RNN
+with a linear head, added as a baseline of 100,000 weights.
+
+Several files can hold one design. Those named ``S2D`` differ from the design they
+are listed under in how biases are laid out, not in its arrangement of weights.
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import math
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING
+
+from vsrnn.design.design import Design, design_of
+from vsrnn.design.family import get_family
+from vsrnn.design.geometry import BLOCKS
+from vsrnn.errors import VsrnnError
+
+if TYPE_CHECKING:
+    import pandas
+
+RAD_100K = (
+    *("000000_", "000100_", "000110_", "001001_", "010000_", "010010_", "010100_"),
+    *("011000_", "011001_", "100010_", "100100_", "100110_", "111111_", "balanced_"),
+    *(f"balanced_{number}" for number in range(9)),
+    *("lstm_", "rnn_"),
+)
+"""The designs of about 100,000 weights on Random Anomaly Detection, 24 published."""
+TEXTS = ("task", "name", "published", "model")
+
+Row = dict[str, str]
+
+
+def get_design(task: str, name: str) -> Design:
+    """Look up a design of the paper by its name or its published file name.
+
+    Args:
+        task: one that the paper has designs for, see `list_designs`.
+        name: as in `list_designs`, or a published file name with or without folder.
+
+    Returns:
+        The design, under its own name whichever name was asked for.
+
+    Raises:
+        VsrnnError: the task or the design is unknown.
+
+    >>> get_design("rad", "balanced_0").hidden
+    208
+    >>> get_design("rad", "ra_test_dense").name
+    '111111_'
+    """
+    names = _names(task)
+    if name not in names:
+        own = sorted({design.name for design in names.values()})
+        key = name.removeprefix("ra_test_")
+        close = ", ".join(difflib.get_close_matches(key, own, n=4))
+        raise VsrnnError(
+            f"unknown {task} design {name!r}{f' (close: {close})' if close else ''}; "
+            "`vsrnn designs` lists them all"
+        )
+    return names[name]
+
+
+def list_designs(task: str | None = None) -> pandas.DataFrame:
+    """Table of the named designs, one row each, with their geometry.
+
+    Columns: task, name, published (file names, separated by ";"), model, hidden,
+    density_hx to density_yy, init_std_hx to init_std_yy, learning_rate and budget
+    (nominal weights); computed: weights (expected), hidden_proportion, parameters.
+    Baselines have no densities or initial deviations (NaN), the LSTM no hidden
+    proportion, and some files name no budget. The authors spent budgets on weights
+    without biases for block designs, with biases for the LSTMs.
+
+    Args:
+        task: one task's designs only.
+
+    Raises:
+        VsrnnError: the task has no designs.
+
+    >>> table = list_designs("rad").set_index("name")
+    >>> int(table.loc["lstm_", "parameters"])
+    110638
+    """
+    import pandas
+
+    return pandas.DataFrame([_record(row) for row in _rows(task)])
+
+
+@cache
+def _every() -> tuple[Row, ...]:
+    text = resources.files("vsrnn.design").joinpath("published.csv").read_text("utf-8")
+    return tuple(csv.DictReader(text.splitlines()))
+
+
+def _rows(task: str | None) -> list[Row]:
+    """Rows of the published designs, of a task or of all."""
+    rows = [row for row in _every() if task in (None, row["task"])]
+    if not rows:
+        known = ", ".join(dict.fromkeys(row["task"] for row in _every()))
+        raise VsrnnError(
+            f"the paper has no designs for task {task!r}, only for {known}; "
+            "draw random designs for it, or read a table of them"
+        )
+    return rows
+
+
+@cache
+def _names(task: str) -> dict[str, Design]:
+    """Every name of the task's designs: own names win, then paths, then files."""
+    rows = _rows(task)
+    names = {row["name"]: _design(row) for row in rows}
+    for spelling in (str, _file, lambda path: _file(path).removeprefix("ra_test_")):
+        for row in rows:
+            for path in filter(None, row["published"].split(";")):
+                names.setdefault(spelling(path), names[row["name"]])
+    return names
+
+
+def _file(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _design(row: Row) -> Design:
+    return design_of({f"init_mean_{block}": 0.0 for block in BLOCKS} | row)
+
+
+def _record(row: Row) -> dict[str, object]:
+    design, sizes = _design(row), (int(row["inputs"]), int(row["outputs"]))
+    expected = get_family(design.model).expected(design, *sizes)
+    share = expected["hidden_proportion"]
+    record: dict[str, object] = {
+        column: value if column in TEXTS else float(value or "nan")
+        for column, value in row.items()
+        if column not in ("inputs", "outputs")
+    }
+    return record | {
+        "hidden": design.hidden,
+        "weights": expected["total_weights"],
+        "hidden_proportion": math.nan if share is None else share,
+        "parameters": expected["parameters"],
+    }
