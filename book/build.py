@@ -60,6 +60,7 @@ def main() -> int:
     (source / "book" / "stored.md").write_text(stored(source / "results"), "utf-8")
     shown = published(source)
     (source / "book" / "figures.md").write_text(gallery(shown), "utf-8")
+    (source / "book" / "studies.md").write_text(studies(), "utf-8")
     bundle(source, shown)
     with timed("pages"):
         status = build(source, out)
@@ -318,6 +319,15 @@ def card(figure: Shown) -> str:
 {downloads(file, ENDINGS)} · {{ref}}`cite <how-to-cite>`
 ::::
 """
+
+
+def studies() -> str:
+    """Name every module of the studies, as part of the page of reference."""
+    names = sorted(path.stem for path in (ROOT / "vsrnn" / "studies").glob("[a-z]*.py"))
+    lines = [".. automodule:: vsrnn.studies", ""]
+    for name in names:
+        lines += [f".. automodule:: vsrnn.studies.{name}", "   :members:", ""]
+    return "\n".join(["```{eval-rst}", *lines, "```", ""])
 
 
 def bundle(source: Path, shown: list[Shown]) -> None:
