@@ -14,7 +14,7 @@ from vsrnn.runs.results import FOLDERS
 from vsrnn.studies import hammer, open_page
 from vsrnn.tasks import adroit, pictures
 from vsrnn.tasks.adroit import HAMMER, make_environment
-from vsrnn.tasks.experts import EXPERT
+from vsrnn.tasks.hammer import EXPERT
 from vsrnn.tasks.policy import load_policy
 
 STORED = FOLDERS[1]

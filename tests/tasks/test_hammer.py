@@ -15,8 +15,7 @@ pytest.importorskip("minari", reason="needs the extra adroit")
 
 from vsrnn.tasks._imitation import PLAYED, Scale, acting
 from vsrnn.tasks.adroit import DOOR, HAMMER, STEPS, Played, make_environment, play
-from vsrnn.tasks.experts import EXPERT
-from vsrnn.tasks.hammer import Hammer
+from vsrnn.tasks.hammer import EXPERT, Hammer
 from vsrnn.tasks.policy import load_policy
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -10,7 +10,7 @@ import pytest
 from vsrnn import VsrnnError
 from vsrnn.tasks import pictures
 from vsrnn.tasks.adroit import HAMMER, make_environment, play
-from vsrnn.tasks.experts import EXPERT
+from vsrnn.tasks.hammer import EXPERT
 from vsrnn.tasks.policy import load_policy
 
 

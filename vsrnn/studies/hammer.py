@@ -34,7 +34,7 @@ from vsrnn.runs.results import FOLDERS, get_results
 from vsrnn.stats import Claim, difference_of_shares, welch_of_means
 from vsrnn.studies.page import Page
 from vsrnn.tasks.adroit import HAMMER, STEPS, Played, play, versions
-from vsrnn.tasks.experts import EXPERT
+from vsrnn.tasks.hammer import EXPERT
 from vsrnn.tasks.pictures import draw
 from vsrnn.tasks.policy import Policy, load_policy
 

@@ -15,9 +15,11 @@ from vsrnn.errors import VsrnnError, check_int
 from vsrnn.tasks._episodes import make_episodes, read_episodes
 from vsrnn.tasks._imitation import Imitation, acting, factor, tensors
 from vsrnn.tasks.adroit import HAMMER, STEPS, Array, play, versions
-from vsrnn.tasks.experts import EXPERT
 from vsrnn.tasks.policy import FILES, Policy, load_policy
 from vsrnn.tasks.task import Scale, register
+
+EXPERT = Path(__file__).with_name("hammer.safetensors")
+"""The policy that ``python -m experts`` in the repository found."""
 
 VERSION = 1
 """Version of how data is made; a change of the data changes this number."""

@@ -1,4 +1,4 @@
-"""Find an expert at the hammer from nothing: ``python -m vsrnn.tasks.experts``."""
+"""Find an expert at the hammer from nothing: ``python -m experts``."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pathlib import Path
 
 import torch
 
+from experts.distil import distil
+from experts.plan import ALL_HEIGHTS, ONE_HEIGHT, Log, find_plan
 from vsrnn.errors import VsrnnError
 from vsrnn.tasks.adroit import HAMMER, play, versions
-from vsrnn.tasks.experts import EXPERT
-from vsrnn.tasks.experts._distil import distil
-from vsrnn.tasks.experts._plan import ALL_HEIGHTS, ONE_HEIGHT, Log, find_plan
+from vsrnn.tasks.hammer import EXPERT
 from vsrnn.tasks.policy import Policy
 
 HELD_OUT = range(1_000, 1_100)

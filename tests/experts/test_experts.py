@@ -10,10 +10,8 @@ pytest.importorskip("gymnasium_robotics", reason="needs the extra adroit")
 
 from safetensors import safe_open
 
-from vsrnn.errors import VsrnnError
-from vsrnn.tasks.adroit import HAMMER, make_environment
-from vsrnn.tasks.experts import EXPERT, __main__, _distil
-from vsrnn.tasks.experts._plan import (
+from experts import __main__, distil
+from experts.plan import (
     ALL_HEIGHTS,
     ONE_HEIGHT,
     Simulation,
@@ -21,6 +19,9 @@ from vsrnn.tasks.experts._plan import (
     find_plan,
     plan_actions,
 )
+from vsrnn.errors import VsrnnError
+from vsrnn.tasks.adroit import HAMMER, make_environment
+from vsrnn.tasks.hammer import EXPERT
 from vsrnn.tasks.policy import load_policy
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -99,14 +100,14 @@ def test_what_is_distilled_acts_as_it_was_shown(monkeypatch):
     causes = rng.normal(0, 1, (4, 200, 3))
     seen = causes @ rng.normal(0, 1, (3, 46)) + 5
     wanted = causes @ rng.normal(0, 0.2, (3, 26))
-    monkeypatch.setattr(_distil, "_shown", lambda *arguments: (seen, wanted))
-    policy = _distil.distil(np.zeros(0), 0, lambda line: None, noise=0.25)
+    monkeypatch.setattr(distil, "_shown", lambda *arguments: (seen, wanted))
+    policy = distil.distil(np.zeros(0), 0, lambda line: None, noise=0.25)
     assert np.abs(policy(seen[0]) - wanted[0]).mean() < 0.1 * np.abs(wanted).mean()
     assert np.allclose(np.exp(policy.arrays["log_std"]), 0.25)
 
 
 def test_the_record_of_the_search_is_that_of_the_expert():
-    record = (Path(EXPERT).parent / "hammer.log").read_text(encoding="utf-8")
+    record = Path(__main__.__file__).with_name("hammer.log").read_text(encoding="utf-8")
     with safe_open(EXPERT, framework="np") as file:
         notes = file.metadata()
     assert record.rsplit("seed ", 1)[1].startswith(notes["seed"])

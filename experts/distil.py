@@ -6,12 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from experts.plan import Log, disturbance, plan_actions
 from vsrnn.tasks.adroit import HAMMER, STEPS, Array, play
-from vsrnn.tasks.experts._plan import (
-    Log,
-    disturbance,
-    plan_actions,
-)
 from vsrnn.tasks.policy import Policy
 
 NOISES = (0.0, 0.05, 0.1, 0.2, 0.3)
@@ -31,7 +27,7 @@ def distil(
     action at what is then observed. Only episodes that succeed are shown.
 
     Args:
-        plan: as :func:`vsrnn.tasks.experts._plan.find_plan` gives it.
+        plan: as :func:`experts.plan.find_plan` gives it.
         seed: of heights, disturbances, initial weights and batches.
         log: takes lines about it.
         noise: standard deviation of the noise that the policy is given as its own.
