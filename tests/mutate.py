@@ -38,6 +38,10 @@ ROOM, OWN = "vsrnn/tasks/task.py", "tests/tasks/test_interface.py -k own"
 POINTS, POINTS_TEST = "vsrnn/plot/points.py", "tests/plot/test_points.py"
 LINES, LINES_TEST = "vsrnn/plot/lines.py", "tests/plot/test_lines.py"
 STATS, STATS_TEST = "vsrnn/stats.py", "tests/test_stats.py"
+WEIGHTS = "vsrnn/studies/hammer_weights.py"
+WEIGHTS_TEST = "tests/studies/test_hammer_weights.py"
+SPEED, SPEED_TEST = "vsrnn/studies/speed.py", "tests/studies/test_speed.py"
+VERIFY, VERIFY_TEST = "vsrnn/studies/verify.py", "tests/studies/test_verify.py"
 
 MUTATIONS: list[Mutation] = [
     Mutation(
@@ -160,6 +164,58 @@ MUTATIONS: list[Mutation] = [
         "a batch shares the memory of the data",
         *(ROOM, "time_first(inputs), targets.clone()", "time_first(inputs), targets"),
         OWN,
+    ),
+    Mutation(
+        "markers of Hammer 10 points too far right",
+        *(WEIGHTS, "dots(ax, rows, ", "dots(ax, rows.assign(mean=rows['mean'] + 10), "),
+        WEIGHTS_TEST,
+    ),
+    Mutation(
+        "experts swapped",
+        *(WEIGHTS, "EXPERT_LABELS, (BLUE, ORANGE)", "EXPERT_LABELS, (ORANGE, BLUE)"),
+        WEIGHTS_TEST,
+    ),
+    Mutation(
+        "dense compared the wrong way round",
+        *(WEIGHTS, "[means[dense][0], means[~dense].mean()]"),
+        *("[means[~dense].mean(), means[dense][0]]", WEIGHTS_TEST),
+    ),
+    Mutation(
+        "gain at the larger rate with its sign flipped",
+        *(WEIGHTS, "_gained(text, again - before)", "_gained(text, before - again)"),
+        WEIGHTS_TEST,
+    ),
+    Mutation(
+        "ends of intervals over budgets swapped",
+        *(WEIGHTS, 'columns = (x, "mean", "low", "high")'),
+        *('columns = (x, "mean", "high", "low")', WEIGHTS_TEST),
+    ),
+    Mutation(
+        "rates of slow and fast quartiles swapped",
+        *(SPEED, '(LOW, "ms_high"), (HIGH, "ms_low")'),
+        *('(LOW, "ms_low"), (HIGH, "ms_high")', SPEED_TEST),
+    ),
+    Mutation(
+        "best design instead of the worst in the claim",
+        *(SPEED, 'rows["ratio"].idxmin()', 'rows["ratio"].idxmax()', SPEED_TEST),
+    ),
+    Mutation(
+        "one model and many swapped in the figure",
+        *(SPEED, '(("one model", {}), ("many models", white))'),
+        *('(("many models", {}), ("one model", white))', SPEED_TEST),
+    ),
+    Mutation(
+        "the seed before instead of the next",
+        *(VERIFY, ".shift(-1)", ".shift(1)", VERIFY_TEST),
+    ),
+    Mutation(
+        "verdicts swapped in the figure",
+        *(VERIFY, 'IDENTICAL: {"color": BLUE', 'IDENTICAL: {"color": GREEN'),
+        VERIFY_TEST,
+    ),
+    Mutation(
+        "shares compared the wrong way round",
+        *(VERIFY, "(OTHER_SEED, ROUNDED)", "(ROUNDED, OTHER_SEED)", VERIFY_TEST),
     ),
 ]
 

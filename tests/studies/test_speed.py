@@ -187,6 +187,22 @@ def test_panels_show_what_their_table_says(page, name, y, x, ends):
                 np.testing.assert_allclose(found, sorted(map(tuple, wanted)))
 
 
+def test_open_markers_are_many_models(page):
+    table = page.table("speed_ratio")
+    ax = study.speed_ratio(table).axes[0]
+    rows = table.query("task == 'rad' and batch == 16")
+    for trained, white in (("one model", False), ("many models", True)):
+        shown = [
+            x
+            for line in ax.lines
+            if line.get_marker() not in ("None", None)
+            and (line.get_markerfacecolor() == "white") == white
+            for x in line.get_xdata()
+        ]
+        wanted = rows.loc[rows["trained"] == trained, "ratio"]
+        np.testing.assert_allclose(sorted(shown), sorted(wanted))
+
+
 def test_bounds_stand_at_their_designs(page):
     table = page.table("speed")
     ax = study.speed(table).axes[0]

@@ -83,7 +83,9 @@ def test_another_seed_is_compared_with_the_one_before():
     own = table[table["compared"] == study.OTHER_SEED]
     runs, curves = get_results("rad_quick"), get_results("rad_quick_curves")
     loss = curves[curves["epoch"] == 1].set_index("id")["train_loss"]
-    row = own[(own["design"] == "lstm_") & (own["scale"] == "quick")].iloc[0]
+    rows = own[(own["design"] == "lstm_") & (own["scale"] == "quick")]
+    assert rows["seed"].tolist() == [0, 1]  # the last has no next one
+    row = rows.iloc[0]
     ids = runs[runs["design"] == "lstm_"].set_index("seed")["id"]
     moved = loss[ids[row["seed"] + 1]] - loss[ids[row["seed"]]]
     assert np.sign(row[study.LOSS]) == np.sign(moved) != 0

@@ -255,12 +255,7 @@ def _best_first(table: DataFrame) -> list[str]:
 
 @figure(table=hammer_success_table)
 def hammer_success(table: DataFrame, style: str = "web") -> Figure:
-    """Show each run by each measure, with its design's mean and 95 % interval.
-
-    Args:
-        table: as `hammer_success_table` gives it.
-        style: "web" or "manuscript".
-    """
+    """Show each run by each measure, with its design's mean and 95 % interval."""
     groups = list(_groups(table))
     designs = list(dict.fromkeys(table["design"]))
     with drawing(style, 1.3) as figure:
@@ -277,12 +272,7 @@ def hammer_success(table: DataFrame, style: str = "web") -> Figure:
 
 @figure(table=hammer_curve_table)
 def hammer_curve(table: DataFrame, style: str = "web") -> Figure:
-    """Show the share of variance explained by epoch, a line a design.
-
-    Args:
-        table: as `hammer_curve_table` gives it.
-        style: "web" or "manuscript".
-    """
+    """Show the share of variance explained by epoch, a line a design."""
     groups = list(_groups(table))
     ends = ("low [%]", "high [%]")
     with drawing(style, 0.5) as figure:
@@ -300,12 +290,7 @@ def hammer_curve(table: DataFrame, style: str = "web") -> Figure:
 
 @figure(table=hammer_ranking_table, made_by=lambda data: provenance_of(data.stored))
 def hammer_ranking(table: DataFrame, style: str = "web") -> Figure:
-    """Show designs by success, with the other measures and each hidden proportion.
-
-    Args:
-        table: as `hammer_ranking_table` gives it.
-        style: "web" or "manuscript".
-    """
+    """Show designs by success, with the other measures and each hidden proportion."""
     designs = list(dict.fromkeys(table["design"]))
     shares = table.groupby("design")[PROPORTION].first().reindex(designs)
     seeds = {name: seeds_label(rows) for name, rows in table.groupby("expert")}
@@ -324,12 +309,7 @@ def hammer_ranking(table: DataFrame, style: str = "web") -> Figure:
 
 @figure(table=hammer_demonstrations_table, made_by=lambda data: provenance_of(data.few))
 def hammer_demonstrations(table: DataFrame, style: str = "web") -> Figure:
-    """Show the measures against the number of episodes imitated, a line a design.
-
-    Args:
-        table: as `hammer_demonstrations_table` gives it.
-        style: "web" or "manuscript".
-    """
+    """Show the measures against the number of episodes imitated, a line a design."""
     with drawing(style, 1.2) as figure:
         for ax, measure in zip(panels(figure, 3, 1), MEASURES, strict=True):
             rows = _of(table, measure)
@@ -344,12 +324,7 @@ def hammer_demonstrations(table: DataFrame, style: str = "web") -> Figure:
 
 @figure(table=hammer_size_table, made_by=lambda data: provenance_of(data.stored))
 def hammer_size(table: DataFrame, style: str = "web") -> Figure:
-    """Show the measures against the number of weights, a line an arrangement.
-
-    Args:
-        table: as `hammer_size_table` gives it.
-        style: "web" or "manuscript".
-    """
+    """Show the measures against the number of weights, a line an arrangement."""
     experts = list(dict.fromkeys(table["expert"])) or list(EXPERT_LABELS)[:1]
     shared: dict[str, Any] = {"sharex": True, "sharey": "row", "squeeze": False}
     with drawing(style, 1.3) as figure:
@@ -548,17 +523,11 @@ def dense_told_apart(rows: DataFrame) -> tuple[int, int]:
         rows: of one expert and measure, as `hammer_ranking_table` gives them.
     """
     known = rows[rows["seeds"] > 1]
-    dense, others = known[known["design"] == DENSE], known[known["design"] != DENSE]
-    squares = squared_errors(others)
-    above = below = 0
-    for place, row in enumerate(others.itertuples() if len(dense) else ()):
-        _, low, high = welch_of_means(
-            [dense["mean"].iloc[0], row.mean],
-            [squared_errors(dense)[0], squares[place]],
-            [dense["seeds"].iloc[0], row.seeds],
-        )
-        above, below = above + (low > 0), below + (high < 0)
-    return above, below
+    dense = known["design"] == DENSE
+    others = known["design"][~dense] if dense.any() else []
+    pairs = (known[dense | (known["design"] == other)] for other in others)
+    gaps = [dense_less_others(pair) for pair in pairs]
+    return sum(low > 0 for _, low, _ in gaps), sum(high < 0 for *_, high in gaps)
 
 
 def dense_less_others(rows: DataFrame) -> tuple[float, float, float]:

@@ -192,12 +192,7 @@ def _way(row: dict[str, Any]) -> str:
 
 @figure(table=speed_table, made_by=measured_on)
 def speed(table: DataFrame, style: str = "web") -> Figure:
-    """Show sequences a second of each way to train, a panel for each task and batch.
-
-    Args:
-        table: as `speed_table` gives it.
-        style: "web" or "manuscript".
-    """
+    """Show sequences a second of each way to train, a panel for each task and batch."""
     bounds = dict(zip(BOUNDS.values(), ("--", ":"), strict=True))
 
     def draw(ax: Axes, rows: DataFrame, order: list[str]) -> None:
@@ -211,12 +206,7 @@ def speed(table: DataFrame, style: str = "web") -> Figure:
 
 @figure(table=speed_ratio_table, made_by=measured_on)
 def speed_ratio(table: DataFrame, style: str = "web") -> Figure:
-    """Show times as fast as each baseline, one model and many, by task and batch.
-
-    Args:
-        table: as `speed_ratio_table` gives it.
-        style: "web" or "manuscript".
-    """
+    """Show times as fast as each baseline, one model and many, by task and batch."""
     white = {"markerfacecolor": "white"}
 
     def draw(ax: Axes, rows: DataFrame, order: list[str]) -> None:
@@ -233,12 +223,7 @@ def speed_ratio(table: DataFrame, style: str = "web") -> Figure:
 
 @figure(table=speed_memory_table, made_by=measured_on)
 def speed_memory(table: DataFrame, style: str = "web") -> Figure:
-    """Show peak memory of training beyond data and libraries, by task and batch.
-
-    Args:
-        table: as `speed_memory_table` gives it.
-        style: "web" or "manuscript".
-    """
+    """Show peak memory of training beyond data and libraries, by task and batch."""
 
     def draw(ax: Axes, rows: DataFrame, order: list[str]) -> None:
         _dots(ax, rows, MEMORY, "way", order=order)
@@ -248,12 +233,7 @@ def speed_memory(table: DataFrame, style: str = "web") -> Figure:
 
 @figure(table=speed_growth_table, made_by=measured_on)
 def speed_growth(table: DataFrame, style: str = "web") -> Figure:
-    """Show time for a sequence against weights, density, time steps and models.
-
-    Args:
-        table: as `speed_growth_table` gives it.
-        style: "web" or "manuscript".
-    """
+    """Show time for a sequence against weights, density, time steps and models."""
     words: dict[str, dict[str, Any]] = {}
     with drawing(style, 0.75) as figure:
         for ax, study in zip(panels(figure, 4, 2), GROWTH.values(), strict=True):

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from pandas import DataFrame, Series
@@ -21,7 +20,7 @@ from vsrnn.runs.reproduction import DIFFERENT, IDENTICAL, WITHIN, loss_room
 from vsrnn.runs.results import get_results, list_results
 from vsrnn.runs.store import Store
 from vsrnn.runs.verify import choose, verify
-from vsrnn.stats import Claim
+from vsrnn.stats import Claim, difference_of_shares
 from vsrnn.studies.page import Page, provenance_of
 
 LOSS = "difference of first loss [tolerances]"
@@ -149,10 +148,6 @@ def agreement(table: DataFrame, style: str = "web") -> Figure:
     """Show how far runs move when trained again, beside tolerance and other seeds.
 
     Runs that are further off than an axis goes lie at its end.
-
-    Args:
-        table: as `agreement_table` gives it.
-        style: "web" or "manuscript".
     """
     row = table["compared"] + ",\n" + table["scale"] + " scale"
     shown = table.assign(row=row)
@@ -210,38 +205,12 @@ _VERDICTS = {"identical": IDENTICAL, "within": WITHIN, "different": DIFFERENT}
 
 
 def claims(page: Page) -> list[Claim]:
-    """Whether the tolerance tells a wrong run from one that is rounded otherwise.
-
-    The interval is Newcombe's, from Wilson's for each of the two shares.
-    """
-    table = page.table("agreement")
-    wrong, same = (
-        table.loc[table["compared"] == compared, "verdict"] == DIFFERENT
-        for compared in (OTHER_SEED, ROUNDED)
-    )
+    """Whether the tolerance tells a wrong run from one that is rounded otherwise."""
+    table, shares = page.table("agreement"), []
+    for compared in (OTHER_SEED, ROUNDED):
+        wrong = table.loc[table["compared"] == compared, "verdict"] == DIFFERENT
+        test = stats.binomtest(int(wrong.sum()), len(wrong))
+        shares.append([wrong.mean(), *test.proportion_ci(method="wilson")])
+    value, low, high = (100 * end for end in difference_of_shares(*shares))
     text = "runs of another seed are called different more often than rounded ones"
-    return [Claim(text, *difference_of_shares(wrong, same), "points")]
-
-
-def difference_of_shares(first: Series, second: Series) -> tuple[float, float, float]:
-    """Difference of two shares [points], with Newcombe's 95 % interval.
-
-    Args:
-        first: which of some cases count.
-        second: which of the others do.
-
-    >>> [round(end, 1) for end in difference_of_shares(
-    ...     Series([True] * 56 + [False] * 14), Series([True] * 48 + [False] * 32))]
-    [20.0, 5.2, 33.4]
-
-    Source: Newcombe, Statistics in Medicine 17, 1998, method 10 and its example.
-    """
-    ends = []
-    for cases in (first, second):
-        test = stats.binomtest(int(cases.sum()), len(cases))
-        ends.append((cases.mean(), *test.proportion_ci(method="wilson")))
-    (p, low, high), (q, least, most) = ends
-    gap = p - q
-    below, above = np.hypot(p - low, most - q), np.hypot(high - p, q - least)
-    low, high = gap - below, gap + above
-    return 100 * float(gap), 100 * float(low), 100 * float(high)
+    return [Claim(text, value, low, high, "points")]
