@@ -204,20 +204,19 @@ def test_baselines_have_no_blocks():
         design.geometry(2500, 10)
 
 
-@pytest.mark.parametrize("model", ["lstm", "rnn"])
-def test_a_baseline_refuses_densities(model, tmp_path):
-    plain = Design("mine", 20, (), model=model)
-    assert plain.density == plain.init_mean == plain.init_std == ()
-    for change in ({"density": (0.5,) * 6}, {"density": 0.5}, {"init_std": 0.1}):
-        with pytest.raises(VsrnnError, match="the design mine needs 0"):
-            replace(plain, **change)
-    design_table("rad", [plain]).to_csv(tmp_path / "mine.csv")
-    assert read_designs(tmp_path / "mine.csv") == [plain]
+def test_a_baseline_refuses_densities(tmp_path):
+    for model in ["lstm", "rnn"]:
+        plain = Design("mine", 20, (), model=model)
+        assert plain.density == plain.init_mean == plain.init_std == ()
+        for change in ({"density": (0.5,) * 6}, {"density": 0.5}, {"init_std": 0.1}):
+            with pytest.raises(VsrnnError, match="the design mine needs 0"):
+                replace(plain, **change)
+        design_table("rad", [plain]).to_csv(tmp_path / "mine.csv")
+        assert read_designs(tmp_path / "mine.csv") == [plain]
 
 
-@pytest.mark.parametrize(
-    "change, words",
-    [
+def test_a_bad_design_gets_a_sentence():
+    for change, words in [
         ({"name": ""}, "needs a name"),
         ({"model": "gru"}, "unknown model 'gru'; choose one of: block.*lstm, rnn"),
         ({"hidden": -1}, "needs 0 hidden units or more"),
@@ -235,11 +234,9 @@ def test_a_baseline_refuses_densities(model, tmp_path):
         ({"options": {"size": 3}}, "no option 'size'; it has: activation"),
         ({"options": {"activation": "gelu"}}, "one of relu, tanh, not 'gelu'"),
         ({"options": {"activation": 1}}, "one of relu, tanh, not 1"),
-    ],
-)
-def test_a_bad_design_gets_a_sentence(change, words):
-    with pytest.raises(VsrnnError, match=words):
-        replace(Design("mine", 20, (0.5,) * 6), **change)
+    ]:
+        with pytest.raises(VsrnnError, match=words):
+            replace(Design("mine", 20, (0.5,) * 6), **change)
 
 
 def test_equal_designs_are_equal_however_they_are_written():
@@ -289,8 +286,8 @@ def test_an_unknown_design_names_its_neighbours():
         get_design("rad", "zzz")
 
 
-@pytest.mark.parametrize("call", [list_designs, lambda task: get_design(task, "x")])
-def test_an_unknown_task_names_the_known(call):
-    said = "no designs for task 'mnist', only for rad, hammer, door"
-    with pytest.raises(VsrnnError, match=said):
-        call("mnist")
+def test_an_unknown_task_names_the_known():
+    for call in [list_designs, lambda task: get_design(task, "x")]:
+        said = "no designs for task 'mnist', only for rad, hammer, door"
+        with pytest.raises(VsrnnError, match=said):
+            call("mnist")

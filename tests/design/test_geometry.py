@@ -45,17 +45,14 @@ def test_shapes_are_what_is_computed_by_what_is_read():
     }
 
 
-@pytest.mark.parametrize(
-    ("hidden", "inputs", "outputs", "counts"),
-    [
+def test_dense_blocks_count_as_built_by_the_authors():
+    for hidden, inputs, outputs, counts in [
         (29, 2500, 10, (72_500, 841, 290, 25_000, 290, 100)),
         (54, 46, 26, (2_484, 2_916, 1_404, 1_196, 1_404, 676)),
-    ],
-)
-def test_dense_blocks_count_as_built_by_the_authors(hidden, inputs, outputs, counts):
-    geometry = Geometry(inputs, hidden, outputs, 1)
-    assert tuple(geometry.entries.values()) == counts
-    assert tuple(geometry.block_weights.values()) == counts
+    ]:
+        geometry = Geometry(inputs, hidden, outputs, 1)
+        assert tuple(geometry.entries.values()) == counts
+        assert tuple(geometry.block_weights.values()) == counts
 
 
 @given(GEOMETRY)
@@ -191,11 +188,11 @@ def test_a_tiny_recurrence_solves_like_none():
     assert tiny.hidden == none.hidden
 
 
-@pytest.mark.parametrize("yx", [0, 1])
-@pytest.mark.parametrize("budget", [1, 10**6])
-def test_no_size_fits_when_nothing_depends_on_it(yx, budget):
-    with pytest.raises(VsrnnError, match="no hidden size meets the budget"):
-        Geometry.for_budget(budget, 4, 3, (0, 0, 0, yx, 0, 1))
+def test_no_size_fits_when_nothing_depends_on_it():
+    for yx in [0, 1]:
+        for budget in [1, 10**6]:
+            with pytest.raises(VsrnnError, match="no hidden size meets the budget"):
+                Geometry.for_budget(budget, 4, 3, (0, 0, 0, yx, 0, 1))
 
 
 def test_sizes_are_whole_and_positive():
@@ -215,22 +212,24 @@ def test_densities_lie_between_none_and_all():
             Geometry(4, 3, 2, value)
 
 
-@pytest.mark.parametrize("count", [0, 1, 5, 7])
-def test_there_are_six_densities_or_one(count):
-    with pytest.raises(VsrnnError, match=f"one density, or one each .*, not {count}"):
-        Geometry(4, 3, 2, [0.5] * count)
+def test_there_are_six_densities_or_one():
+    for count in [0, 1, 5, 7]:
+        with pytest.raises(
+            VsrnnError, match=f"one density, or one each .*, not {count}"
+        ):
+            Geometry(4, 3, 2, [0.5] * count)
 
 
-@pytest.mark.parametrize("density", ["R=0.5", {"hx": 1}, [0.5, "x"], 1j, [[1], [1, 2]]])
-def test_densities_are_numbers(density):
-    with pytest.raises(VsrnnError, match="densities are numbers"):
-        Geometry(4, 3, 2, density)
+def test_densities_are_numbers():
+    for density in ["R=0.5", {"hx": 1}, [0.5, "x"], 1j, [[1], [1, 2]]]:
+        with pytest.raises(VsrnnError, match="densities are numbers"):
+            Geometry(4, 3, 2, density)
 
 
-@pytest.mark.parametrize("budget", [np.nan, np.inf, 10**400, "100000", None, 1j])
-def test_a_budget_is_a_finite_number(budget):
-    with pytest.raises(VsrnnError, match="a budget is a number of weights"):
-        Geometry.for_budget(budget, 4, 2, 1)
+def test_a_budget_is_a_finite_number():
+    for budget in [np.nan, np.inf, 10**400, "100000", None, 1j]:
+        with pytest.raises(VsrnnError, match="a budget is a number of weights"):
+            Geometry.for_budget(budget, 4, 2, 1)
 
 
 def test_a_geometry_cannot_be_changed():

@@ -53,32 +53,30 @@ def proportions(task, designs):
     return np.array([d.geometry(*sizes(task)).hidden_proportion for d in designs])
 
 
-@pytest.mark.parametrize("task, distribution, budget, what, quantiles", SIMULATED)
-def test_quantiles_are_those_of_the_published_search(
-    drawn, task, distribution, budget, what, quantiles
-):
-    designs = drawn(task, distribution, budget)
-    if what == "hidden":
-        values = np.array([design.hidden for design in designs])
-    else:
-        values = proportions(task, designs)
-    unit = UNITS["hidden"] if what == "hidden" else UNITS[task]
-    for level, quantile in zip(LEVELS, quantiles, strict=True):
-        below = (values < quantile - unit).mean()
-        upto = (values <= quantile + unit).mean()
-        error = np.sqrt(level * (1 - level) / DRAWS)
-        assert below - 3.5 * error <= level <= upto + 3.5 * error
+def test_quantiles_are_those_of_the_published_search(drawn):
+    for task, distribution, budget, what, quantiles in SIMULATED:
+        designs = drawn(task, distribution, budget)
+        if what == "hidden":
+            values = np.array([design.hidden for design in designs])
+        else:
+            values = proportions(task, designs)
+        unit = UNITS["hidden"] if what == "hidden" else UNITS[task]
+        for level, quantile in zip(LEVELS, quantiles, strict=True):
+            below = (values < quantile - unit).mean()
+            upto = (values <= quantile + unit).mean()
+            error = np.sqrt(level * (1 - level) / DRAWS)
+            assert below - 3.5 * error <= level <= upto + 3.5 * error
 
 
-@pytest.mark.parametrize("distribution", DISTRIBUTIONS)
-def test_designs_depend_on_seed_and_number_only(distribution):
-    budget = BUDGETS.get(distribution)
-    first = draw_designs("rad", distribution, 5, seed=3, budget=budget)
-    assert draw_designs("rad", distribution, 9, seed=3, budget=budget)[:5] == first
-    other = draw_designs("rad", distribution, 5, seed=4, budget=budget)
-    values = {(d.hidden, d.density, d.init_std) for d in first + other}
-    names = {d.name for d in first + other}
-    assert len(values) == len(names) == 10
+def test_designs_depend_on_seed_and_number_only():
+    for distribution in DISTRIBUTIONS:
+        budget = BUDGETS.get(distribution)
+        first = draw_designs("rad", distribution, 5, seed=3, budget=budget)
+        assert draw_designs("rad", distribution, 9, seed=3, budget=budget)[:5] == first
+        other = draw_designs("rad", distribution, 5, seed=4, budget=budget)
+        values = {(d.hidden, d.density, d.init_std) for d in first + other}
+        names = {d.name for d in first + other}
+        assert len(values) == len(names) == 10
 
 
 def test_distributions_of_one_seed_share_no_draws():
@@ -208,9 +206,8 @@ def test_a_kept_table_grows_but_does_not_change(tmp_path):
     assert len(read_designs(path)) == 6
 
 
-@pytest.mark.parametrize(
-    "arguments, words",
-    [
+def test_bad_draws_get_a_sentence():
+    for arguments, words in [
         (("chess", "normal", 1), "chess"),
         (("rad", "gamma", 1), "uniform, normal"),
         (("rad", "normal", 0), "1 or more"),
@@ -218,29 +215,24 @@ def test_a_kept_table_grows_but_does_not_change(tmp_path):
         (("rad", "normal_size", 1), "budget"),
         (("rad", "even", 1, 0, 0), "budget"),
         (("rad", "normal", 1, 0, 50_000), "normal_size"),
-    ],
-)
-def test_bad_draws_get_a_sentence(arguments, words):
-    with pytest.raises(VsrnnError, match=words):
-        draw_designs(*arguments)
+    ]:
+        with pytest.raises(VsrnnError, match=words):
+            draw_designs(*arguments)
 
 
-@pytest.mark.parametrize(
-    "change, words",
-    [
+def test_a_bad_table_gets_a_sentence(tmp_path):
+    for change, words in [
         (lambda table: table.drop(columns="density_hh"), "density_hh"),
         (lambda table: table.assign(model="gru"), "gru"),
         (lambda table: table.assign(hidden="many"), "many"),
         (lambda table: pd.concat([table, table]), "twice"),
         (lambda table: table.iloc[:0], "no rows"),
-    ],
-)
-def test_a_bad_table_gets_a_sentence(tmp_path, change, words):
-    table = design_table("rad", [Design("mine", 20, (0.5,) * 6)])
-    path = tmp_path / "designs.csv"
-    change(table).to_csv(path, index=False)
-    with pytest.raises(VsrnnError, match=f"not a design table: .*{words}"):
-        read_designs(path)
+    ]:
+        table = design_table("rad", [Design("mine", 20, (0.5,) * 6)])
+        path = tmp_path / "designs.csv"
+        change(table).to_csv(path, index=False)
+        with pytest.raises(VsrnnError, match=f"not a design table: .*{words}"):
+            read_designs(path)
 
 
 def test_ends_and_moments_are_those_of_the_table(drawn):
@@ -267,18 +259,15 @@ def test_even_draws_as_many_small_hidden_sizes_as_large_ones(drawn):
     assert 300 < np.median(hidden) < 360
 
 
-@pytest.mark.parametrize(
-    "name, task, distribution, budget",
-    [
+def test_designs_of_committed_runs_are_drawn_again():
+    for name, task, distribution, budget in [
         ("rad_even_100k", "rad", "even", 100_000),
         ("rad_normal_size_50k", "rad", "normal_size", 50_000),
         ("hammer_even_10k", "hammer", "even", 10_000),
         ("hammer_normal", "hammer", "normal", None),
-    ],
-)
-def test_designs_of_committed_runs_are_drawn_again(name, task, distribution, budget):
-    rows = {row["design"]: row for row in get_results(name).to_dict("records")}
-    designs = draw_designs(task, distribution, len(rows), budget=budget)
-    found = [design for design in designs if design.name in rows]
-    assert found
-    assert all(rebuild(rows[design.name]).design == design for design in found)
+    ]:
+        rows = {row["design"]: row for row in get_results(name).to_dict("records")}
+        designs = draw_designs(task, distribution, len(rows), budget=budget)
+        found = [design for design in designs if design.name in rows]
+        assert found
+        assert all(rebuild(rows[design.name]).design == design for design in found)

@@ -15,6 +15,7 @@ from vsrnn import BLOCKS, BlockRNN, Geometry, PlainRNN, ProjectedLSTM, VsrnnErro
 from vsrnn.models._kernels import products as _products
 
 VARIED = (0.1, 1, 1, 0.3, 0.6, 0.2)
+NAMES = ("weight_input", "weight_state", "bias")
 SMALL = Geometry(30, 12, 4, VARIED)
 ACTIVATIONS = {
     "relu": lambda a: torch.clamp(a, min=0),
@@ -62,39 +63,49 @@ def dense_gradients(model, x, target):
     return loss, grad_input, grad_state, bias.grad
 
 
-@pytest.mark.parametrize("density", [VARIED, 1.0, 0.2, (1, 0, 0, 1, 1, 0)])
-@pytest.mark.parametrize("blank", [False, True])
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_loss_and_gradients_equal_a_dense_network(density, blank, activation):
-    torch.manual_seed(0)
-    model = BlockRNN(Geometry(40, 15, 5, density), seed=3, activation=activation)
-    x, target = torch.randn(6, 9, 40), torch.randint(0, 5, (6,))
-    if blank:
-        x[:, -1] = 0
-    output, _ = model(x)
-    loss = cross_entropy(output[:, -1], target)
-    loss.backward()
-    expected, grad_input, grad_state, grad_bias = dense_gradients(model, x, target)
-    close = {"rtol": 1e-5, "atol": 1e-6}
-    torch.testing.assert_close(loss, expected, **close)
-    torch.testing.assert_close(
-        model.weight_input.grad, grad_input.flatten()[model.index_input], **close
-    )
-    torch.testing.assert_close(
-        model.weight_state.grad, grad_state.flatten()[model.index_state], **close
-    )
-    torch.testing.assert_close(model.bias.grad, grad_bias, **close)
+def test_loss_and_gradients_equal_a_dense_network():
+    for density in [VARIED, 1.0, 0.2, (1, 0, 0, 1, 1, 0)]:
+        for blank in [False, True]:
+            for activation in ACTIVATIONS:
+                torch.manual_seed(0)
+                model = BlockRNN(
+                    Geometry(40, 15, 5, density), seed=3, activation=activation
+                )
+                x, target = torch.randn(6, 9, 40), torch.randint(0, 5, (6,))
+                if blank:
+                    x[:, -1] = 0
+                output, _ = model(x)
+                loss = cross_entropy(output[:, -1], target)
+                loss.backward()
+                expected, grad_input, grad_state, grad_bias = dense_gradients(
+                    model, x, target
+                )
+                close = {"rtol": 1e-5, "atol": 1e-6}
+                torch.testing.assert_close(loss, expected, **close)
+                torch.testing.assert_close(
+                    model.weight_input.grad,
+                    grad_input.flatten()[model.index_input],
+                    **close,
+                )
+                torch.testing.assert_close(
+                    model.weight_state.grad,
+                    grad_state.flatten()[model.index_state],
+                    **close,
+                )
+                torch.testing.assert_close(model.bias.grad, grad_bias, **close)
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_outputs_equal_the_recurrence_row_by_row(activation):
-    torch.manual_seed(1)
-    model = BlockRNN(SMALL, seed=1, activation=activation)
-    x = torch.randn(3, 7, 30)
-    torch.testing.assert_close(model(x)[0], by_hand(model, x), rtol=1e-5, atol=1e-6)
-    h, y = torch.rand(3, 12), torch.randn(3, 4)
-    given_state = by_hand(model, x, h, y)
-    torch.testing.assert_close(model(x, (h, y))[0], given_state, rtol=1e-5, atol=1e-6)
+def test_outputs_equal_the_recurrence_row_by_row():
+    for activation in ACTIVATIONS:
+        torch.manual_seed(1)
+        model = BlockRNN(SMALL, seed=1, activation=activation)
+        x = torch.randn(3, 7, 30)
+        torch.testing.assert_close(model(x)[0], by_hand(model, x), rtol=1e-5, atol=1e-6)
+        h, y = torch.rand(3, 12), torch.randn(3, 4)
+        given_state = by_hand(model, x, h, y)
+        torch.testing.assert_close(
+            model(x, (h, y))[0], given_state, rtol=1e-5, atol=1e-6
+        )
 
 
 def test_hidden_trajectory_equals_torch_rnn_without_output_feedback():
@@ -116,26 +127,25 @@ def test_hidden_trajectory_equals_torch_rnn_without_output_feedback():
     torch.testing.assert_close(torch.stack(mine, 1), hidden, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("density", [VARIED, 1.0])
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_gradients_in_double_precision(density, activation):
-    torch.manual_seed(3)
-    how = {"dtype": torch.float64, "activation": activation}
-    model = BlockRNN(Geometry(6, 4, 2, density), seed=0, **how)
-    x = torch.randn(3, 5, 6, dtype=torch.float64)
-    h = torch.rand(3, 4, dtype=torch.float64, requires_grad=True)
-    y = torch.randn(3, 2, dtype=torch.float64, requires_grad=True)
-    names = ("weight_input", "weight_state", "bias")
+def test_gradients_in_double_precision():
+    for density in [VARIED, 1.0]:
+        for activation in ACTIVATIONS:
+            torch.manual_seed(3)
+            how = {"dtype": torch.float64, "activation": activation}
+            model = BlockRNN(Geometry(6, 4, 2, density), seed=0, **how)
+            x = torch.randn(3, 5, 6, dtype=torch.float64)
+            h = torch.rand(3, 4, dtype=torch.float64, requires_grad=True)
+            y = torch.randn(3, 2, dtype=torch.float64, requires_grad=True)
 
-    def outputs(w_in, w_state, bias, h, y, x=x):
-        values = dict(zip(names, (w_in, w_state, bias), strict=True))
-        out, (h1, y1) = torch.func.functional_call(model, values, (x, (h, y)))
-        return out, h1, y1
+            def outputs(w_in, w_state, bias, h, y, x=x, model=model):
+                values = dict(zip(NAMES, (w_in, w_state, bias), strict=True))
+                out, (h1, y1) = torch.func.functional_call(model, values, (x, (h, y)))
+                return out, h1, y1
 
-    parameters = [getattr(model, name) for name in names]
-    assert torch.autograd.gradcheck(outputs, (*parameters, h, y))
-    x = x.requires_grad_()
-    assert torch.autograd.gradcheck(outputs, (*parameters, h, y, x))
+            parameters = [getattr(model, name) for name in NAMES]
+            assert torch.autograd.gradcheck(outputs, (*parameters, h, y))
+            x = x.requires_grad_()
+            assert torch.autograd.gradcheck(outputs, (*parameters, h, y, x))
 
 
 def test_weights_outside_the_masks_stay_zero_and_those_inside_move():
@@ -232,16 +242,16 @@ LIVES = {
 }
 
 
-@pytest.mark.parametrize("life", LIVES)
-def test_the_masks_survive(life, tmp_path):
-    model = BlockRNN(SMALL, seed=1)
-    x = torch.randn(2, 5, 30)
-    other = LIVES[life](model, tmp_path)
-    assert other.block_weights() == model.block_weights()
-    torch.testing.assert_close(other(x)[0], model(x)[0], rtol=0, atol=0)
-    for a, b in pairwise([model, other]):
-        for block, values in a.matrices().items():
-            assert torch.equal(values, b.matrices()[block])
+def test_the_masks_survive(tmp_path):
+    for life in LIVES:
+        model = BlockRNN(SMALL, seed=1)
+        x = torch.randn(2, 5, 30)
+        other = LIVES[life](model, tmp_path)
+        assert other.block_weights() == model.block_weights()
+        torch.testing.assert_close(other(x)[0], model(x)[0], rtol=0, atol=0)
+        for a, b in pairwise([model, other]):
+            for block, values in a.matrices().items():
+                assert torch.equal(values, b.matrices()[block])
 
 
 def test_loading_keeps_an_optimizer_attached():
@@ -253,30 +263,26 @@ def test_loading_keeps_an_optimizer_attached():
     assert not torch.equal(model.weight_input, saved.weight_input)
 
 
-@pytest.mark.parametrize("grad", [torch.enable_grad, torch.no_grad])
-@pytest.mark.parametrize(
-    "model",
-    [
-        BlockRNN(SMALL),
-        BlockRNN(Geometry(120, 100, 4, 0.1)),  # products on the weights alone
-        BlockRNN(SMALL, activation="tanh"),
-        ProjectedLSTM(30, 12, 4),
-        PlainRNN(30, 12, 4),
-    ],
-    ids=["dense", "sparse", "tanh", "lstm", "rnn"],
-)
-def test_steps_equal_the_sequence(model, grad):
-    inputs = model.geometry.inputs if isinstance(model, BlockRNN) else 30
-    x = torch.randn(3, 6, inputs)
-    output, last = model(x)
-    state, steps = None, []
-    with grad():
-        for t in range(6):
-            y, state = model.step(x[:, t], state)
-            steps.append(y)
-    torch.testing.assert_close(torch.stack(steps, 1), output)
-    for mine, theirs in zip(state, last, strict=True):
-        torch.testing.assert_close(mine, theirs)
+def test_steps_equal_the_sequence():
+    for grad in [torch.enable_grad, torch.no_grad]:
+        for model in [
+            BlockRNN(SMALL),
+            BlockRNN(Geometry(120, 100, 4, 0.1)),  # products on the weights alone
+            BlockRNN(SMALL, activation="tanh"),
+            ProjectedLSTM(30, 12, 4),
+            PlainRNN(30, 12, 4),
+        ]:
+            inputs = model.geometry.inputs if isinstance(model, BlockRNN) else 30
+            x = torch.randn(3, 6, inputs)
+            output, last = model(x)
+            state, steps = None, []
+            with grad():
+                for t in range(6):
+                    y, state = model.step(x[:, t], state)
+                    steps.append(y)
+            torch.testing.assert_close(torch.stack(steps, 1), output)
+            for mine, theirs in zip(state, last, strict=True):
+                torch.testing.assert_close(mine, theirs)
 
 
 def test_unbatched_input_is_a_batch_of_one():
@@ -289,55 +295,57 @@ def test_unbatched_input_is_a_batch_of_one():
     assert torch.equal(h, h1[0]) and torch.equal(y, y1[0])
 
 
-@pytest.mark.parametrize("density", [0.1, (0.1, 1, 1, 1, 0.1, 1), 1.0])
-@pytest.mark.parametrize("sparse_from, bags_from", [(20, 1), (20, 1000), (1000, 1)])
-def test_products_on_the_weights_alone_equal_dense_ones(
-    density, sparse_from, bags_from, monkeypatch
-):
+def test_products_on_the_weights_alone_equal_dense_ones(monkeypatch):
     """Several slices of columns, and rows of which some are sparse and some dense."""
-    torch.manual_seed(5)
-    monkeypatch.setattr(_products, "CACHED", 7 * 60)
-    monkeypatch.setattr(_products, "LEAST", 1)
-    monkeypatch.setattr(_products, "SPARSE_FROM", sparse_from)
-    monkeypatch.setattr(_products, "BAGS_FROM", bags_from)
-    x = torch.randn(8, 6, 60)
-    state = (torch.rand(8, 40), torch.randn(8, 5))
-    found, kinds = [], []
-    for threshold in (0.25, 0.0):
-        monkeypatch.setattr(_products, "SPARSE_BELOW", threshold)
-        model = BlockRNN(Geometry(60, 40, 5, density), seed=1)
-        h, y = (part.clone().requires_grad_() for part in state)
-        output, _ = model(x, (h, y))
-        output.square().mean().backward()
-        kinds.append((len(model.layout.input.thin) > 0, model.layout.state.sparse))
-        found.append([output, h.grad, y.grad, *(p.grad for p in model.parameters())])
-    assert kinds[0][0] == (density != 1.0 and sparse_from == 20)
-    assert (kinds[0][1] is not None) == (density == 0.1 and sparse_from == 20)
-    assert kinds[1] == (False, None)
-    for a, b in zip(*found, strict=True):
-        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
+    for density in [0.1, (0.1, 1, 1, 1, 0.1, 1), 1.0]:
+        for sparse_from, bags_from in [(20, 1), (20, 1000), (1000, 1)]:
+            torch.manual_seed(5)
+            monkeypatch.setattr(_products, "CACHED", 7 * 60)
+            monkeypatch.setattr(_products, "LEAST", 1)
+            monkeypatch.setattr(_products, "SPARSE_FROM", sparse_from)
+            monkeypatch.setattr(_products, "BAGS_FROM", bags_from)
+            x = torch.randn(8, 6, 60)
+            state = (torch.rand(8, 40), torch.randn(8, 5))
+            found, kinds = [], []
+            for threshold in (0.25, 0.0):
+                monkeypatch.setattr(_products, "SPARSE_BELOW", threshold)
+                model = BlockRNN(Geometry(60, 40, 5, density), seed=1)
+                h, y = (part.clone().requires_grad_() for part in state)
+                output, _ = model(x, (h, y))
+                output.square().mean().backward()
+                kinds.append(
+                    (len(model.layout.input.thin) > 0, model.layout.state.sparse)
+                )
+                found.append(
+                    [output, h.grad, y.grad, *(p.grad for p in model.parameters())]
+                )
+            assert kinds[0][0] == (density != 1.0 and sparse_from == 20)
+            assert (kinds[0][1] is not None) == (density == 0.1 and sparse_from == 20)
+            assert kinds[1] == (False, None)
+            for a, b in zip(*found, strict=True):
+                torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("density, apart", [((1, 0.1), False), ((0.1, 1), True)])
-def test_rows_are_multiplied_apart_only_where_many_are_thin(density, apart):
-    hx, yx = density
-    product = BlockRNN(Geometry(400, 60, 10, (hx, 1, 1, yx, 1, 1))).layout.input
-    assert (len(product.thin) > 0) == apart
-    assert len(product.thick) == len(product.index) - len(product.thin) > 0
+def test_rows_are_multiplied_apart_only_where_many_are_thin():
+    for density, apart in [((1, 0.1), False), ((0.1, 1), True)]:
+        hx, yx = density
+        product = BlockRNN(Geometry(400, 60, 10, (hx, 1, 1, yx, 1, 1))).layout.input
+        assert (len(product.thin) > 0) == apart
+        assert len(product.thick) == len(product.index) - len(product.thin) > 0
 
 
-@pytest.mark.parametrize("yx", [0.1, 0.5, 1])
-def test_rows_without_weights_are_left_out_of_the_product(yx):
-    torch.manual_seed(6)
-    model = BlockRNN(Geometry(300, 30, 5, (0, 1, 1, yx, 1, 1)), seed=4)
-    assert len(model.layout.input.dense_rows) < 35
-    x, target = torch.randn(3, 4, 300), torch.randint(0, 5, (3,))
-    loss = cross_entropy(model(x)[0][:, -1], target)
-    loss.backward()
-    expected, grad_input, *_ = dense_gradients(model, x, target)
-    grad = grad_input.flatten()[model.index_input]
-    torch.testing.assert_close(loss, expected, rtol=1e-5, atol=1e-6)
-    torch.testing.assert_close(model.weight_input.grad, grad, rtol=1e-4, atol=1e-6)
+def test_rows_without_weights_are_left_out_of_the_product():
+    for yx in [0.1, 0.5, 1]:
+        torch.manual_seed(6)
+        model = BlockRNN(Geometry(300, 30, 5, (0, 1, 1, yx, 1, 1)), seed=4)
+        assert len(model.layout.input.dense_rows) < 35
+        x, target = torch.randn(3, 4, 300), torch.randint(0, 5, (3,))
+        loss = cross_entropy(model(x)[0][:, -1], target)
+        loss.backward()
+        expected, grad_input, *_ = dense_gradients(model, x, target)
+        grad = grad_input.flatten()[model.index_input]
+        torch.testing.assert_close(loss, expected, rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(model.weight_input.grad, grad, rtol=1e-4, atol=1e-6)
 
 
 def test_no_sequences_give_no_outputs():
@@ -349,9 +357,8 @@ def test_the_budget_of_the_plain_rnn():
     assert sum(p.numel() for p in rnn.parameters()) == 99_499
 
 
-@pytest.mark.parametrize(
-    "make, words",
-    [
+def test_bad_input_gets_a_sentence():
+    for make, words in [
         (lambda: BlockRNN(SMALL, mask="some"), "bernoulli, exact"),
         (lambda: BlockRNN(SMALL, activation="gelu"), "relu or tanh, not 'gelu'"),
         (lambda: BlockRNN(SMALL, init_std=(1, 2)), "one number or six"),
@@ -367,11 +374,9 @@ def test_the_budget_of_the_plain_rnn():
         (lambda: PlainRNN.for_budget(42, 20, 10), "at least 43 parameters"),
         (lambda: PlainRNN.for_budget(-1e9, 20, 10), "hidden unit"),
         (lambda: PlainRNN.for_budget(float("inf"), 20, 10), "hidden unit"),
-    ],
-)
-def test_bad_input_gets_a_sentence(make, words):
-    with pytest.raises(VsrnnError, match=words):
-        make()
+    ]:
+        with pytest.raises(VsrnnError, match=words):
+            make()
 
 
 def test_the_plain_rnn_is_the_largest_within_its_budget():
@@ -384,14 +389,14 @@ def test_the_plain_rnn_is_the_largest_within_its_budget():
         assert spent[0] <= budget < spent[1]
 
 
-@pytest.mark.parametrize("steps", [1, 4])
-def test_only_a_last_step_of_zeros_is_blank(steps):
-    model, x = BlockRNN(SMALL), torch.rand(3, steps, 30)
-    below = -torch.rand(3, 30)
-    below[0, 0] = 0
-    for last in (torch.zeros(3, 30), below):
-        x[:, -1] = last
-        torch.testing.assert_close(model(x)[0], by_hand(model, x))
-    x[:, -1] = 0
-    model(x.requires_grad_())[0].sum().backward()
-    assert x.grad.shape == x.shape and x.grad[:, -1].any()
+def test_only_a_last_step_of_zeros_is_blank():
+    for steps in [1, 4]:
+        model, x = BlockRNN(SMALL), torch.rand(3, steps, 30)
+        below = -torch.rand(3, 30)
+        below[0, 0] = 0
+        for last in (torch.zeros(3, 30), below):
+            x[:, -1] = last
+            torch.testing.assert_close(model(x)[0], by_hand(model, x))
+        x[:, -1] = 0
+        model(x.requires_grad_())[0].sum().backward()
+        assert x.grad.shape == x.shape and x.grad[:, -1].any()

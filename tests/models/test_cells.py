@@ -55,57 +55,59 @@ def pairs(model, rnn, head):
         yield model.get_parameter(f"bias_{part}"), getattr(theirs, f"bias{name}").grad
 
 
-@pytest.mark.parametrize("layers", [1, 2, 3])
-@pytest.mark.parametrize("cell", GATES)
-def test_outputs_states_and_gradients_equal_those_of_torch(cell, layers):
-    torch.manual_seed(0)
-    names = get_family("cell").matrices({"layers": layers})
-    some = [(0.3, 0.8, 0.5)[n % 3] for n in range(len(names))]
-    for density in (some, 1.0, 0.0):
-        model = cell_of(cell, layers, density, seed=2)
-        rnn, head = peer(model)
-        x, state = torch.randn(4, 5, X), None
-        for _ in range(2):  # from zeros, and on from there
-            output, ours = model(x, state)
-            hidden, theirs = rnn(x, state)
-            torch.testing.assert_close(output, head(hidden), **CLOSE)
-            for a, b in zip(parts(ours), parts(theirs), strict=True):
-                torch.testing.assert_close(a, b, **CLOSE)
-            state = [part.detach() for part in parts(theirs)]
-            state = tuple(state) if cell == "lstm" else state[0]
-        loss = output.square().mean() + sum(part.sum() for part in parts(ours))
-        other = head(hidden).square().mean() + sum(part.sum() for part in parts(theirs))
-        for value in (loss, other):
-            value.backward()
-        for own, grad in pairs(model, rnn, head):
-            torch.testing.assert_close(own.grad, grad, **CLOSE)
-        if density == 1.0:
-            count = sum(p.numel() for m in (rnn, head) for p in m.parameters())
-            assert count == sum(p.numel() for p in model.parameters())
-            assert count == get_family("cell").counts(model)["parameters"]
-        if density == 0.0:
-            assert set(model.block_weights().values()) == {0}
+def test_outputs_states_and_gradients_equal_those_of_torch():
+    for layers in [1, 2, 3]:
+        for cell in GATES:
+            torch.manual_seed(0)
+            names = get_family("cell").matrices({"layers": layers})
+            some = [(0.3, 0.8, 0.5)[n % 3] for n in range(len(names))]
+            for density in (some, 1.0, 0.0):
+                model = cell_of(cell, layers, density, seed=2)
+                rnn, head = peer(model)
+                x, state = torch.randn(4, 5, X), None
+                for _ in range(2):  # from zeros, and on from there
+                    output, ours = model(x, state)
+                    hidden, theirs = rnn(x, state)
+                    torch.testing.assert_close(output, head(hidden), **CLOSE)
+                    for a, b in zip(parts(ours), parts(theirs), strict=True):
+                        torch.testing.assert_close(a, b, **CLOSE)
+                    state = [part.detach() for part in parts(theirs)]
+                    state = tuple(state) if cell == "lstm" else state[0]
+                loss = output.square().mean() + sum(part.sum() for part in parts(ours))
+                other = head(hidden).square().mean() + sum(
+                    part.sum() for part in parts(theirs)
+                )
+                for value in (loss, other):
+                    value.backward()
+                for own, grad in pairs(model, rnn, head):
+                    torch.testing.assert_close(own.grad, grad, **CLOSE)
+                if density == 1.0:
+                    count = sum(p.numel() for m in (rnn, head) for p in m.parameters())
+                    assert count == sum(p.numel() for p in model.parameters())
+                    assert count == get_family("cell").counts(model)["parameters"]
+                if density == 0.0:
+                    assert set(model.block_weights().values()) == {0}
 
 
-@pytest.mark.parametrize("cell", GATES)
-def test_input_without_a_batch_and_steps(cell):
-    model, x = cell_of(cell, 2), torch.randn(3, 6, X)
-    output, last = model(x)
-    state, outputs = None, []
-    for t in range(6):
-        y, state = model.step(x[:, t], state)
-        outputs.append(y)
-    torch.testing.assert_close(torch.stack(outputs, 1), output)
-    first = [part[:, :1] for part in parts(last)]
-    single, end = model(x[0])
-    torch.testing.assert_close(single, output[0])
-    for a, b in zip(parts(end), first, strict=True):
-        torch.testing.assert_close(a, b[:, 0])
-    given = end if cell == "lstm" else parts(end)[0]
-    again = model(x[0], given)[0]
-    batched = tuple(first) if cell == "lstm" else first[0]
-    torch.testing.assert_close(again, model(x[:1], batched)[0][0])
-    assert not torch.allclose(again, single)
+def test_input_without_a_batch_and_steps():
+    for cell in GATES:
+        model, x = cell_of(cell, 2), torch.randn(3, 6, X)
+        output, last = model(x)
+        state, outputs = None, []
+        for t in range(6):
+            y, state = model.step(x[:, t], state)
+            outputs.append(y)
+        torch.testing.assert_close(torch.stack(outputs, 1), output)
+        first = [part[:, :1] for part in parts(last)]
+        single, end = model(x[0])
+        torch.testing.assert_close(single, output[0])
+        for a, b in zip(parts(end), first, strict=True):
+            torch.testing.assert_close(a, b[:, 0])
+        given = end if cell == "lstm" else parts(end)[0]
+        again = model(x[0], given)[0]
+        batched = tuple(first) if cell == "lstm" else first[0]
+        torch.testing.assert_close(again, model(x[:1], batched)[0][0])
+        assert not torch.allclose(again, single)
 
 
 def test_symbols_are_unit_vectors_or_embedded():
@@ -220,9 +222,8 @@ def test_designs_of_cells():
     assert one == pytest.approx(six) == pytest.approx(18 / (18 + 4.2))
 
 
-@pytest.mark.parametrize(
-    "make, words",
-    [
+def test_bad_input_gets_a_sentence():
+    for make, words in [
         (lambda: cell_of("gru2"), "tanh, relu, lstm, gru, not 'gru2'"),
         (lambda: cell_of("gru", 0), "layers must be a whole number from 1"),
         (
@@ -251,8 +252,6 @@ def test_designs_of_cells():
             "the option layers must be a whole number from 1",
         ),
         (lambda: Design("mine", 5, (1, 1), model="cell"), "3 densities"),
-    ],
-)
-def test_bad_input_gets_a_sentence(make, words):
-    with pytest.raises(VsrnnError, match=words):
-        make()
+    ]:
+        with pytest.raises(VsrnnError, match=words):
+            make()
