@@ -57,8 +57,9 @@ def losses(models, rates, steps):
 
 
 def test_losses_equal_those_of_single_runs_over_200_steps():
-    rates = [design.learning_rate for design in DESIGNS]
-    models = [BlockRNN(d.geometry(2500, 10), init_std=d.init_std) for d in DESIGNS]
+    chosen = DESIGNS[1:4]
+    rates = [design.learning_rate for design in chosen]
+    models = [BlockRNN(d.geometry(2500, 10), init_std=d.init_std) for d in chosen]
     alone = [
         losses([copy.deepcopy(model)], [rate], 200)
         for model, rate in zip(models, rates, strict=True)

@@ -172,12 +172,7 @@ class Family(ABC):
     ) -> float:
         """Estimate the bytes that training designs side by side takes, data aside.
 
-        Args:
-            designs: of this family.
-            inputs: size of the input.
-            outputs: size of the output.
-            steps: of the task's sequences.
-            batch: sequences at a time.
+        A batch is so many sequences of so many steps, read and trained at a time.
         """
         numbers = 3.0 * steps * batch * inputs
         for design in designs:

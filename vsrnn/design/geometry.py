@@ -57,14 +57,10 @@ class Geometry:
     def __init__(
         self, inputs: int, hidden: int, outputs: int, density: float | Sequence[float]
     ) -> None:
-        fields = {
-            "inputs": check_int("inputs", inputs, 1),
-            "hidden": check_int("hidden", hidden, 1),
-            "outputs": check_int("outputs", outputs, 1),
-            "density": densities(density, BLOCKS),
-        }
-        for name, value in fields.items():
-            object.__setattr__(self, name, value)
+        sizes = {"inputs": inputs, "hidden": hidden, "outputs": outputs}
+        for name, size in sizes.items():
+            object.__setattr__(self, name, check_int(name, size, 1))
+        object.__setattr__(self, "density", densities(density, BLOCKS))
 
     @property
     def shapes(self) -> dict[str, tuple[int, int]]:

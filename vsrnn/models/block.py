@@ -216,11 +216,7 @@ class BlockFamily(Family):
     def memory(
         self, designs: list[Design], inputs: int, outputs: int, steps: int, batch: int
     ) -> float:
-        """Bytes that training designs in one pass takes, as estimated.
-
-        Counted are weights with gradients, Adam's two averages and positions, the dense
-        matrices, the inputs of a batch, and states and gradients of all steps.
-        """
+        """As every family's; counted are dense matrices and all states, too."""
         rows = max(design.hidden for design in designs) + outputs
         weights = sum(design.geometry(inputs, outputs).weights for design in designs)
         dense = len(designs) * rows * (inputs + rows)

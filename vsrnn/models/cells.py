@@ -273,8 +273,8 @@ def _check(cell: str, inputs: int, hidden: int, outputs: int, layers: int) -> No
     if cell not in GATES:
         raise VsrnnError(f"the cell is one of {', '.join(GATES)}, not {cell!r}")
     sizes = {"inputs": inputs, "hidden": hidden, "outputs": outputs, "layers": layers}
-    for name, value in sizes.items():
-        check_int(name, value, 1)
+    for name, size in sizes.items():
+        check_int(name, size, 1)
 
 
 @contextmanager
