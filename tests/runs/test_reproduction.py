@@ -6,7 +6,13 @@ import pandas as pd
 import pytest
 
 from vsrnn import Config, run
-from vsrnn.runs.reproduction import DIFFERENT, IDENTICAL, WITHIN, compare, loss_room
+from vsrnn.runs.reproduction import (
+    DIFFERENT,
+    IDENTICAL,
+    WITHIN,
+    compare,
+    loss_tolerance,
+)
 from vsrnn.runs.rows import csv_text, curve_table, table
 
 CONFIG = Config("rad", "111111_", scale="smoke")
@@ -61,7 +67,7 @@ def test_shifts_are_what_is_here_less_what_is_committed_in_tolerances(
     room = 0.0003 * first["train_loss"] + 0.3 * abs(
         first["train_loss"] - first["val_loss"]
     )
-    assert loss_room(first["train_loss"], first["val_loss"]) == pytest.approx(room)
+    assert loss_tolerance(first["train_loss"], first["val_loss"]) == pytest.approx(room)
     here = result["curve"][0] | {"train_loss": first["train_loss"] + 0.25 * room}
     moved = result | {"curve": [here, *result["curve"][1:]], "score": 0.2}
     report = compare(row | {"score": 0.1}, curve, moved)

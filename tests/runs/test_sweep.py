@@ -1,6 +1,5 @@
 """Sweeps as typed: designs written first, failures kept with their reason."""
 
-import importlib
 import os
 import subprocess
 import sys
@@ -12,9 +11,9 @@ import pytest
 from vsrnn import Config, Design, Store, VsrnnError, get_design, run, sweep
 from vsrnn.cli import main
 from vsrnn.design.table import read_designs
+from vsrnn.runs import worker as engine
 from vsrnn.tasks.designs import design_table, draw_designs
 
-engine = importlib.import_module("vsrnn.runs.sweep")  # the module, not the function
 SMOKE = ["--scale", "smoke", "--epochs", "1"]
 DRAW = ["sweep", "rad", "normal_size", "--budget", "50000", *SMOKE]
 
@@ -297,7 +296,7 @@ def test_a_sweep_without_a_failure_ends_with_0_even_if_runs_diverged(folder, cap
 
 def test_a_failed_result_has_the_form_of_a_good_one(folder):
     config = Config("rad", bad_designs()[1], scale="smoke", epochs=1)
-    failed = engine._failure(config, RuntimeError("no\n luck"))
+    failed = engine.failed_result(config, RuntimeError("no\n luck"))
     assert failed["error"] == "failed: RuntimeError: no luck"
     assert failed.keys() == run(configs(1)[0]).keys()
 

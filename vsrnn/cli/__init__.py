@@ -13,8 +13,6 @@ from importlib import metadata
 from vsrnn.cli import _designs, _figure, _run, _sweep, _table, _verify
 from vsrnn.errors import VsrnnError
 
-COMMANDS = (_run, _sweep, _designs, _table, _verify, _figure)
-
 EXAMPLES = """\
 examples:
   vsrnn designs --task rad
@@ -41,11 +39,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         status = arguments.command(arguments) or 0
         sys.stdout.flush()
         return status
-    except VsrnnError as problem:
-        if arguments.debug:
-            raise
-        print(f"vsrnn: {problem}", file=sys.stderr)
-        return 2
     except KeyboardInterrupt:
         kept = "; finished runs are stored, and the same command goes on from there"
         print(f"vsrnn: stopped{kept if 'store' in arguments else ''}", file=sys.stderr)
@@ -53,12 +46,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         _drop_output()
         return 0
-    except OSError as problem:
+    except (VsrnnError, OSError) as problem:
         if arguments.debug:
             raise
-        _drop_output()
-        where = f" ({problem.filename})" if problem.filename else ""
-        print(f"vsrnn: {problem.strerror or problem}{where}", file=sys.stderr)
+        said = str(problem)
+        if isinstance(problem, OSError):
+            _drop_output()
+            where = f" ({problem.filename})" if problem.filename else ""
+            said = f"{problem.strerror or problem}{where}"
+        print(f"vsrnn: {said}", file=sys.stderr)
         return 2
 
 
@@ -80,6 +76,6 @@ def _parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--debug", action="store_true", help="show tracebacks")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in COMMANDS:
+    for command in (_run, _sweep, _designs, _table, _verify, _figure):
         command.add(commands, common)
     return parser

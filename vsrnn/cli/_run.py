@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vsrnn.cli._shared import (
+    SCALES,
     add_training,
     check_training,
     configs_of,
+    count,
     ended,
-    names_of,
+    named_designs,
     number,
     trained,
-    with_rate,
 )
-from vsrnn.design.published import get_design
-from vsrnn.runs.store import Store
+from vsrnn.runs.config import with_rate
 
 ORIGINS = {"new": "new", "found": "from store", "elsewhere": "of another process"}
 
@@ -34,13 +33,9 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
     )
     run.set_defaults(command=_run, scheduler=None)
     run.add_argument("task", help="for instance rad")
-    run.add_argument(
-        "designs",
-        nargs="+",
-        metavar="design",
-        help="names as `vsrnn designs` lists them, or 100k for all 25 of that size",
-    )
-    run.add_argument("--scale", default="quick", help="smoke, quick (default) or paper")
+    names = "names as `vsrnn designs` lists them, or 100k for all 25 of that size"
+    run.add_argument("designs", nargs="+", metavar="design", help=names)
+    run.add_argument("--scale", default="quick", help=SCALES)
     run.add_argument("--seed", type=int, nargs="+", default=[0], metavar="N")
     add_training(run)
     run.add_argument("--json", action="store_true", help="print the results as JSON")
@@ -48,25 +43,19 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     check_training(arguments)
-    names = names_of(arguments.designs)
-    named = [get_design(arguments.task, name) for name in names]
-    designs = with_rate(arguments, named)
+    named = named_designs(arguments.task, arguments.designs)
+    designs = with_rate(named, arguments.learning_rate)
     configs = configs_of(arguments, designs, arguments.seed)
-    store = Store(arguments.store)
-    origin, results = trained(arguments, configs, store)
+    origin, results = trained(arguments, configs)
     if arguments.json:
         print(json.dumps(results, indent=1))
     else:
-        print(_human(results, origin))
-        count = Counter(origin.values())
-        said = f"{count['new']} trained now, {count['found']} found in the store"
-        print(f"\n{said} {store.folder}")
-        if count["elsewhere"]:
-            print(f"{count['elsewhere']} trained by another process meanwhile")
+        print(_table(results, origin))
+        print(f"\n{count(origin)} (store: {arguments.store})")
     return int(any(ended(result, "failed") for result in results))
 
 
-def _human(results: Sequence[dict[str, Any]], origin: Mapping[str, str]) -> str:
+def _table(results: Sequence[dict[str, Any]], origin: Mapping[str, str]) -> str:
     import pandas as pd
 
     rows = [

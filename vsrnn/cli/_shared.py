@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Collection, Sequence
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from vsrnn.design.design import Design
-from vsrnn.design.published import RAD_100K
+from vsrnn.design.published import RAD_100K, get_design
 from vsrnn.errors import VsrnnError
 from vsrnn.files import replace_text
 from vsrnn.methods import get_method
@@ -19,101 +19,82 @@ from vsrnn.runs.config import Config
 from vsrnn.runs.rows import csv_text
 from vsrnn.runs.run import Result
 from vsrnn.runs.store import Store
-from vsrnn.runs.sweep import Workers, fill
+from vsrnn.runs.sweep import MEMORY, PER_PASS, Workers, fill
 from vsrnn.tasks import places
+
+SCALES = "smoke, quick (default) or paper"
+PAIRS = {"action": "append", "default": [], "metavar": "NAME=VALUE"}
 
 
 def add_training(parser: Any) -> None:
-    """The arguments of every command that trains designs."""
-    parser.add_argument(
-        "--mask",
-        default="bernoulli",
-        choices=("bernoulli", "exact"),
-        help="entries drawn one by one as published, or an exact count",
-    )
-    parser.add_argument("--epochs", type=int, help="instead of the scale's number")
-    parser.add_argument(
-        "--learning-rate",
-        type=float,
-        metavar="RATE",
-        help="instead of the designs' own",
-    )
-    parser.add_argument(
-        "--option",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="of the task, for instance split=separate or digits=mnist",
-    )
-    parser.add_argument(
-        "--method",
-        default="static",
-        help="which weights exist while it trains: static (default) or magnitude",
-    )
-    parser.add_argument(
-        "--method-option",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="of the method, for instance density=0.1 or schedule=linear",
-    )
-    parser.add_argument("--jobs", type=int, help="processes; all processors if absent")
-    parser.add_argument(
-        "--per-pass",
-        type=int,
-        default=4,
-        metavar="M",
-        help="designs a process trains at once, at most (4)",
-    )
-    parser.add_argument(
-        "--memory",
-        type=float,
-        default=8.0,
-        metavar="GIB",
-        help="what they may take together, as estimated beforehand (8)",
-    )
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    """Add the arguments of every command that trains designs."""
+    add = parser.add_argument
+    mask = "entries drawn one by one as published, or an exact count"
+    add("--mask", default="bernoulli", choices=("bernoulli", "exact"), help=mask)
+    add("--epochs", type=int, help="instead of the scale's number")
+    rate = "instead of the designs' own"
+    add("--learning-rate", type=float, metavar="RATE", help=rate)
+    option = "of the task, for instance split=separate or digits=mnist"
+    add("--option", **PAIRS, help=option)
+    method = "which weights exist while it trains: static (default) or magnitude"
+    add("--method", default="static", help=method)
+    option = "of the method, for instance density=0.1 or schedule=linear"
+    add("--method-option", **PAIRS, help=option)
+    add("--jobs", type=int, help="processes; all processors if absent")
+    most = f"designs a process trains at once, at most ({PER_PASS})"
+    add("--per-pass", type=int, default=PER_PASS, metavar="M", help=most)
+    memory = f"what they may take together, as estimated beforehand ({MEMORY:g})"
+    add("--memory", type=float, default=MEMORY, metavar="GIB", help=memory)
+    add("--device", choices=("cpu", "cuda"), default="cpu")
     add_store(parser)
 
 
-def names_of(given: Sequence[str]) -> list[str]:
-    """The names of designs that were given, with 100k for all of that size."""
-    return [n for name in given for n in (RAD_100K if name == "100k" else [name])]
+def add_store(parser: Any) -> None:
+    """Add the argument of every command that looks at results."""
+    parser.add_argument("--store", default="runs", help="folder of results (runs)")
 
 
-def with_rate(arguments: Any, designs: Sequence[Design]) -> Sequence[Design]:
-    """The designs, at the rate that was asked for if one was."""
-    rate = arguments.learning_rate
-    if rate is None:
-        return designs
-    return [replace(design, learning_rate=rate) for design in designs]
+def check_positive(arguments: Any, *names: str) -> None:
+    """Refuse options below 1.
+
+    Raises:
+        VsrnnError: an option's value is below 1.
+    """
+    for name in names:
+        value, flag = getattr(arguments, name), name.replace("_", "-")
+        if value is not None and value < 1:
+            raise VsrnnError(f"--{flag} must be 1 or more, not {value}")
+
+
+def check_training(arguments: Any) -> None:
+    """Refuse numbers of processes, designs or GiB, and rates, that are too small."""
+    check_positive(arguments, "jobs", "per_pass")
+    for name in ("memory", "learning_rate"):
+        value, flag = getattr(arguments, name), name.replace("_", "-")
+        if value is not None and not 0 < value < math.inf:
+            raise VsrnnError(f"--{flag} must be a number above 0, not {value:g}")
+
+
+def named_designs(task: str, names: Sequence[str]) -> list[Design]:
+    """Return designs by name, with 100k for all of that size, each once."""
+    every = [n for name in names for n in (RAD_100K if name == "100k" else [name])]
+    return list(dict.fromkeys(get_design(task, name) for name in every))
 
 
 def configs_of(
     arguments: Any, designs: Sequence[Design], seeds: Sequence[int]
 ) -> list[Config]:
-    """A run of every design with every seed, trained as the arguments say."""
-    options = task_options(arguments.task, arguments.option)
+    """Return a run of every design with every seed, as the arguments say."""
     chosen = named_values("--method-option", arguments.method_option)
-    method = get_method(arguments.method, **chosen)
-    return [
-        Config(
-            arguments.task,
-            design,
-            scale=arguments.scale,
-            seed=seed,
-            mask=arguments.mask,
-            epochs=arguments.epochs,
-            task_options=options,
-            method=method,
-        )
-        for seed in seeds
-        for design in designs
-    ]
+    how = {name: getattr(arguments, name) for name in ("scale", "mask", "epochs")}
+    how["task_options"] = task_options(arguments.task, arguments.option)
+    how["method"] = get_method(arguments.method, **chosen)
+    task = arguments.task
+    return [Config(task, one, seed=seed, **how) for seed in seeds for one in designs]
 
 
 def trained(
-    arguments: Any, configs: Sequence[Config], store: Store
+    arguments: Any, configs: Sequence[Config]
 ) -> tuple[dict[str, str], list[Result]]:
     """Train what the store lacks.
 
@@ -121,56 +102,31 @@ def trained(
         By id where each result comes from, see :func:`vsrnn.runs.sweep.fill`, and the
         results in the order of the configs.
     """
-    workers = Workers(
-        arguments.jobs,
-        arguments.per_pass,
-        arguments.memory,
-        arguments.device,
-        arguments.scheduler,
-    )
+    names = ("jobs", "per_pass", "memory", "device", "scheduler")
+    workers = Workers(*(getattr(arguments, name) for name in names))
+    store = Store(arguments.store)
     origin = fill(configs, store, workers)
     return origin, [result for config in configs if (result := store.get(config))]
 
 
-def add_store(parser: Any) -> None:
-    """The argument of every command that looks at results."""
-    parser.add_argument("--store", default="runs", help="folder of results (runs)")
-
-
-def at_least_one(name: str, value: int | None) -> None:
-    """Refuse counts below 1.
-
-    Raises:
-        VsrnnError: the option's value is below 1.
-    """
-    if value is not None and value < 1:
-        raise VsrnnError(f"{name} must be 1 or more, not {value}")
-
-
-def check_training(arguments: Any) -> None:
-    """Refuse numbers of processes, designs or GiB, and rates, of no use.
-
-    Raises:
-        VsrnnError: an option's value is too small.
-    """
-    at_least_one("--jobs", arguments.jobs)
-    at_least_one("--per-pass", arguments.per_pass)
-    for name in ("memory", "learning_rate"):
-        value = getattr(arguments, name)
-        if value is not None and not 0 < value < math.inf:
-            option = name.replace("_", "-")
-            raise VsrnnError(f"--{option} must be a number above 0, not {value:g}")
+def count(origin: Mapping[str, str]) -> str:
+    """Say how many results come from where."""
+    number = Counter(origin.values())
+    return (
+        f"{number['new']} trained now, {number['found']} found in the store, "
+        f"{number['elsewhere']} trained by another process meanwhile"
+    )
 
 
 def task_options(task: str, pairs: Sequence[str]) -> dict[str, Any]:
-    """The options of a task; folders stay the text they are."""
+    """Return the options of a task; folders stay the text they are."""
     return named_values("--option", pairs, places(task))
 
 
 def named_values(
     flag: str, pairs: Sequence[str], text: Collection[str] = ()
 ) -> dict[str, Any]:
-    """NAME=VALUE pairs of a flag; values that are JSON (numbers, true) read as such.
+    """Read the NAME=VALUE pairs of a flag; numbers and true as in JSON.
 
     Args:
         flag: what they were given with.
@@ -198,8 +154,13 @@ def ended(result: Result, how: str) -> bool:
 
 
 def number(value: float | None, how: str) -> str:
-    """A number as text, nothing where there is none."""
+    """Format a number, as nothing where there is none."""
     return "" if value is None or math.isnan(value) else format(value, how)
+
+
+def format_column(column: Any, how: str) -> Any:
+    """Format the numbers of a column of a table."""
+    return column.map(lambda value: number(value, how))
 
 
 def check_out(path: str | None) -> None:
@@ -220,9 +181,8 @@ def check_out(path: str | None) -> None:
 
 def write(table: Any, path: str) -> None:
     """Write a table as CSV, whole or not at all, and say so."""
-    text = csv_text(table)
     try:
-        replace_text(Path(path), text)
+        replace_text(Path(path), csv_text(table))
     except OSError as problem:
         raise VsrnnError(
             f"cannot write {path} ({problem.strerror}); name another file"

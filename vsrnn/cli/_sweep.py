@@ -9,21 +9,22 @@ from pathlib import Path
 from typing import Any
 
 from vsrnn.cli._shared import (
+    SCALES,
     add_training,
     check_training,
     configs_of,
+    count,
     ended,
-    names_of,
+    named_designs,
     number,
     task_options,
     trained,
-    with_rate,
 )
 from vsrnn.design.design import Design
-from vsrnn.design.published import get_design
 from vsrnn.design.random import DISTRIBUTIONS
 from vsrnn.design.table import keep_designs, read_designs
 from vsrnn.errors import VsrnnError
+from vsrnn.runs.config import with_rate
 from vsrnn.runs.run import Result
 from vsrnn.runs.store import Store
 from vsrnn.runs.sweep import forget_failed
@@ -56,40 +57,26 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
     )
     sweep.set_defaults(command=_sweep)
     sweep.add_argument("task", help="for instance rad, or module:Class of your own")
-    sweep.add_argument(
-        "designs",
-        nargs="*",
-        metavar="design",
-        help="a distribution (uniform, normal, uniform_size, normal_size, even), "
-        "or names as `vsrnn designs` lists them, or 100k",
-    )
-    draw = sweep.add_argument_group("which designs")
-    draw.add_argument("--number", type=int, metavar="N", help="to be drawn (50)")
-    draw.add_argument("--seed", type=int, help="of the draw (0)")
-    draw.add_argument("--budget", type=float, metavar="W", help="weights of a design")
-    draw.add_argument(
-        "--design-table", metavar="FILE", help="CSV of designs, instead of drawing"
-    )
+    kinds = f"a distribution ({', '.join(DISTRIBUTIONS)}), or names as "
+    names = "`vsrnn designs` lists them, or 100k"
+    sweep.add_argument("designs", nargs="*", metavar="design", help=kinds + names)
+    draw = sweep.add_argument_group("which designs").add_argument
+    draw("--number", type=int, metavar="N", help="to be drawn (50)")
+    draw("--seed", type=int, help="of the draw (0)")
+    draw("--budget", type=float, metavar="W", help="weights of a design")
+    draw("--design-table", metavar="FILE", help="CSV of designs, instead of drawing")
     how = sweep.add_argument_group("how to train them")
-    how.add_argument("--scale", default="quick", help="smoke, quick (default) or paper")
-    how.add_argument(
-        "--run-seed",
-        type=int,
-        nargs="+",
-        default=[0],
-        metavar="N",
-        help="of masks, initial values and order; a run of each design for each (0)",
-    )
+    how.add_argument("--scale", default="quick", help=SCALES)
+    seeds: Any = {"type": int, "nargs": "+", "default": [0], "metavar": "N"}
+    seed = "of masks, initial values and order; a run of each design for each (0)"
+    how.add_argument("--run-seed", **seeds, help=seed)
     add_training(how)
-    how.add_argument(
-        "--retry-failed", action="store_true", help="run what failed before again"
-    )
-    where = sweep.add_argument_group("on several machines")
-    where.add_argument(
-        "--shard", metavar="I/N", help="only the I-th of N parts, from 1/N to N/N"
-    )
-    where.add_argument("--engine", choices=("local", "dask"), default="local")
-    where.add_argument("--scheduler", metavar="ADDRESS", help="of dask")
+    retry = "run what failed before again"
+    how.add_argument("--retry-failed", action="store_true", help=retry)
+    where = sweep.add_argument_group("on several machines").add_argument
+    where("--shard", metavar="I/N", help="only the I-th of N parts, from 1/N to N/N")
+    where("--engine", choices=("local", "dask"), default="local")
+    where("--scheduler", metavar="ADDRESS", help="of dask")
 
 
 def _sweep(arguments: argparse.Namespace) -> int:
@@ -97,51 +84,47 @@ def _sweep(arguments: argparse.Namespace) -> int:
     if (arguments.engine == "dask") != bool(arguments.scheduler):
         raise VsrnnError("give --engine dask and --scheduler ADDRESS together")
     name, chosen = _designs(arguments)
-    designs = with_rate(arguments, chosen)
+    designs = with_rate(chosen, arguments.learning_rate)
     part, parts = _shard(arguments.shard or "1/1")
     configs = configs_of(arguments, designs, arguments.run_seed)[part - 1 :: parts]
-    options = task_options(arguments.task, arguments.option)
-    check_task(arguments.task, arguments.scale, options)
-    store = Store(arguments.store)
-    task = arguments.task.replace(":", "_")
-    path = store.folder / "designs" / f"{task}_{name}.csv"
-    keep_designs(design_table(arguments.task, designs), path)
+    task, store = arguments.task, Store(arguments.store)
+    check_task(task, arguments.scale, task_options(task, arguments.option))
+    path = store.folder / "designs" / f"{task.replace(':', '_')}_{name}.csv"
+    keep_designs(design_table(task, designs), path)
     if arguments.retry_failed:
         forget_failed(configs, store)
-    origin, results = trained(arguments, configs, store)
-    print(_summary(list(origin.values()), results, store, path))
+    origin, results = trained(arguments, configs)
+    print(f"{len(origin)} runs: {count(origin)}")
+    print(_summary(results))
+    print(f"designs: {path}")
+    print(f"results: vsrnn table --store {store.folder} --out FILE")
     return int(any(ended(result, "failed") for result in results))
 
 
 def _designs(arguments: argparse.Namespace) -> tuple[str, list[Design]]:
     """The designs asked for, and what to call their table."""
     task, given, file = arguments.task, arguments.designs, arguments.design_table
+    drawing = arguments.number, arguments.seed, arguments.budget
     if bool(given) == bool(file):
         raise VsrnnError(
             "name designs, a distribution, or a --design-table: one of them"
         )
-    if given and given[0] in DISTRIBUTIONS and len(given) == 1:
-        count = 50 if arguments.number is None else arguments.number
-        seed, budget = arguments.seed or 0, arguments.budget
-        drawn = draw_designs(task, given[0], count, seed, budget)
+    if len(given) == 1 and given[0] in DISTRIBUTIONS:
+        number, seed, budget = drawing
+        number = 50 if number is None else number
+        drawn = draw_designs(task, given[0], number, seed or 0, budget)
         return drawn[0].name.rpartition("_")[0], drawn
-    if any(v is not None for v in (arguments.number, arguments.seed, arguments.budget)):
+    if any(value is not None for value in drawing):
         raise VsrnnError(
             "--number, --seed and --budget are of a distribution, and go with one of "
             f"{', '.join(DISTRIBUTIONS)}; the seed of a run is --run-seed"
         )
     if file:
         return Path(file).stem, read_designs(file)
-    named = dict.fromkeys(get_design(task, name) for name in names_of(given))
-    return _file_name("+".join(given).replace("/", "-")), list(named)
-
-
-def _file_name(names: str) -> str:
-    """Names in a file's name; too many of them end in their hash."""
-    if len(names) <= LONGEST:
-        return names
-    end = hashlib.sha256(names.encode()).hexdigest()[:8]
-    return f"{names[: LONGEST - 9]}-{end}"
+    name = "+".join(given).replace("/", "-")
+    if len(name) > LONGEST:
+        name = f"{name[: LONGEST - 9]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    return name, named_designs(task, given)
 
 
 def _shard(text: str) -> tuple[int, int]:
@@ -151,34 +134,23 @@ def _shard(text: str) -> tuple[int, int]:
     return int(part), int(parts)
 
 
-def _summary(
-    origins: Sequence[str], results: Sequence[Result], store: Store, path: Path
-) -> str:
-    count = {kind: origins.count(kind) for kind in ("new", "found", "elsewhere")}
-    lines = [
-        f"{len(origins)} runs: {count['new']} trained now, {count['found']} found in "
-        f"the store, {count['elsewhere']} trained by another process meanwhile"
-    ]
-    lines += _ended(results, "diverged") + _ended(results, "failed")
+def _summary(results: Sequence[Result]) -> str:
+    """The runs that diverged or failed, the first few with their reasons; the best."""
+    lines = []
+    for how in ("diverged", "failed"):
+        some = [result for result in results if ended(result, how)]
+        lines.append(f"{len(some)} {how}{':' if some else ''}")
+        for result in some[:SHOWN]:
+            reason = result["error"].removeprefix(f"{how}: ")
+            lines.append(f"  {_name(result)}, {reason}")
+        lines += ["  ..."] if len(some) > SHOWN else []
     scored = [result for result in results if result["score"] is not None]
     if scored:
         best = max(scored, key=lambda result: result["score"])
         share = number(best["hidden_proportion"], ".3f") or "none"
-        lines.append(
-            f"best: {_name(best)}, score {best['score']:.3f}, hidden proportion {share}"
-        )
-    lines.append(f"designs: {path}")
-    lines.append(f"results: vsrnn table --store {store.folder} --out FILE")
+        score = f"score {best['score']:.3f}, hidden proportion {share}"
+        lines.append(f"best: {_name(best)}, {score}")
     return "\n".join(lines)
-
-
-def _ended(results: Sequence[Result], how: str) -> list[str]:
-    """How many runs ended so, and the first few with their reasons."""
-    some = [result for result in results if ended(result, how)]
-    lines = [f"{len(some)} {how}{':' if some else ''}"]
-    for result in some[:SHOWN]:
-        lines.append(f"  {_name(result)}, {result['error'].removeprefix(f'{how}: ')}")
-    return [*lines, "  ..."] if len(some) > SHOWN else lines
 
 
 def _name(result: Result) -> str:

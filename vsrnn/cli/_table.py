@@ -13,24 +13,16 @@ from vsrnn.runs.store import Store
 
 def add(commands: Any, common: argparse.ArgumentParser) -> None:
     """Add the command to the parser."""
-    table = commands.add_parser(
-        "table", parents=[common], help="collect the store to CSV, one row a run"
-    )
+    what = "collect the store to CSV, one row a run"
+    table = commands.add_parser("table", parents=[common], help=what)
     table.set_defaults(command=_table)
     add_store(table)
     table.add_argument("--out", help="file of the table; printed if absent")
     table.add_argument("--curves", help="file of the learning curves, likewise CSV")
-    table.add_argument(
-        "--pack",
-        action="store_true",
-        help="put the store's files into one, runs.jsonl.gz, and print no table",
-    )
-    table.add_argument(
-        "--points",
-        type=int,
-        metavar="N",
-        help="keep at most N epochs of each learning curve (with --pack)",
-    )
+    pack = "put the store's files into one, runs.jsonl.gz, and print no table"
+    table.add_argument("--pack", action="store_true", help=pack)
+    points = "keep at most N epochs of each learning curve (with --pack)"
+    table.add_argument("--points", type=int, metavar="N", help=points)
 
 
 def _table(arguments: argparse.Namespace) -> None:

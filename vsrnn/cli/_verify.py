@@ -5,37 +5,42 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from vsrnn.cli._shared import at_least_one, check_out, number, write
+from vsrnn.cli._shared import check_out, check_positive, format_column, write
 from vsrnn.runs.reproduction import DIFFERENT, summary
 from vsrnn.runs.verify import today, verify
+
+DESCRIPTION = """Train a random sample of a committed table again, or the runs named,
+and say of each whether it is identical, within the tolerance, or different. The exit
+status is 1 when one is different."""
+COLUMNS = {
+    "score": ("score", ".3f"),
+    "here": ("score_here", ".3f"),
+    "off by": ("score_shift", "+.2f"),
+    "first loss": ("loss", ".6f"),
+    "off by ": ("loss_shift", "+.2f"),
+}
 
 
 def add(commands: Any, common: argparse.ArgumentParser) -> None:
     """Add the command to the parser."""
+    what = "train committed results again on this machine and compare"
     verify = commands.add_parser(
-        "verify",
-        parents=[common],
-        help="train committed results again on this machine and compare",
-        description="Train a random sample of a committed table again, or the runs "
-        "named, and say of each whether it is identical, within the tolerance, or "
-        "different. The exit status is 1 when one is different.",
+        "verify", parents=[common], help=what, description=DESCRIPTION
     )
     verify.set_defaults(command=_verify)
-    verify.add_argument(
-        "table", nargs="?", default="rad_quick", help="of runs (default: rad_quick)"
-    )
-    verify.add_argument("--number", type=int, help="of runs (default: 5, or all named)")
-    verify.add_argument("--seed", type=int, help="of the draw (default: the date)")
-    verify.add_argument("--design", nargs="+", default=[], help="only of these designs")
-    verify.add_argument("--id", nargs="+", default=[], help="only these runs")
-    verify.add_argument("--epochs", type=int, help="compare only so many first epochs")
-    verify.add_argument("--jobs", type=int, help="processes; all processors if absent")
-    verify.add_argument("--out", help="also write the comparison to this CSV file")
+    add = verify.add_argument
+    add("table", nargs="?", default="rad_quick", help="of runs (default: rad_quick)")
+    add("--number", type=int, help="of runs (default: 5, or all named)")
+    add("--seed", type=int, help="of the draw (default: the date)")
+    add("--design", nargs="+", default=[], help="only of these designs")
+    add("--id", nargs="+", default=[], help="only these runs")
+    add("--epochs", type=int, help="compare only so many first epochs")
+    add("--jobs", type=int, help="processes; all processors if absent")
+    add("--out", help="also write the comparison to this CSV file")
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    for name in ("number", "epochs", "jobs"):
-        at_least_one(f"--{name}", getattr(arguments, name))
+    check_positive(arguments, "number", "epochs", "jobs")
     check_out(arguments.out)
     seed = today() if arguments.seed is None else arguments.seed
     report = verify(
@@ -49,22 +54,11 @@ def _verify(arguments: argparse.Namespace) -> int:
     )
     if arguments.out:
         write(report, arguments.out)
-    print(_human(report))
+    shown = report[["id", "design", "scale", "seed"]].assign(
+        **{name: format_column(report[c], how) for name, (c, how) in COLUMNS.items()},
+        verdict=report["verdict"].str.cat(report["reason"], ": ").str.strip(": "),
+    )
+    print(shown.to_string(index=False))
     print(f"\n{arguments.table}: {summary(report)} (drawn with --seed {seed})")
     print("Differences are in tolerances: up to 1 is within.")
     return int((report["verdict"] == DIFFERENT).any())
-
-
-def _human(report: Any) -> str:
-    columns = {
-        **{key: report[key] for key in ("id", "design", "scale", "seed")},
-        "score": report["score"].map(lambda v: number(v, ".3f")),
-        "here": report["score_here"].map(lambda v: number(v, ".3f")),
-        "off by": report["score_shift"].map(lambda v: number(v, "+.2f")),
-        "first loss": report["loss"].map(lambda v: number(v, ".6f")),
-        "off by ": report["loss_shift"].map(lambda v: number(v, "+.2f")),
-        "verdict": report["verdict"]
-        .str.cat(report["reason"], sep=": ")
-        .str.strip(": "),
-    }
-    return type(report)(columns).to_string(index=False)

@@ -61,35 +61,25 @@ class Magnitude(Method):
     def __post_init__(self) -> None:
         number = isinstance(self.density, (int, float))
         if not number or not 0 <= self.density <= 1:
-            raise VsrnnError(
-                f"the final density must lie in 0..1, not {self.density!r}"
-            )
+            raise VsrnnError(f"final density must lie in 0..1, not {self.density!r}")
         object.__setattr__(self, "density", float(self.density))
-        for option, known in (("scope", SCOPES), ("schedule", tuple(SCHEDULES))):
+        for option, known in {"scope": SCOPES, "schedule": SCHEDULES}.items():
             if (value := getattr(self, option)) not in known:
-                raise VsrnnError(
-                    f"the {option} of magnitude pruning must be {' or '.join(known)}, "
-                    f"not {value!r}"
-                )
+                choice = " or ".join(known)
+                raise VsrnnError(f"{option} must be {choice}, not {value!r}")
         object.__setattr__(self, "start", check_int("start", self.start, 1))
         if self.end is not None:
             object.__setattr__(self, "end", check_int("end", self.end, 1))
             if self.end < self.start:
-                raise VsrnnError(
-                    f"pruning must not end (epoch {self.end}) before it starts "
-                    f"(epoch {self.start})"
-                )
+                epochs = f"(epoch {self.end}) before it starts (epoch {self.start})"
+                raise VsrnnError(f"pruning must not end {epochs}")
 
     def begin(self, model: nn.Module, epochs: int) -> Pruning:
-        """Begin a run of a model.
-
-        Raises:
-            VsrnnError: the model has no masks, or the ramp is longer than the run.
-        """
+        """Begin a run; raise where it has no masks or is shorter than the ramp."""
         if not isinstance(model, SparseModule):
             raise VsrnnError(
-                f"magnitude pruning needs a model with masks, which "
-                f"{type(model).__name__} has not; choose a block or cell design"
+                "magnitude pruning needs a model with masks; choose a block or cell "
+                f"design, not {type(model).__name__}"
             )
         end = -(-3 * epochs // 4) if self.end is None else self.end
         if not self.start <= end <= epochs:
@@ -132,8 +122,9 @@ class Pruning(Work):
     def record(self) -> dict[str, Any]:
         """Return the weights left, in all and in each block."""
         left = self.model.block_weights()
-        blocks = {f"weights_{block}": number for block, number in left.items()}
-        return {"weights": sum(left.values())} | blocks
+        return {"weights": sum(left.values())} | {
+            f"weights_{block}": number for block, number in left.items()
+        }
 
     def _number(self, group: str, epoch: int) -> int:
         """How many weights of a group stay after an epoch."""

@@ -79,9 +79,8 @@ class Method:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the name and the options that are not at their defaults."""
-        given = {field.name: getattr(self, field.name) for field in fields(self)}
-        usual = {field.name: field.default for field in fields(self)}
-        changed = {key: value for key, value in given.items() if value != usual[key]}
+        given = [(field, getattr(self, field.name)) for field in fields(self)]
+        changed = {f.name: value for f, value in given if value != f.default}
         return {"name": self.name} | changed
 
 
@@ -96,15 +95,12 @@ def get_method(name: str, **options: Any) -> Method:
         VsrnnError: the method or an option is unknown, or a value is of no use.
     """
     if name not in METHODS:
+        known = ", ".join(sorted(METHODS))
+        raise VsrnnError(f"unknown method {name!r}; choose one of: {known}")
+    names = [field.name for field in fields(METHODS[name])]
+    if unknown := [option for option in options if option not in names]:
         raise VsrnnError(
-            f"unknown method {name!r}; choose one of: {', '.join(sorted(METHODS))}"
+            f"unknown option {unknown[0]!r} of method {name!r}; "
+            f"choose from: {', '.join(names) or 'none'}"
         )
-    kind = METHODS[name]
-    known = [field.name for field in fields(kind)]
-    for option in options:
-        if option not in known:
-            raise VsrnnError(
-                f"unknown option {option!r} of method {name!r}; "
-                f"choose from: {', '.join(known) or 'none'}"
-            )
-    return kind(**options)
+    return METHODS[name](**options)

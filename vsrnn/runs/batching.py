@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable, Sequence
 
 from vsrnn.design.family import get_family
@@ -10,7 +11,7 @@ from vsrnn.runs.config import Config
 from vsrnn.tasks import task_class
 from vsrnn.training.loop import EVALUATION_BATCH
 
-PADDED = 1.5  # times its own rows, at most, that a batch of runs pads a model to
+PADDED = 1.5  # a model is padded to at most so many times its own rows
 
 
 def group_runs(
@@ -31,22 +32,21 @@ def group_runs(
     Returns:
         The groups. Only models of similar size come together, so little is padded.
     """
-    together: dict[str, list[Config]] = {}
+    by_key: dict[str, list[Config]] = {}
     for config in configs:
-        design = config.design
-        key = get_family(design.model).batch_key(design, device)
-        together.setdefault(f"{batch_key(config)} {key}", []).append(config)
+        key = get_family(config.design.model).batch_key(config.design, device)
+        by_key.setdefault(f"{batch_key(config)} {key}", []).append(config)
+    most = sys.maxsize if most is None else most
     groups: list[list[Config]] = []
-    for similar in together.values():
+    for one_kind in by_key.values():
         group: list[Config] = []
-        for config in sorted(similar, key=lambda one: one.design.hidden):
-            many = most is not None and len(group) >= most
-            full = many or memory_estimate([*group, config]) > memory
-            if group and (full or not _similar_size([*group, config])):
-                groups.append(group)
+        for config in sorted(one_kind, key=lambda one: one.design.hidden):
+            more = [*group, config]
+            full = len(group) >= most or memory_estimate(more) > memory
+            if not group or full or not _similar_size(more):
                 group = []
+                groups.append(group)
             group.append(config)
-        groups.append(group)
     return groups
 
 
@@ -60,7 +60,7 @@ def memory_estimate(configs: Sequence[Config]) -> float:
 
 
 def batch_key(config: Config) -> str:
-    """What runs trained side by side have in common: batches, and a kind of model."""
+    """Return what runs trained side by side share: batches, and a kind of model."""
     order = config.seed if task_class(config.task).shuffle else None
     data = sorted(config.task_options.items())
     kind = config.design.model, config.design.options
@@ -68,10 +68,7 @@ def batch_key(config: Config) -> str:
 
 
 def _similar_size(group: Sequence[Config]) -> bool:
-    """Whether the largest of a group leaves little to pad in its smallest."""
-    family, outputs = (
-        get_family(group[0].design.model),
-        task_class(group[0].task).outputs,
-    )
-    rows = [family.rows(config.design, outputs) for config in group]
+    """Whether little of the smallest of a group is padded to the largest."""
+    first, outputs = group[0].design, task_class(group[0].task).outputs
+    rows = [get_family(first.model).rows(one.design, outputs) for one in group]
     return max(rows) <= PADDED * min(rows)

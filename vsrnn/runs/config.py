@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from vsrnn.design.design import Design
@@ -27,8 +28,8 @@ class Config:
     Args:
         task: name of a task, see :func:`vsrnn.get_task`.
         design: a :class:`vsrnn.Design`, or the name of a published one.
-        scale: ``"smoke"``, ``"quick"`` or ``"paper"`` (the published
-            protocol, on ``rad`` with the option ``digits="mnist"``).
+        scale: ``"smoke"``, ``"quick"`` or ``"paper"`` (the published protocol, on
+            ``rad`` with the option ``digits="mnist"``).
         seed: of masks, initial values and, where the task shuffles, the order.
         mask: ``"bernoulli"`` as published, or ``"exact"`` counts.
         epochs: instead of the scale's number of epochs.
@@ -76,10 +77,9 @@ class Config:
         object.__setattr__(self, "seed", check_int("seed", self.seed, 0))
         if self.epochs is not None:
             object.__setattr__(self, "epochs", check_int("epochs", self.epochs, 1))
-        for name in ("name", "scale"):
-            if name in self.task_options:
-                raise VsrnnError(f"{name!r} is no option of a task")
-        self.as_dict()  # raises where something has no place in a result
+        if wrong := {"name", "scale"} & self.task_options.keys():
+            raise VsrnnError(f"{min(wrong)!r} is no option of a task")
+        self.as_dict()  # raises where a value cannot be stored
 
     def as_dict(self) -> dict[str, Any]:
         """The config as plain JSON values, without the places where data is kept.
@@ -94,9 +94,9 @@ class Config:
         given = self.task_options.items()
         kept = places(self.task) if given else ()
         own["task_options"] = {key: value for key, value in given if key not in kept}
-        del own["method"]
-        if self.method != STATIC:
-            own["method"] = self.method.as_dict()
+        own["method"] = self.method.as_dict()
+        if self.method == STATIC:
+            del own["method"]
         plain: dict[str, Any] = json.loads(json.dumps(own, default=_plain))
         return plain
 
@@ -133,29 +133,31 @@ def configs_for(
     learning_rate: float | None = None,
     **options: Any,
 ) -> list[Config]:
-    """Every design with every seed, as configs for :func:`vsrnn.sweep`.
+    """Configs of published designs, by name, each with every seed.
 
     Args:
-        designs: names of published designs.
-        seeds: seeds of each.
+        designs: names of the designs.
+        seeds: of each.
         scale: ``"smoke"``, ``"quick"`` or ``"paper"``.
         task: name of the task.
         learning_rate: instead of the designs' own.
         options: of the task, for instance ``split="separate"``.
 
-    Example:
-        >>> [config.seed for config in configs_for(["balanced_0"], range(3))]
-        [0, 1, 2]
+    >>> [config.seed for config in configs_for(["balanced_0"], range(3))]
+    [0, 1, 2]
     """
-    known = [get_design(task, name) for name in designs]
-    if learning_rate is not None:
-        known = [replace(design, learning_rate=learning_rate) for design in known]
-    seeds = list(seeds)
+    known = with_rate([get_design(task, name) for name in designs], learning_rate)
     return [
         Config(task, design, scale, seed, task_options=dict(options))
-        for design in known
-        for seed in seeds
+        for design, seed in product(known, seeds)
     ]
+
+
+def with_rate(designs: Sequence[Design], rate: float | None) -> list[Design]:
+    """The designs at this learning rate, or at their own if it is None."""
+    if rate is None:
+        return list(designs)
+    return [replace(design, learning_rate=rate) for design in designs]
 
 
 def _method(given: Method | str | Mapping[str, Any]) -> Method:
@@ -165,7 +167,7 @@ def _method(given: Method | str | Mapping[str, Any]) -> Method:
         return get_method(given)
     if not isinstance(given, Mapping) or "name" not in given:
         raise VsrnnError(
-            "a method is given by its name, or as its name and options such as "
+            "name a method by its name, or by its name and options such as "
             f"{{'name': 'magnitude', 'density': 0.1}}, not {given!r}"
         )
     return get_method(**given)

@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 PACK = "runs.jsonl.gz"
 """The file's name, in the folder of a store."""
 DAMAGE = (ValueError, KeyError, TypeError, AttributeError, EOFError, zlib.error)
-"""What reading something that is no result raises."""
+"""What :func:`parse` raises for something that is no result, or a broken pack."""
 
 
 def read_pack(path: Path) -> Mapping[str, Result]:
-    """Read all results of a pack, by id; nothing may change them, they are kept.
+    """Read all results of a pack, by id; they are kept, so nothing may change them.
 
     Raises:
-        VsrnnError: when the file cannot be read, or is damaged.
+        VsrnnError: the file cannot be read, or is damaged.
     """
     try:
         state = path.stat()
@@ -40,7 +40,7 @@ def read_pack(path: Path) -> Mapping[str, Result]:
 
 @lru_cache(maxsize=4)
 def _read_pack(path: Path, changed: int, size: int) -> Mapping[str, Result]:
-    """A pack as it is in this state."""
+    """Read a pack in this state."""
     results: dict[str, Result] = {}
     try:
         with gzip.open(path, "rt", encoding="utf-8") as lines:
@@ -68,18 +68,14 @@ def write_pack(path: Path, results: Iterable[Result]) -> None:
 
 
 def parse(text: str) -> Result:
-    """A result from its JSON.
-
-    Raises:
-        ValueError, KeyError, TypeError, AttributeError: it is none.
-    """
+    """Read a result from its JSON; raises one of ``DAMAGE`` where it is none."""
     result: Result = json.loads(text)
     row(result)  # which needs all of its parts
     return result
 
 
 def thin(result: Result, points: int) -> Result:
-    """A result with at most so many epochs of its curve, evenly spaced, ends included.
+    """Keep at most so many epochs of a curve, evenly spaced, both ends included.
 
     >>> result = {"curve": [{"epoch": n} for n in range(1, 12)]}
     >>> [point["epoch"] for point in thin(result, 3)["curve"]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import subprocess
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
 from importlib import metadata
@@ -16,13 +17,13 @@ import torch
 def provenance(
     task: Any, threads: int, device: str = "cpu", models: int = 1
 ) -> dict[str, Any]:
-    """Versions of code and packages, data, machine and time, as JSON.
+    """Return versions of code and packages, data, machine and time, as JSON values.
 
     Args:
         task: what was trained on.
         threads: of torch.
         device: what trained, "cpu" or "cuda".
-        models: how many were trained in one pass.
+        models: how many were trained side by side.
     """
     packages = {name: _version(name) for name in ("vsrnn", "numpy", "kornia")}
     build = {"torch": str(torch.__version__), "python": platform.python_version()}
@@ -30,7 +31,7 @@ def provenance(
         "versions": packages | build,
         "commit": _commit(),
         "data": task.provenance | {"sha256": task.checksum},
-        "machine": _machine() if device == "cpu" else _accelerator(),
+        "machine": _processor() if device == "cpu" else _accelerator(),
         "device": device,
         "threads": threads,
         "models": models,
@@ -39,7 +40,7 @@ def provenance(
 
 
 def now() -> str:
-    """The time, in UTC, as text."""
+    """Return the time in UTC, as text."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
@@ -52,17 +53,14 @@ def _version(package: str) -> str | None:
 
 @cache
 def _commit() -> str | None:
-    """The commit the code is at, marked where the package's files differ from it.
+    """The commit of the code, marked where the package's files differ from it.
 
     Asked once: the files may change while a process works on with what it has read.
     """
-    folder = Path(__file__).parents[1]
-    git = ["git", "-C", str(folder)]
+    git = ["git", "-C", str(Path(__file__).parents[1])]
+    tracked = [*git, "ls-files", "--error-unmatch", "errors.py"]
     try:
-        tracked = subprocess.run(
-            [*git, "ls-files", "--error-unmatch", "errors.py"], capture_output=True
-        )
-        if tracked.returncode:
+        if subprocess.run(tracked, capture_output=True).returncode:
             return None
         head = subprocess.check_output([*git, "rev-parse", "HEAD"], text=True)
         changed = subprocess.check_output([*git, "status", "--porcelain", "-uno", "."])
@@ -75,13 +73,11 @@ def _accelerator() -> str:
     return f"{torch.cuda.get_device_name()} CUDA {torch.version.cuda}"
 
 
-def _machine() -> str:
-    """The processor's name where the system tells it, and the architecture."""
+def _processor() -> str:
+    """The processor's name where the system gives it, and the architecture."""
     name = platform.processor() or ""
-    try:
+    with suppress(OSError):
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
         models = [line for line in lines if line.startswith("model name")]
         name = models[0].split(":", 1)[1].strip() if models else name
-    except OSError:
-        pass
     return f"{name} {platform.system()} {platform.machine()}".strip()

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from vsrnn.runs.rows import curve_table, table
+from vsrnn.runs.rows import MEASURED, curve_table, table
 from vsrnn.tasks import task_class
 
 if TYPE_CHECKING:
@@ -17,21 +17,19 @@ if TYPE_CHECKING:
 IDENTICAL, WITHIN, DIFFERENT = "identical", "within tolerance", "different"
 VERDICTS = (IDENTICAL, WITHIN, DIFFERENT)
 ROUNDING, CHAOS = 3e-4, 0.3
-"""Tolerance of the first epoch's loss: share of it, and of what it fell meanwhile."""
+"""Tolerance of the first epoch's loss: share of it, and of its fall meanwhile."""
 DEVIATIONS = 4.0
 """Tolerance of the score [standard deviations of the difference of two counts]."""
-CURVE = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
 
 
 def compare(
     row: Mapping[str, Any], curve: pd.DataFrame, result: Result
 ) -> dict[str, Any]:
-    r"""Compare a run as committed with the same run as trained here.
+    r"""Compare a committed run with the same run trained here.
 
     A run is *identical* when every number of its row and curve is, to the seven digits
-    of a table. Another processor or library adds numbers in another order, and
-    training amplifies the last digits. So a run is *within tolerance* when it has the
-    same data, as many weights in each matrix, the same end (none diverges), and
+    of a table. It is *within tolerance* when it has the same data, as many weights in
+    each matrix, the same end (none diverges), and
 
     .. math::
 
@@ -43,44 +41,35 @@ def compare(
     sequences, or the share of :math:`n` played episodes that succeed; where the score
     is a mean return, the variance between episodes takes the place of
     :math:`\bar a (1 - \bar a)`. A prime marks what was trained here, a bar the mean
-    of both. Anything else is *different*.
-
-    Rounding has grown least in the first epoch, so its loss tells a wrong run from a
-    rounded one, as the numbers of weights do; later only scores compare, as those of
-    two networks trained in the same way. The figure `agreement` shows how much of the
-    tolerance other processor instructions, a GPU and another seed need: not every
-    wrong run is found, and a score of the two episodes of the scale `smoke` is never
-    *different*.
-
-    Data are made on each machine. Where a processor without AVX2 instructions, another
-    release of kornia or MuJoCo, or another policy file makes them otherwise, the
-    verdict is *different* and the reason "other data".
+    of both. Anything else is *different*. The page on verification says why.
 
     Args:
         row: the run in its table.
-        curve: its epochs in the table of curves; none, and the loss is not compared.
+        curve: its epochs in the table of curves; without any the loss is not compared.
         result: the same config as trained here, or its first epochs.
 
     Returns:
         What :func:`vsrnn.verify` gives for a run.
     """
     here, points = table([result]).iloc[0].to_dict(), curve_table([result])
-    whole = bool(here["epochs"] == row["epochs"])
+    full = bool(here["epochs"] == row["epochs"])
     shifts = {
         "loss_shift": _loss_shift(curve, points),
-        "score_shift": _score_shift(row, result) if whole else math.nan,
+        "score_shift": _score_shift(row, result) if full else math.nan,
     }
-    reason = _reason(row, here, shifts, whole)
-    same = _same_curve(curve, points) and (not whole or _same_end(row, here))
-    return (
-        {key: row[key] for key in ("id", "design", "scale", "seed")}
-        | {"verdict": DIFFERENT if reason else IDENTICAL if same else WITHIN}
-        | {"reason": reason}
-        | {"score": row["score"], "score_here": here["score"] if whole else math.nan}
-        | {"loss": _first(curve), "loss_here": _first(points)}
-        | shifts
-        | {key: here[key] for key in ("machine", "torch", "finished")}
-    )
+    reason = _reason(row, here, shifts, full)
+    same = _same_curve(curve, points) and (not full or _same_end(row, here))
+    return {
+        **{key: row[key] for key in ("id", "design", "scale", "seed")},
+        "verdict": DIFFERENT if reason else IDENTICAL if same else WITHIN,
+        "reason": reason,
+        "score": row["score"],
+        "score_here": here["score"] if full else math.nan,
+        "loss": _first(curve),
+        "loss_here": _first(points),
+        **shifts,
+        **{key: here[key] for key in ("machine", "torch", "finished")},
+    }
 
 
 def summary(report: pd.DataFrame) -> str:
@@ -95,7 +84,7 @@ def summary(report: pd.DataFrame) -> str:
     return f"of {len(report)} runs {', '.join(counts)}"
 
 
-def loss_room(loss: float, after: float) -> float:
+def loss_tolerance(loss: float, after: float) -> float:
     """Tolerance of the first epoch's training loss, see `compare`.
 
     Args:
@@ -109,7 +98,7 @@ def _reason(
     row: Mapping[str, Any],
     here: Mapping[str, Any],
     shifts: Mapping[str, float],
-    whole: bool,
+    full: bool,
 ) -> str:
     """Why a run is different, or nothing."""
     weights = [key for key in here if key.startswith("weights_")]
@@ -117,23 +106,23 @@ def _reason(
         return "other data"
     if not _same(row, here, ["total_weights", "parameters", *weights]):
         return "other numbers of weights"
-    if (whole or here["error"]) and not _same(row, here, ["error"]):
+    if (full or here["error"]) and not _same(row, here, ["error"]):
         return f"ends otherwise here ({here['error'] or 'without error'})"
-    for name, what in (("loss", "the loss of the first epoch"), ("score", "the score")):
-        shift = abs(shifts[f"{name}_shift"])
-        if shift > 1:
-            return f"{what} is off by {shift:.1f} tolerances"
+    what = {"loss_shift": "the loss of the first epoch", "score_shift": "the score"}
+    for name, shift in shifts.items():
+        if abs(shift) > 1:
+            return f"{what[name]} is off by {abs(shift):.1f} tolerances"
     return ""
 
 
 def _loss_shift(curve: pd.DataFrame, points: pd.DataFrame) -> float:
-    """First loss here minus as committed, in tolerances."""
+    """First loss here minus the committed one, in tolerances."""
     loss = _first(curve)
-    return (_first(points) - loss) / loss_room(loss, _first(curve, "val_loss"))
+    return (_first(points) - loss) / loss_tolerance(loss, _first(curve, "val_loss"))
 
 
 def _score_shift(row: Mapping[str, Any], result: Result) -> float:
-    """Score here minus as committed, in tolerances."""
+    """Score here minus the committed one, in tolerances."""
     if result["score"] is None or math.isnan(row["score"]):
         return math.nan
     task, test = task_class(row["task"]), result["test"]
@@ -142,8 +131,8 @@ def _score_shift(row: Mapping[str, Any], result: Result) -> float:
     variance = mean * (1 - mean)
     if deviation in test:  # between episodes
         variance = (row[f"test_{deviation}"] ** 2 + test[deviation] ** 2) / 2
-    room = DEVIATIONS * math.sqrt(2 * max(variance, 1 / n) / n)
-    return float((result["score"] - row["score"]) / room)
+    tolerance = DEVIATIONS * math.sqrt(2 * max(variance, 1 / n) / n)
+    return float((result["score"] - row["score"]) / tolerance)
 
 
 def _first(curve: pd.DataFrame, name: str = "train_loss") -> float:
@@ -153,22 +142,22 @@ def _first(curve: pd.DataFrame, name: str = "train_loss") -> float:
 
 
 def _same_curve(curve: pd.DataFrame, points: pd.DataFrame) -> bool:
-    """Whether the epochs trained here are as in the table, where it has them."""
+    """Whether the epochs that both have are equal."""
     here = {point["epoch"]: point for point in points.to_dict("records")}
     pairs = [(p, here.get(p["epoch"], {})) for p in curve.to_dict("records")]
     return all(_same(one, two, one.keys() & two.keys() - {"id"}) for one, two in pairs)
 
 
 def _same_end(row: Mapping[str, Any], here: Mapping[str, Any]) -> bool:
-    """Whether the last epoch and the test are as in the table."""
+    """Whether the last epoch and the test are equal."""
     tested = [key for key in here if key.startswith("test_") and key in row]
-    return _same(row, here, ["score", *CURVE, *tested])
+    return _same(row, here, ["score", *MEASURED, *tested])
 
 
 def _same(
     committed: Mapping[str, Any], here: Mapping[str, Any], keys: Iterable[str]
 ) -> bool:
-    """Whether numbers are equal to the digits of a table; nothing equals nothing."""
+    """Whether values are equal to the digits of a table; missing equals missing."""
     return all(_digits(committed.get(key)) == _digits(here[key]) for key in keys)
 
 

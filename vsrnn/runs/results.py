@@ -36,11 +36,10 @@ def list_results() -> list[str]:
 def get_results(name: str) -> pd.DataFrame:
     """A committed result table as a tidy DataFrame.
 
-    A study's name gives a row a run, and with ``_curves`` a row a run and epoch;
-    the results folder's README describes these and the other tables. Ids, designs,
-    commits, errors, reasons and configs are text. What does not apply is missing, as
-    the densities of an LSTM, the score of a run that diverged, or the error of one
-    that did not. Measured numbers have seven digits, as in CSV.
+    A study's name gives a row a run, and with ``_curves`` a row a run and epoch; the
+    results folder's README describes these and the other tables. What does not apply
+    is missing, as the densities of an LSTM or the score of a run that diverged.
+    Measured numbers have seven digits, as in CSV.
 
     Args:
         name: of a folder with runs, or of a file without ``.csv``.
@@ -69,12 +68,12 @@ def get_results(name: str) -> pd.DataFrame:
 
 @lru_cache
 def _table(make: Make, pack: Path, changed: int) -> pd.DataFrame:
-    """A table of a pack as it was at that time, made once."""
+    """Make a table of a pack as it was at that time, once."""
     return _read(csv_text(make(read_pack(pack).values())), pack)
 
 
 def _read(csv: str, path: Path) -> pd.DataFrame:
-    """CSV as a table, also where it was never a file: then numbers are the same."""
+    """Read CSV, also where it was never a file, so that numbers are the same."""
     import pandas as pd
 
     try:

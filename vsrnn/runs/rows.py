@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from vsrnn.design.family import families, get_family
@@ -20,6 +20,8 @@ CHOSEN = ("density_", "init_", "learning_rate")
 """How columns of a design begin, which CSV gives with all their digits."""
 TEXT = ("id", "design", "commit", "error", "reason", "config")
 """Columns of text, which would be read as numbers where they look like numbers."""
+MEASURED = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
+"""What the loop measures in every epoch."""
 _KEYS = ["task", "scale", "design", "seed", "id"]
 _NOT_OPTIONS = {"task", "generator", "sha256"}
 
@@ -27,8 +29,8 @@ _NOT_OPTIONS = {"task", "generator", "sha256"}
 def table(results: Iterable[Result]) -> pd.DataFrame:
     """Results as a tidy table, one row a run, in order of design and seed.
 
-    Columns follow the models and tasks of the runs: ``density_`` and ``weights_`` for
-    each of a model's matrices, and every option that decides a task's data.
+    Columns follow the runs: ``density_`` and ``weights_`` for each of a model's
+    matrices, and every option that decides a task's data.
     """
     return _frame([row(result) for result in results], _KEYS)
 
@@ -43,31 +45,30 @@ def row(result: Result) -> dict[str, Any]:
     """A result as one row; reads every part that a result has to have."""
     config, provenance = result["config"], result["provenance"]
     design, data = config["design"], provenance["data"]
-    names, last = _matrices(design), (result["curve"] or [{}])[-1]
-    measured = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
-    return (
-        _key(result)
-        | {key: design[key] for key in ("model", "hidden", "learning_rate")}
-        | _each("density", names, design["density"])
-        | _each("init_mean", names, design["init_mean"])
-        | _each("init_std", names, design["init_std"])
-        | {"mask": config["mask"]}
-        | _method(config)
-        | {key: value for key, value in data.items() if _is_option(key, value)}
-        | {key: result[key] for key in ("epochs", "batch_size", "score")}
-        | _tested(result)
-        | {key: last.get(key) for key in measured}
-        | {key: result[key] for key in ("total_weights", "parameters")}
-        | {f"weights_{key}": count for key, count in (result["weights"] or {}).items()}
-        | {"hidden_proportion": result["hidden_proportion"]}
-        | {"train_size": (data.get("sizes") or {}).get("train")}
-        | {"train_seconds": result["seconds"]["train"]}
-        | {"data_sha256": data["sha256"], "commit": provenance["commit"]}
-        | {"version": provenance["versions"]["vsrnn"]}
-        | {key: provenance["versions"][key] for key in ("torch", "python")}
-        | {key: provenance[key] for key in ("machine", "threads", "finished")}
-        | {"error": result["error"], "config": canonical(config)}
-    )
+    last, versions = (result["curve"] or [{}])[-1], provenance["versions"]
+    return {
+        **_key(result),
+        **{key: design[key] for key in ("model", "hidden", "learning_rate")},
+        **_of_matrices(design),
+        "mask": config["mask"],
+        **({"method": config["method"]["name"]} if "method" in config else {}),
+        **{key: value for key, value in data.items() if _is_option(key, value)},
+        **{key: result[key] for key in ("epochs", "batch_size", "score")},
+        **_tested(result),
+        **{key: last.get(key) for key in MEASURED},
+        **{key: result[key] for key in ("total_weights", "parameters")},
+        **{f"weights_{key}": n for key, n in (result["weights"] or {}).items()},
+        "hidden_proportion": result["hidden_proportion"],
+        "train_size": (data.get("sizes") or {}).get("train"),
+        "train_seconds": result["seconds"]["train"],
+        "data_sha256": data["sha256"],
+        "commit": provenance["commit"],
+        "version": versions["vsrnn"],
+        **{key: versions[key] for key in ("torch", "python")},
+        **{key: provenance[key] for key in ("machine", "threads", "finished")},
+        "error": result["error"],
+        "config": canonical(config),
+    }
 
 
 def canonical(config: Mapping[str, Any]) -> str:
@@ -77,23 +78,17 @@ def canonical(config: Mapping[str, Any]) -> str:
 
 def csv_text(table: pd.DataFrame) -> str:
     """A table as CSV: what was chosen in full, what was measured to seven digits."""
-    whole = {
+    chosen = [name for name in table.columns if name.startswith(CHOSEN)]
+    if {"mask", "epochs"} <= set(table.columns):  # options lie between, see `row`
+        chosen.extend(table.loc[:, "mask":"epochs"])
+    full = {
         name: table[name].map(lambda value: "" if math.isnan(value) else str(value))
-        for name in _chosen(table)
+        for name in chosen
         if table[name].dtype.kind == "f"
     }
-    text: str = table.assign(**whole).to_csv(
-        index=False, float_format=DIGITS, lineterminator="\n"
-    )
+    how: Any = {"index": False, "float_format": DIGITS, "lineterminator": "\n"}
+    text: str = table.assign(**full).to_csv(**how)
     return text
-
-
-def _chosen(table: pd.DataFrame) -> list[str]:
-    """Columns that decide a run: of its design, and the options of its data."""
-    names = [name for name in table.columns if name.startswith(CHOSEN)]
-    if {"mask", "epochs"} <= set(table.columns):  # as `row` puts them
-        names.extend(table.loc[:, "mask":"epochs"])
-    return names
 
 
 def _frame(rows: list[dict[str, Any]], keys: list[str]) -> pd.DataFrame:
@@ -114,32 +109,27 @@ def _key(result: Result) -> dict[str, Any]:
     return {"id": result["id"], "design": config["design"]["name"]} | keys
 
 
-def _matrices(design: Mapping[str, Any]) -> Sequence[str]:
-    """Names of the matrices that have a density; numbers where the model is unknown."""
+def _of_matrices(design: Mapping[str, Any]) -> dict[str, float]:
+    """What a design says of each matrix; these have numbers in an unknown model."""
+    names = tuple(map(str, range(len(design["density"]))))
     if design["model"] in families():
         options = dict(design.get("options", ()))
-        return get_family(design["model"]).matrices(options)
-    return [str(number) for number in range(len(design["density"]))]
-
-
-def _each(kind: str, names: Sequence[str], values: Sequence[float]) -> dict[str, float]:
-    """A value for each matrix, or none at all."""
-    pairs = zip(names, values, strict=True) if values else ()
-    return {f"{kind}_{name}": value for name, value in pairs}
-
-
-def _method(config: Mapping[str, Any]) -> dict[str, str]:
-    """The name of the method, where it is not the usual one."""
-    return {"method": config["method"]["name"]} if "method" in config else {}
+        names = get_family(design["model"]).matrices(options)
+    return {
+        f"{kind}_{name}": value
+        for kind in ("density", "init_mean", "init_std")
+        if design[kind]
+        for name, value in zip(names, design[kind], strict=True)
+    }
 
 
 def _is_option(key: str, value: Any) -> bool:
-    """Whether an entry of a data's provenance is plain and in no other column."""
+    """Whether a number or text of a data's provenance has no other column."""
     return key not in _NOT_OPTIONS and isinstance(value, str | int | float)
 
 
 def _tested(result: Result) -> dict[str, Any]:
-    """What the test found; without the accuracy where that is the score itself."""
+    """The test's numbers, without the accuracy where that is the score itself."""
     test = result["test"] or {"loss": None}
     itself = {"accuracy"} if test.keys() == {"loss", "accuracy"} else set()
     return {f"test_{key}": value for key, value in test.items() if key not in itself}

@@ -37,13 +37,12 @@ def run(config: Config, *, threads: int = 1, progress: bool = False) -> Result:
     Returns:
         A dict of plain JSON values: ``score`` (0..1: test accuracy, or the share of
         variance explained where the targets are numbers; where a task is played, the
-        share of episodes that succeed, or their mean return), ``test``,
-        ``curve`` (one entry an epoch; the training values are means over the epoch's
-        batches as they were trained; a method that changes which weights exist adds
-        the weights left), ``weights`` per block, ``total_weights``,
-        ``parameters``, ``hidden_proportion`` of the weights there are at the end,
-        ``seconds``, ``provenance``, and ``error``, which says when a run diverged
-        (``score`` is then ``None``).
+        share of episodes that succeed, or their mean return), ``test``, ``curve`` (one
+        entry an epoch; the training values are means over the epoch's batches as they
+        were trained; a method that changes which weights exist adds the weights left),
+        ``weights`` per block, ``total_weights``, ``parameters``, ``hidden_proportion``
+        of the weights there are at the end, ``seconds``, ``provenance``, and
+        ``error``, which says when a run diverged (``score`` is then ``None``).
 
     Raises:
         VsrnnError: for an unknown task, scale or option.
@@ -79,41 +78,37 @@ def run_many(
         VsrnnError: for configs that cannot be trained together, an unknown task,
             scale, option or device.
     """
-    began = time.perf_counter()
+    times = [time.perf_counter()]
     if len({batch_key(config) for config in configs}) != 1:
         raise VsrnnError("these configs share no batches; group them with `group_runs`")
     check_device(device)
-    task = _task(configs[0])
+    task = task_of(configs[0])
     made_by = provenance(task, threads, device, len(configs))
-    models = [_model(config, task).to(device) for config in configs]
-    loaded = time.perf_counter()
+    models = [model_of(config, task).to(device) for config in configs]
+    times.append(time.perf_counter())
     with resources(threads):
         trainees = _train(configs, models, task, device, progress)
-        trained = time.perf_counter()
+        times.append(time.perf_counter())
         tests = _test(trainees, configs[0], task, device)
-    ended = time.perf_counter()
-    seconds = {
+    times.append(time.perf_counter())
+    began, loaded, trained, ended = (time / len(configs) for time in times)
+    shares = {
         "data": loaded - began,
         "train": trained - loaded,
         "total": ended - began,
     }
-    shares = {name: round(value / len(configs), 3) for name, value in seconds.items()}
     made_by["finished"] = now()
     return [
-        result_of(config, task, made_by)
+        empty_result(config, task, made_by)
         | get_family(config.design.model).counts(trainee.model)
-        | {
-            "score": None if trainee.error else test[task.metric],
-            "test": None if trainee.error else test,
-            "curve": trainee.curve,
-            "seconds": shares,
-            "error": trainee.error,
-        }
+        | ({} if trainee.error else {"score": test[task.metric], "test": test})
+        | {"curve": trainee.curve, "error": trainee.error}
+        | {"seconds": {name: round(value, 3) for name, value in shares.items()}}
         for config, trainee, test in zip(configs, trainees, tests, strict=True)
     ]
 
 
-def result_of(config: Config, task: Task, made_by: dict[str, Any]) -> Result:
+def empty_result(config: Config, task: Task, made_by: dict[str, Any]) -> Result:
     """The result of a run that has not given anything yet."""
     return {
         "schema": SCHEMA,
@@ -149,31 +144,27 @@ def build_model(
         VsrnnError: no hidden size fits the design's budget, or the model cannot read
             symbols.
     """
-    return get_family(config.design.model).build(
-        config.design,
-        inputs,
-        outputs,
-        seed=config.seed,
-        mask=config.mask,
-        symbols=symbols,
-    )
+    how: Any = {"seed": config.seed, "mask": config.mask, "symbols": symbols}
+    return get_family(config.design.model).build(config.design, inputs, outputs, **how)
 
 
-def _model(config: Config, task: Task) -> nn.Module:
+def model_of(config: Config, task: Task) -> nn.Module:
+    """The untrained model of a config, for its task."""
     return build_model(config, task.inputs, task.outputs, task.symbols)
+
+
+def task_of(config: Config) -> Task:
+    """The task of a config, with its data."""
+    return get_task(config.task, config.scale, **config.task_options)
 
 
 def train(config: Config, *, threads: int = 1, progress: bool = False) -> nn.Module:
     """Train one design and return the model itself, for a closer look at it."""
-    task = _task(config)
-    model = _model(config, task)
+    task = task_of(config)
+    model = model_of(config, task)
     with resources(threads):
         _train([config], [model], task, "cpu", progress)
     return model
-
-
-def _task(config: Config) -> Task:
-    return get_task(config.task, config.scale, **config.task_options)
 
 
 def _train(
@@ -194,29 +185,21 @@ def _train(
     name = first.design.name if len(configs) == 1 else f"{len(configs)} designs"
     network = get_family(first.design.model).batch(models)
     with tqdm(total=steps, desc=name, disable=not progress) as bar:
-        fit(
-            trainees,
-            network,
-            task,
-            epochs=epochs,
-            seed=first.seed,
-            device=device,
-            bar=bar,
-        )
+        how: Any = {"seed": first.seed, "device": device, "bar": bar}
+        fit(trainees, network, task, epochs=epochs, **how)
     return trainees
 
 
 def _test(
     trainees: Sequence[Trainee], config: Config, task: Task, device: str
 ) -> list[dict[str, float]]:
-    """Loss and accuracy on the test sequences, and the score where a task is played."""
+    """Each model's loss and accuracy on the test sequences, and what playing gives."""
     models = [trainee.model for trainee in trainees]
     network = get_family(config.design.model).batch(models)
     tests = evaluate_network(network, task, "test", device)
     for trainee, test in zip(trainees, tests, strict=True):
         if trainee.error is None and not math.isfinite(test["loss"]):
             trainee.error = "diverged: test loss not finite"
-    if hasattr(task, "score"):  # where outputs decide what comes next
-        for trainee, test in zip(trainees, tests, strict=True):
-            test |= task.score(trainee.model.cpu()) if trainee.error is None else {}
+        if trainee.error is None:
+            test |= task.score(trainee.model.cpu())
     return tests

@@ -35,6 +35,9 @@ class Store:
     each claims a run before it trains, by a lock that ends with the process. The pack,
     ``runs.jsonl.gz``, is what a finished study is committed as.
 
+    Whatever reads raises :class:`vsrnn.VsrnnError` when a file or the pack is damaged,
+    and whatever writes when the folder cannot be written.
+
     Args:
         folder: made on the first write.
 
@@ -46,55 +49,40 @@ class Store:
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder)
+        self._pack = self.folder / PACK
 
     def path(self, config: Config) -> Path:
         """Where the result of a config is written."""
         return self.folder / f"{config.id}.json"
 
     def has(self, config: Config) -> bool:
-        """Whether the result of a config is stored.
-
-        Raises:
-            VsrnnError: when the pack is damaged.
-        """
+        """Whether the result of a config is stored."""
         # the file first: what is packed meanwhile is in the pack before its file goes
         return self.path(config).exists() or config.id in self._packed()
 
     def get(self, config: Config) -> Result | None:
-        """The stored result of a config, or None.
-
-        Raises:
-            VsrnnError: when its file or the pack is damaged.
-        """
+        """The stored result of a config, or None."""
         with suppress(*_ABSENT):
             return _read(self.path(config))
         return deepcopy(self._packed().get(config.id))
 
     def put(self, result: Result) -> Path:
-        """Write a result, whole or not at all.
-
-        Raises:
-            VsrnnError: when the folder cannot be written.
-        """
+        """Write a result, whole or not at all."""
         path = self.folder / f"{result['id']}.json"
         with self._writing():
             replace_text(path, json.dumps(result, indent=1))
         return path
 
     def remove(self, config: Config) -> None:
-        """Forget the result of a config, if it is stored.
-
-        Raises:
-            VsrnnError: when the folder cannot be written.
-        """
+        """Forget the result of a config, if it is stored."""
         with self._packing():
             self.path(config).unlink(missing_ok=True)
             packed = self._packed()
             left = [result for id, result in packed.items() if id != config.id]
             if not left:
-                (self.folder / PACK).unlink(missing_ok=True)
+                self._pack.unlink(missing_ok=True)
             elif len(left) < len(packed):
-                write_pack(self.folder / PACK, left)
+                write_pack(self._pack, left)
 
     def pack(self, points: int | None = None) -> Path:
         """Put the results of single files into the pack, and remove the files.
@@ -106,21 +94,15 @@ class Store:
         Returns:
             The pack: lines of JSON in order of id, compressed to the same bytes
             whenever the results are the same.
-
-        Raises:
-            VsrnnError: a result is damaged, or the folder cannot be written.
         """
-        if points is not None:
-            points = check_int("points", points, 2)
+        points = None if points is None else check_int("points", points, 2)
         with self._packing():
             singles = self._singles()
-            results = [*{**self._packed(), **singles}.values()]
-            if points is not None:
-                results = [thin(result, points) for result in results]
-            write_pack(self.folder / PACK, results)
+            results = {**self._packed(), **singles}.values()
+            write_pack(self._pack, (thin(r, points) if points else r for r in results))
             for id in singles:
                 (self.folder / f"{id}.json").unlink()
-        return self.folder / PACK
+        return self._pack
 
     @contextmanager
     def claim(self, config: Config, *, wait: bool = False) -> Iterator[bool]:
@@ -135,9 +117,6 @@ class Store:
         Yields:
             Whether the run is to be done here: not if another process has it, nor if
             its result is stored.
-
-        Raises:
-            VsrnnError: when the folder cannot be written.
         """
         lock = FileLock(self.folder / f"{config.id}.lock")
         with self._writing(), suppress(Timeout):
@@ -145,35 +124,26 @@ class Store:
         try:
             yield lock.is_locked and not self.has(config)
         finally:
-            # only with a result: who then gets the removed lock finds the run done
+            # only with a result: whoever gets the removed lock sees the run is done
             if lock.is_locked and self.has(config):
                 with suppress(OSError):
                     Path(lock.lock_file).unlink()
             lock.release()
 
     def check(self) -> None:
-        """Try that results can be written, before hours are spent on one.
-
-        Raises:
-            VsrnnError: when the folder cannot be written.
-        """
+        """Try that results can be written, before hours are spent on one."""
         with self._writing(), tempfile.TemporaryFile(dir=self.folder):
             pass
 
     def results(self) -> list[Result]:
-        """All stored results, in order of id.
-
-        Raises:
-            VsrnnError: when there is no such folder or a file is damaged.
-        """
+        """All stored results, in order of id."""
         if not self.folder.is_dir():
             raise VsrnnError(
                 f"there is no store at {self.folder}; "
                 "name another, or fill it with `vsrnn run`"
             )
         singles = self._singles()  # before the pack, see `has`
-        found = {**self._packed(), **singles}
-        return [found[id] for id in sorted(found)]
+        return [result for _, result in sorted({**self._packed(), **singles}.items())]
 
     def collect(self) -> pd.DataFrame:
         """All runs as a table, one row a run."""
@@ -210,8 +180,7 @@ class Store:
 
     def _packed(self) -> Mapping[str, Result]:
         """The results in the pack, by id."""
-        path = self.folder / PACK
-        return read_pack(path) if path.exists() else {}
+        return read_pack(self._pack) if self._pack.exists() else {}
 
 
 def _read(path: Path) -> Result:

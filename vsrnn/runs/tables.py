@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 from pandas import DataFrame, Series
 
 from vsrnn.errors import VsrnnError
-from vsrnn.runs.results import get_results
+from vsrnn.runs.results import CURVES, get_results, list_results
 
 HERE, STORED = "trained here", "stored"
 """Where a run is from, in the column `source`."""
@@ -23,17 +23,13 @@ _RUNS = (
 def committed_runs(name: str) -> DataFrame:
     """A committed table of runs or curves, without rows where there is none.
 
-    Args:
-        name: of the table, see `vsrnn.list_results`.
-
     >>> committed_runs("nothing").empty
     True
     """
-    try:
+    if name in list_results():
         return get_results(name)
-    except VsrnnError:
-        more = _CURVES if name.endswith("curves") else _RUNS
-        return DataFrame(columns=["task", "scale", "design", "seed", "id", *more])
+    more = _CURVES if name.endswith(CURVES) else _RUNS
+    return DataFrame(columns=["task", "scale", "design", "seed", "id", *more])
 
 
 def concat_runs(live: DataFrame, *committed: DataFrame) -> DataFrame:
@@ -43,21 +39,17 @@ def concat_runs(live: DataFrame, *committed: DataFrame) -> DataFrame:
     >>> both["source"].tolist()
     ['trained here', 'stored']
     """
-    parts = [live.assign(source=HERE)]
-    parts += [table.assign(source=STORED) for table in committed]
-    full = [part.dropna(axis="columns", how="all") for part in parts if len(part)]
-    return pd.concat(full or parts, ignore_index=True)
+    parts = [live.assign(source=HERE), *(t.assign(source=STORED) for t in committed)]
+    return pd.concat(_full(parts) or parts, ignore_index=True)
 
 
 def study_runs(names: Sequence[str], models: Sequence[str] = ("block",)) -> DataFrame:
     """Runs of several committed tables, with the name of its table in `table`.
 
-    A table of runs after several numbers of demonstrations counts as one table for
-    each.
+    A table of several numbers of demonstrations counts as one table for each.
 
     Args:
-        names: of tables, see `vsrnn.list_results`; those that do not exist are left
-            out.
+        names: of tables, see `vsrnn.list_results`; those not committed are left out.
         models: families of models that are kept: "block", "lstm", "rnn".
 
     Raises:
@@ -66,16 +58,16 @@ def study_runs(names: Sequence[str], models: Sequence[str] = ("block",)) -> Data
     >>> sorted(study_runs(["rad_100k", "nothing"])["table"].unique())
     ['rad_100k']
     """
-    tables = {name: _by_demonstrations(name, committed_runs(name)) for name in names}
-    runs = _joined(tables)
+    runs = _joined(
+        {name: _by_demonstrations(name, committed_runs(name)) for name in names}
+    )
     return runs[runs["model"].isin(models)].reset_index(drop=True)
 
 
 def study_curves(names: Sequence[str]) -> DataFrame:
     """Learning curves of the same tables, one row a run and epoch."""
-    return _joined(
-        {name: committed_runs(f"{name}_curves").assign(table=name) for name in names}
-    )
+    curves = {name: committed_runs(f"{name}{CURVES}") for name in names}
+    return _joined({name: table.assign(table=name) for name, table in curves.items()})
 
 
 def order_rows(
@@ -86,13 +78,14 @@ def order_rows(
     >>> order_rows(DataFrame({"a": ["x", "y"]}), ["a"], a=["y", "x"])["a"].tolist()
     ['y', 'x']
     """
-    known = {"source": (HERE, STORED), **orders}
+    places = {
+        name: {value: number for number, value in enumerate(order)}
+        for name, order in {"source": (HERE, STORED), **orders}.items()
+    }
 
     def place(column: Series) -> Series:
-        order = known.get(str(column.name))
-        if order is None:
-            return column
-        return column.map({value: number for number, value in enumerate(order)})
+        order = places.get(str(column.name))
+        return column if order is None else column.map(order)
 
     return table.sort_values(list(by), key=place, ignore_index=True)
 
@@ -106,12 +99,15 @@ def _by_demonstrations(name: str, runs: DataFrame) -> DataFrame:
     return runs.assign(table=f"{name}, " + each + " demonstrations")
 
 
-def _joined(tables: dict[str, DataFrame]) -> DataFrame:
-    parts = [part.dropna(axis="columns", how="all") for part in tables.values()]
-    full = [part for part in parts if len(part)]
-    if not full:
-        raise VsrnnError(
-            f"none of the tables {', '.join(tables)} is committed; "
-            "`vsrnn.list_results()` says which are"
-        )
-    return pd.concat(full, ignore_index=True)
+def _joined(tables: Mapping[str, DataFrame]) -> DataFrame:
+    if full := _full(tables.values()):
+        return pd.concat(full, ignore_index=True)
+    raise VsrnnError(
+        f"none of the tables {', '.join(tables)} is committed; "
+        "`vsrnn.list_results()` says which are"
+    )
+
+
+def _full(tables: Iterable[DataFrame]) -> list[DataFrame]:
+    """Tables that have rows, without columns that have no values."""
+    return [one.dropna(axis="columns", how="all") for one in tables if len(one)]

@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from vsrnn.errors import VsrnnError
 from vsrnn.runs.config import Config
-from vsrnn.runs.reproduction import CURVE, compare
+from vsrnn.runs.reproduction import compare
 from vsrnn.runs.results import CURVES, get_results, list_results
+from vsrnn.runs.rows import MEASURED
 from vsrnn.runs.store import Store
 from vsrnn.runs.sweep import sweep
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_AGAIN = "make the table again with `vsrnn table`"
 
 
 def verify(
@@ -37,8 +36,7 @@ def verify(
 ) -> pd.DataFrame:
     """Train a sample of a committed table again, and compare run by run.
 
-    See :func:`vsrnn.runs.reproduction.compare` for the rule and where its tolerances
-    come from.
+    See :func:`vsrnn.runs.reproduction.compare` for the rule.
 
     Args:
         name: a committed table of runs, see :func:`vsrnn.list_results`.
@@ -95,12 +93,7 @@ def choose(
 ) -> pd.DataFrame:
     """Draw runs from a table at random, or take those that are named.
 
-    Args:
-        runs: one row a run.
-        number: how many; 5, or all where designs or ids are named.
-        seed: of the draw; today's date if absent.
-        designs: only runs of these designs.
-        ids: only these runs.
+    Arguments are those of :func:`vsrnn.verify`, for a table of one row a run.
 
     Raises:
         VsrnnError: the table lacks a design or id, number is below 1, or the seed is
@@ -141,20 +134,17 @@ def rebuild(row: Mapping[str, Any]) -> Config:
     >>> rebuild(rows.loc["lstm_"].iloc[0]).design.model
     'lstm'
     """
-    run = f"the run {row['id']} ({row['design']})"
     try:
         config = Config.from_dict(json.loads(row["config"]))
+        if config.id == row["id"]:
+            return config
+        wrong = f"is of the run {config.id}"
     except (ValueError, TypeError) as problem:
-        raise VsrnnError(
-            f"{run} cannot be trained again: its column config does not give its "
-            f"config ({problem}); {_AGAIN}"
-        ) from problem
-    if config.id != row["id"]:
-        raise VsrnnError(
-            f"{run} cannot be trained again: its column config is of the run "
-            f"{config.id}; {_AGAIN}"
-        )
-    return config
+        wrong = f"does not give its config ({problem})"
+    raise VsrnnError(
+        f"the run {row['id']} ({row['design']}) cannot be trained again: its column "
+        f"config {wrong}; make the table again with `vsrnn table`"
+    )
 
 
 def _runs(name: str) -> pd.DataFrame:
@@ -174,7 +164,7 @@ def _curves(name: str, epochs: int | None) -> pd.DataFrame:
         return get_results(curves)
     if epochs is not None:
         raise VsrnnError(f"there are no curves of {name} to compare; leave out epochs")
-    return pd.DataFrame(columns=["id", "epoch", *CURVE])
+    return pd.DataFrame(columns=["id", "epoch", *MEASURED])
 
 
 def _short(config: Config, row: Mapping[str, Any], epochs: int | None) -> Config:

@@ -16,7 +16,7 @@ from vsrnn.plot.labels import BLUE, GRAY, GREEN, ORANGE
 from vsrnn.plot.points import strip
 from vsrnn.plot.registry import figure
 from vsrnn.plot.style import drawing
-from vsrnn.runs.reproduction import DIFFERENT, IDENTICAL, WITHIN, loss_room
+from vsrnn.runs.reproduction import DIFFERENT, IDENTICAL, WITHIN, loss_tolerance
 from vsrnn.runs.results import get_results, list_results
 from vsrnn.runs.store import Store
 from vsrnn.runs.verify import choose, verify
@@ -131,7 +131,7 @@ def _other_seeds(name: str) -> DataFrame:
     first = curves.loc[curves["epoch"] == 1, ["id", "train_loss", "val_loss"]]
     runs = runs.merge(first, on="id", suffixes=("_last", ""))
     other = runs.groupby(["design", "split"])[["train_loss", "total_weights"]].shift(-1)
-    room = loss_room(runs["train_loss"], runs["val_loss"])
+    room = loss_tolerance(runs["train_loss"], runs["val_loss"])
     shift = (other["train_loss"] - runs["train_loss"]) / room
     wrong = (shift.abs() > 1) | (other["total_weights"] != runs["total_weights"])
     runs = runs.assign(loss_shift=shift, score_shift=float("nan"))

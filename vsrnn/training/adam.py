@@ -21,11 +21,11 @@ class Adam:
     """
 
     def __init__(self, models: Sequence[nn.Module], rates: Sequence[float]) -> None:
-        together: dict[float, list[Tensor]] = {rate: [] for rate in rates}
+        by_rate: dict[float, list[Tensor]] = {rate: [] for rate in rates}
         for model, rate in zip(models, rates, strict=True):
-            together[rate] += model.parameters()
+            by_rate[rate] += model.parameters()
         self.groups = []
-        for rate, weights in together.items():
+        for rate, weights in by_rate.items():
             means, squares = ([torch.zeros_like(w) for w in weights] for _ in range(2))
             step = torch.zeros((), device=weights[0].device)  # one for all
             self.groups.append((rate, weights, means, squares, step))

@@ -11,20 +11,19 @@ from torch import Tensor
 from vsrnn.errors import VsrnnError, describe_error
 
 Step = Callable[[Tensor, Tensor], tuple[Tensor, ...]]
-"""Trains on a batch, inputs and targets, and says how it went."""
+"""Trains on a batch, inputs and targets; returns each model's loss and accuracy."""
 
 PLAIN = 3
 """Steps before the recording, in which the libraries of CUDA set themselves up."""
 
 
 class RecordedStep:
-    """A training step on CUDA: computed plainly at first, then recorded and replayed.
+    """A training step that is recorded as a graph of CUDA, and then replayed.
 
     A step is more than a hundred kernels, each of which takes longer to launch than to
-    run; as a graph of CUDA they are launched at once. Numbers stay the same. Batches of
-    another shape than the first, as the last of an epoch may be, are computed plainly.
-
-    What it returns is written over by the next step.
+    run; as a graph they are launched at once. Numbers stay the same. The first steps,
+    and batches of another shape than the first, are not recorded. The next step writes
+    over what this one returned.
 
     Args:
         step: takes tensors on the device, and never looks at their values.
@@ -39,7 +38,7 @@ class RecordedStep:
         self.results: tuple[Tensor, ...] = ()
 
     def __call__(self, *batch: Tensor) -> tuple[Tensor, ...]:
-        """Train on a batch, as the step that was given does.
+        """Train on a batch.
 
         Raises:
             VsrnnError: the step looks at values, so it cannot be recorded.

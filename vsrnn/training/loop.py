@@ -26,14 +26,10 @@ CHECK_EVERY = 50
 
 @dataclass
 class Trainee:
-    """A model in training, and how it goes.
+    """A model in training, with its learning rate and method of sparsity at work.
 
-    Args:
-        model: what is trained.
-        rate: its learning rate.
-        work: the method of sparsity at work on it.
-        curve: an entry an epoch that ended with a finite loss.
-        error: why it has no score, if it has none.
+    Its curve has an entry for each epoch that ended with a finite loss; its error says
+    why it has no score, if it has none.
     """
 
     model: nn.Module
@@ -53,7 +49,7 @@ def fit(
     device: str = "cpu",
     bar: tqdm[Any] | None = None,
 ) -> None:
-    """Train models side by side; what happens to each is noted in it.
+    """Train models side by side, and note the curve and error of each in it.
 
     A model that diverges does not touch the others, and its curve ends.
 
@@ -80,12 +76,12 @@ def fit(
         if optimizer.carry(rewired):
             step = make_step(network, optimizer, task, device, works)
         val = evaluate_network(network, task, "val", device)
-        for trainee, before, after in zip(trainees, train, val, strict=True):
-            _note(trainee, epoch, before, after)
+        for trainee, *means in zip(trainees, train, val, strict=True):
+            _note(trainee, epoch, *means)
         if all(trainee.error for trainee in trainees):
             break
         if bar is not None:
-            best = max(means["accuracy"] for means in val)
+            best = max(each["accuracy"] for each in val)
             bar.set_postfix(val_accuracy=f"{best:.3f}")
 
 
@@ -96,7 +92,8 @@ def _note(
     if trainee.error is None and not math.isfinite(train["loss"]):
         trainee.error = f"diverged: training loss not finite in epoch {epoch}"
     if trainee.error is None:
-        point = _prefix("train", train) | _prefix("val", val)
+        splits = {"train": train, "val": val}.items()
+        point = {f"{s}_{key}": v for s, means in splits for key, v in means.items()}
         trainee.curve.append({"epoch": epoch} | point | trainee.work.record())
 
 
@@ -107,9 +104,9 @@ def train_epoch(
     device: str = "cpu",
     bar: tqdm[Any] | None = None,
 ) -> list[dict[str, float]]:
-    """Train on all training sequences once; each model's means on the way.
+    """Train on all training sequences once, and return each model's means meanwhile.
 
-    It ends early when no loss is finite: what is not a number stays so.
+    It ends early when no loss is finite, since none would become so again.
     """
     means = _Means()
     for number, rows in enumerate(_rows(task, "train", task.batch_size, order)):
@@ -129,10 +126,9 @@ def make_step(
     device: str = "cpu",
     works: Sequence[Work] = (),
 ) -> Step:
-    """What trains on a batch and returns each model's loss and accuracy before.
+    """Make what trains on a batch and returns each model's loss and accuracy before.
 
-    On CUDA the steps are recorded once and replayed, which holds as long as no weights
-    come or go.
+    On CUDA the steps are recorded once and replayed, as long as no weights come or go.
     """
     active = [work for work in works if type(work).after_step is not Work.after_step]
 
@@ -155,16 +151,10 @@ def train_step(
     y: Tensor,
     works: Sequence[Work] = (),
 ) -> tuple[Tensor, Tensor]:
-    """One step of the optimizer; each model's loss, and the outputs before it.
+    """Step on a batch, inputs and targets, minimizing losses and penalties of methods.
 
-    Args:
-        network: models as one, ``(batch, time, inputs) -> (models, batch, time,
-            outputs)``.
-        optimizer: of all their parameters.
-        task: what gives the loss.
-        x: inputs of a batch.
-        y: its targets.
-        works: methods, whose penalties are added to what is minimized.
+    Returns:
+        Each model's loss, (models,), and the outputs before the step.
     """
     output = network(x)  # (models, batch, time, outputs)
     loss = task.loss(output, y)  # (models,)
@@ -213,8 +203,8 @@ def _batch(
 class _Means:
     """Each model's mean loss and accuracy over sequences, from those of batches.
 
-    Sums are kept in place: small tensors kept batch by batch would come to lie between
-    the large ones of the batches, whose freed memory then is of no use.
+    Sums are kept in place: small tensors kept batch by batch would lie between the
+    large ones of the batches, whose freed memory then is of no use.
     """
 
     def __init__(self) -> None:
@@ -234,9 +224,8 @@ class _Means:
         return bool(self.sums[0].isfinite().any())
 
     def means(self) -> list[dict[str, float]]:
-        columns = [(total / self.sequences).tolist() for total in self.sums]
-        pairs = zip(*columns, strict=True)
-        return [{"loss": loss, "accuracy": accuracy} for loss, accuracy in pairs]
+        columns = ((total / self.sequences).tolist() for total in self.sums)
+        return [{"loss": a, "accuracy": b} for a, b in zip(*columns, strict=True)]
 
 
 def _rows(
@@ -252,7 +241,3 @@ def _rows(
     else:
         for first in range(0, size, batch):
             yield slice(first, min(first + batch, size))
-
-
-def _prefix(name: str, values: dict[str, float]) -> dict[str, float]:
-    return {f"{name}_{key}": value for key, value in values.items()}

@@ -1,0 +1,79 @@
+"""What one worker of a sweep does: train what is free of a group, and store it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+
+import torch
+
+from vsrnn.errors import VsrnnError, describe_error
+from vsrnn.runs.config import Config
+from vsrnn.runs.provenance import provenance
+from vsrnn.runs.run import Result, empty_result, model_of, run_many, task_of
+from vsrnn.runs.store import Store
+from vsrnn.tasks.task import Task
+
+FAILED = "failed: "
+_MACHINE = (MemoryError, OSError, torch.OutOfMemoryError)
+
+
+def train_free(
+    configs: Sequence[Config], store: Store, wait: bool, device: str
+) -> dict[str, Result | None]:
+    """Train and store what is free of a group.
+
+    Returns:
+        By id the result of what was trained here, and None where another process had
+        stored it; nothing for what another process has taken and not finished.
+    """
+    with ExitStack() as claims:
+        free = [c for c in configs if claims.enter_context(store.claim(c, wait=wait))]
+        done: dict[str, Result | None] = {c.id: None for c in configs if store.has(c)}
+        for result in _attempt(free, device):
+            store.put(result)
+            done[result["id"]] = result
+    return done
+
+
+def _attempt(configs: list[Config], device: str) -> Iterator[Result]:
+    """Train a group; if that fails, each by itself, to record those that fail."""
+    results: Iterable[Result] = []
+    try:
+        results = run_many(configs, device=device) if configs else []
+    except Exception as problem:  # whatever it is, it belongs into the record
+        if len(configs) == 1:
+            results = [failed_result(configs[0], problem)]
+        else:
+            results = (one for c in configs for one in _attempt([c], device))
+    yield from results
+
+
+def failed_result(config: Config, problem: Exception) -> Result:
+    """The result of a run that failed, in the form of :func:`vsrnn.run`.
+
+    Raises:
+        VsrnnError: when it is not the design that is at fault.
+    """
+    text = describe_error(problem)
+    if isinstance(problem, _MACHINE) or "DefaultCPUAllocator" in text:
+        raise VsrnnError(
+            f"{config.design.name} could not be trained on this machine "
+            f"({text}); finished runs are stored: free memory or space, or use "
+            "fewer jobs, and run the same again"
+        ) from problem
+    task = task_of(config)
+    if isinstance(problem, VsrnnError):
+        text = str(problem)
+        if _can_be_built(config, task):
+            raise problem
+    failed = empty_result(config, task, provenance(task, threads=1))
+    return failed | {"error": FAILED + text}
+
+
+def _can_be_built(config: Config, task: Task) -> bool:
+    try:
+        model_of(config, task)
+    except VsrnnError:
+        return False
+    return True
