@@ -20,7 +20,7 @@ import pytest
 import yaml
 
 import vsrnn
-from vsrnn import cli, figures, studies
+from vsrnn import cli, studies
 from vsrnn.plot.registry import FIGURES
 
 ROOT = Path(__file__).parent.parent
@@ -118,7 +118,7 @@ def test_links_lead_to_files_or_to_figures_that_will_be_drawn(page):
         if not target or urlsplit(link).scheme or target in BUILT:
             continue
         if drawn := MADE.search(target):
-            assert drawn[1] in {*FIGURES, *figures.FIGURES, *films()}, link
+            assert drawn[1] in {*FIGURES, *films()}, link
         else:
             assert (folder / target).exists(), link
 
@@ -155,8 +155,7 @@ def test_links_are_put_below_each_figure(page, build, tmp_path):
         for ending in ("mp4", "png", "json") if film else ENDINGS:
             assert f"<figures/{stem}.{ending}>`" in text
         (function,) = re.findall(r"\{py:func\}`vsrnn\.([\w.]+)`", text)
-        spec = FIGURES.get(stem)
-        known = f"{spec.module}.{stem}" if spec else f"vsrnn.figures.{stem}"
+        known = "" if film else f"{FIGURES[stem].module}.{stem}"
         assert f"vsrnn.{function}" == ("vsrnn.plot.film.film" if film else known)
         assert "CC BY 4.0" in text and "<how-to-cite>" in text
 

@@ -13,7 +13,6 @@ import yaml
 
 from vsrnn import studies
 from vsrnn.cli import main
-from vsrnn.figures import CATALOG
 from vsrnn.plot.registry import FIGURES
 from vsrnn.plot.style import STYLES
 
@@ -58,7 +57,7 @@ def page(study):
 
 
 def test_every_figure_of_the_book_is_registered_and_shown_once():
-    assert {**CATALOG, **FIGURES}.keys() == PUBLISHED.keys()
+    assert FIGURES.keys() == PUBLISHED.keys()
     shown = [
         (found[2], path.stem)
         for path in (ROOT / "notebooks").glob("*.ipynb")
@@ -103,7 +102,7 @@ def test_the_studies_and_the_built_book_plot_the_same_columns(name):
 def test_the_command_lists_the_figures_with_a_line_each(capsys):
     assert main(["figure"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert {line.split()[0] for line in lines} == {**FIGURES, **CATALOG}.keys()
+    assert {line.split()[0] for line in lines} == FIGURES.keys()
     assert all(len(line.split()) > 4 and line.endswith(".") for line in lines)
 
 

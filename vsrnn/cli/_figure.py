@@ -31,25 +31,19 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
 
 
 def _figure(arguments: argparse.Namespace) -> None:
-    from vsrnn.figures import CATALOG, list_figures, redraw
     from vsrnn.plot.registry import FIGURES
     from vsrnn.studies import Page, open_page
 
-    lines = {name: spec.summary for name, spec in FIGURES.items()}
-    lines |= {name: line for name, line in list_figures().items() if name not in lines}
     if not arguments.names:
-        width = max(map(len, lines))
-        for name, line in lines.items():
-            print(f"{name:{width}}  {line}")
+        width = max(map(len, FIGURES))
+        for name, spec in FIGURES.items():
+            print(f"{name:{width}}  {spec.summary}")
     pages: dict[str, Page] = {}
-    for name in lines if arguments.names == ["all"] else arguments.names:
-        if name not in lines:
+    for name in FIGURES if arguments.names == ["all"] else arguments.names:
+        if name not in FIGURES:
             raise VsrnnError(f"unknown figure {name!r}; `vsrnn figure` lists them all")
-        if name in FIGURES:
-            study = FIGURES[name].study
-            if study not in pages:
-                pages[study] = open_page(study, arguments.out)
-            paths = pages[study].show(name, arguments.style, arguments.format).paths
-        elif name in CATALOG:
-            paths = redraw(name, arguments.out, arguments.style, arguments.format)
+        study = FIGURES[name].study
+        if study not in pages:
+            pages[study] = open_page(study, arguments.out)
+        paths = pages[study].show(name, arguments.style, arguments.format).paths
         print("\n".join(map(str, paths.values())))

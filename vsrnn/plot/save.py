@@ -114,7 +114,7 @@ def _record(
     packages = ("vsrnn", "matplotlib", "pandas", "numpy")
     record = {
         "figure": stem,
-        "function": function or f"vsrnn.figures.{stem}",
+        "function": function or stem,
         "license": LICENSE,
         "rows": len(data),
         "columns": [str(column) for column in data.columns],
