@@ -42,6 +42,12 @@ WEIGHTS = "vsrnn/studies/hammer_weights.py"
 WEIGHTS_TEST = "tests/studies/test_hammer_weights.py"
 SPEED, SPEED_TEST = "vsrnn/studies/speed.py", "tests/studies/test_speed.py"
 VERIFY, VERIFY_TEST = "vsrnn/studies/verify.py", "tests/studies/test_verify.py"
+FORECAST, FORECAST_TEST = "vsrnn/studies/forecast.py", "tests/studies/test_forecast.py"
+CONTRAST, CONTRAST_TEST = "vsrnn/studies/contrast.py", "tests/studies/test_contrast.py"
+DRAWN, CLAIMED = f"{FORECAST_TEST} -k drawn", f"{FORECAST_TEST} -k claimed"
+SHOWN, SAID = f"{CONTRAST_TEST} -k drawn", f"{CONTRAST_TEST} -k truth"
+INSPECTION = "vsrnn/forecast/inspection.py"
+INSPECTED = "tests/forecast/test_inspection.py"
 
 MUTATIONS: list[Mutation] = [
     Mutation(
@@ -216,6 +222,65 @@ MUTATIONS: list[Mutation] = [
     Mutation(
         "shares compared the wrong way round",
         *(VERIFY, "(OTHER_SEED, ROUNDED)", "(ROUNDED, OTHER_SEED)", VERIFY_TEST),
+    ),
+    Mutation(
+        "designs held out are fitted to",
+        *("vsrnn/forecast/validation.py", "values, observed, fit, test)\n"),
+        *("values, observed, test, test)\n", "tests/forecast/test_validation.py"),
+    ),
+    Mutation(
+        "importance with its sign flipped",
+        *(INSPECTION, "losses.append(shuffled", "losses.append(-shuffled", INSPECTED),
+    ),
+    Mutation(
+        "dependence upside down",
+        *(INSPECTION, "each.mean(axis=1)}", "each.mean(axis=1)[::-1]}", INSPECTED),
+    ),
+    Mutation(
+        "cost curve with its sign flipped",
+        *(INSPECTION, "R2, 1 - error)", "R2, error - 1)", INSPECTED),
+    ),
+    Mutation(
+        "both tasks are only one",
+        *("vsrnn/forecast/transfer.py", "(np.append(fit, rest), test,", "(fit, test,"),
+        f"{CONTRAST_TEST} -k share",
+    ),
+    Mutation(
+        "growing designs called steady",
+        *("vsrnn/forecast/growth.py", ">= GROWN * states[0]", "< GROWN * states[0]"),
+        "tests/forecast/test_growth.py",
+    ),
+    Mutation(
+        "forecasts 10 points too high",
+        *(FORECAST, "scatter(ax, table, *columns"),
+        "scatter(ax, table.assign(**{FORECAST: 10 + table[FORECAST]}), *columns",
+        DRAWN,
+    ),
+    Mutation(
+        "sources of forecasts swapped",
+        *(FORECAST, '"same table": _FOREST, "other tables": _OTHER | {"mfc": "white"}'),
+        *('"other tables": _FOREST, "same table": _OTHER | {"mfc": "white"}', DRAWN),
+    ),
+    Mutation(
+        "coverage claimed the wrong way round",
+        *(FORECAST, "100 * share - level", "level - 100 * share", CLAIMED),
+    ),
+    Mutation(
+        "worst pattern ranked first",
+        *(CONTRAST, "rankdata(-each[SCORE]", "rankdata(each[SCORE]", SAID),
+    ),
+    Mutation(
+        "order of the tasks with its sign flipped",
+        *(CONTRAST, "rows.iloc[0][CORRELATION], words, -1)"),
+        *("rows.iloc[0][CORRELATION], words, 1)", SAID),
+    ),
+    Mutation(
+        "best proportion at the end of its interval",
+        *(CONTRAST, "ax.plot(first[BEST[0]], 3", "ax.plot(first[BEST[2]], 3", SHOWN),
+    ),
+    Mutation(
+        "diverged and trained designs swapped",
+        *(CONTRAST, 'rows["diverged"] > 0)', 'rows["diverged"] == 0)', SHOWN),
     ),
 ]
 

@@ -247,8 +247,8 @@ def test_a_forest_finds_what_the_tasks_share(made_contrast, page):
             other = each.loc[(task, OTHER, "proportion")]
             assert own["low"] > 0.5
             assert (other["low"] > 0.5) if same else (other["high"] < -0.5)
-            both = each.loc[(task, BOTH, "across tasks")]
-            assert (both["low"] > 0.5) if same else (both["value"] < own["value"])
+            both = each.loc[(task, BOTH, "proportion")]
+            assert (both["low"] > 0.5) if same else (both["high"] < 0)
 
 
 def test_a_forest_does_not_order_what_it_was_fitted_to(alike):

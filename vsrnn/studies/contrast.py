@@ -53,7 +53,7 @@ from vsrnn.plot.points import dots
 from vsrnn.plot.registry import figure
 from vsrnn.plot.style import chance_line, drawing
 from vsrnn.runs.tables import study_runs
-from vsrnn.stats import Claim, rank_interval, welch
+from vsrnn.stats import Claim, minus_signs, rank_interval, welch
 from vsrnn.studies.hidden_proportion import STUDY
 from vsrnn.studies.labels import chance, score_label, table_label, task_label
 from vsrnn.studies.page import Page
@@ -658,7 +658,7 @@ def numbers(page: Page) -> dict[str, str]:
     even = _correlations(page.table("contrast_proportion"), EVEN)
     across = _across(page.table("contrast_forecast"))
     each = growth.drop_duplicates(["task", "design"])
-    return {
+    found = {
         "patterns": str(ranks["arrangement"].nunique()),
         "order": f"{named['rank correlation'].iloc[0]:z.2f}",
         "order_low": f"{named['low'].iloc[0]:z.2f}",
@@ -673,6 +673,7 @@ def numbers(page: Page) -> dict[str, str]:
         },
         "untrained": str(each.groupby("task").size().iloc[0]),
     }
+    return {name: minus_signs(value) for name, value in found.items()}
 
 
 def claims(page: Page) -> list[Claim]:

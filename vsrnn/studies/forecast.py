@@ -45,7 +45,7 @@ from vsrnn.plot.points import dots
 from vsrnn.plot.registry import figure
 from vsrnn.plot.style import drawing
 from vsrnn.runs.tables import study_runs
-from vsrnn.stats import Claim
+from vsrnn.stats import Claim, minus_signs
 from vsrnn.studies.hidden_proportion import NAMED, RANDOM
 from vsrnn.studies.labels import table_label
 from vsrnn.studies.page import Page, provenance_of
@@ -381,13 +381,13 @@ def numbers(page: Page) -> dict[str, str]:
     mean = curve.set_index(TRAINED)["mean"]
     width = (observed["high [%]"] - observed["low [%]"]).mean()
     sources = {
-        f"{name.split()[0]}_{end}": f"{getattr(by_source.get_group(name), end)():z.2f}"
+        f"{name.split()[0]}_{end}": minus_signs(f"{value:z.2f}")
         for name in by_source.groups
-        for end in ("min", "max")
+        for end, value in by_source.get_group(name).agg(["min", "max"]).items()
     }
     return {
         "designs": str(scores["designs"].iloc[0]),
-        "r2": f"{forest.loc[R2, 'value']:z.2f}",
+        "r2": f"{100 * forest.loc[R2, 'value']:z.0f} %",
         "error": f"{forest.loc[ERROR, 'value']:.1f}",
         "rank": f"{forest.loc[RANK, 'value']:z.2f}",
         "between": f"{100 * _between(observed):.0f}",
