@@ -16,7 +16,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, StrMethodFormatter
 from pandas import DataFrame, Series
 
-from vsrnn import draw_designs
 from vsrnn.design.geometry import BLOCKS
 from vsrnn.design.random import BUDGETED, DISTRIBUTIONS
 from vsrnn.errors import VsrnnError
@@ -50,6 +49,7 @@ from vsrnn.studies.labels import chance
 from vsrnn.studies.page import Page
 from vsrnn.studies.scores import ACCURACY
 from vsrnn.tasks import sizes
+from vsrnn.tasks.designs import draw_designs
 
 RANDOM = ("rad_even_100k", "rad_normal_size_50k", "rad_normal")
 """Tables of designs drawn at random, those drawn for the study first."""
