@@ -267,7 +267,8 @@ MUTATIONS: list[Mutation] = [
     ),
     Mutation(
         "worst pattern ranked first",
-        *(CONTRAST, "rankdata(-each[SCORE]", "rankdata(each[SCORE]", SAID),
+        *(CONTRAST, "rankdata(-each[SCORE]", "rankdata(each[SCORE]"),
+        f"{CONTRAST_TEST} -k compared",
     ),
     Mutation(
         "order of the tasks with its sign flipped",

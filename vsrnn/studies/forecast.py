@@ -46,14 +46,11 @@ from vsrnn.plot.registry import figure
 from vsrnn.plot.style import drawing
 from vsrnn.runs.tables import study_runs
 from vsrnn.stats import Claim, minus_signs
-from vsrnn.studies.hidden_proportion import NAMED, RANDOM
+from vsrnn.studies.hidden_proportion import LEARNED, NAMED, RANDOM
 from vsrnn.studies.labels import table_label
 from vsrnn.studies.page import Page, provenance_of
 
 BASE, GAIN = ("forest", "hyperparameters"), "R2 above hyperparameters"
-LEARNED = 20.0
-"""Score [%], twice chance, below which a design has not learned."""
-
 SHOWN = ("hidden_proportion", "hidden", "density_hx", "learning_rate")
 
 

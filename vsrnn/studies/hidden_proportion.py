@@ -45,7 +45,7 @@ from vsrnn.plot.registry import figure
 from vsrnn.plot.style import accuracy_top, chance_line, drawing
 from vsrnn.runs.tables import study_curves, study_runs
 from vsrnn.stats import Claim, welch
-from vsrnn.studies.labels import chance
+from vsrnn.studies.labels import chance, table_label
 from vsrnn.studies.page import Page
 from vsrnn.studies.scores import ACCURACY
 from vsrnn.tasks import sizes
@@ -550,23 +550,6 @@ def claims(page: Page) -> list[Claim]:
         *_gained(explained, "hidden size", "explains more than hidden size"),
         *_gained(explained, "all densities", "explains more than all densities"),
     ]
-
-
-def table_label(name: str) -> str:
-    """How the designs of a table were chosen, in words.
-
-    >>> table_label("rad_normal")
-    'drawn as published, any size'
-    """
-    return _TABLES.get(name, name)
-
-
-_TABLES = {
-    "rad_even_100k": "drawn evenly, 100,000 weights",
-    "rad_normal_size_50k": "drawn as published, 50,000 weights",
-    "rad_normal": "drawn as published, any size",
-    "rad_100k": "the paper's own, 100,000 weights",
-}
 
 
 def _learned(drawn: DataFrame) -> dict[str, str]:
