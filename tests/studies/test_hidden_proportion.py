@@ -3,12 +3,15 @@
 import json
 from pathlib import Path
 
+import drawn
 import numpy as np
 import pandas as pd
 import pytest
 
 import vsrnn
 from vsrnn.forecast.effects import AREA, EPOCHS
+from vsrnn.plot.registry import FIGURES
+from vsrnn.plot.style import STYLES
 from vsrnn.runs.tables import study_runs
 from vsrnn.studies import Page
 from vsrnn.studies import hidden_proportion as study
@@ -182,3 +185,72 @@ def test_the_short_answer_says_what_the_claims_say(monkeypatch):
     assert "adds nothing that we can show to what the densities explain" in text
     gap = float(numbers["median_above"]) - float(numbers["median_middle"])
     assert abs(gap) < 1.5 and "nearly flat" in text
+
+
+def near(points, wanted):
+    """The same points, in whatever order they were drawn."""
+    wanted = sorted(np.asarray(wanted, float).tolist())
+    assert len(points) == len(wanted)
+    np.testing.assert_allclose(sorted(points), wanted or sorted(points), atol=1e-9)
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_scores_and_speed_stand_where_their_tables_say(page, style):
+    table = page.table("proportion_study")
+    axes = FIGURES["proportion_study"].draw(table, style=style).axes
+    for ax, (_, rows) in zip(axes, table.groupby("table", sort=False), strict=False):
+        near(drawn.runs(ax), rows[[PROPORTION, "score [%]"]])
+        lost = rows.loc[rows["diverged"] > 0, [PROPORTION, "score [%]"]]
+        near(drawn.runs(ax, "#D55E00"), lost)
+    table = page.table("learning_speed")
+    axes = FIGURES["learning_speed"].draw(table, style=style).axes
+    for place, (_, rows) in enumerate(table.groupby("table", sort=False)):
+        near(drawn.runs(axes[place]), rows[[PROPORTION, AREA]])
+        near(drawn.runs(axes[3 + place]), rows[[PROPORTION, EPOCHS]])
+    table = page.table("proportion_optimum")
+    axes = FIGURES["proportion_optimum"].draw(table, style=style).axes
+    for ax, (_, rows) in zip(axes, table.groupby("table", sort=False), strict=True):
+        curve = drawn.curves(ax)["#0072b2", "-"]
+        np.testing.assert_allclose(curve, rows[[PROPORTION, "fit [%]"]])
+        band = drawn.bands(ax)["#0072b2"]
+        np.testing.assert_allclose(band, rows[[PROPORTION, "low [%]", "high [%]"]])
+        first = rows.iloc[0]
+        (best,) = (line for line in ax.lines if line.get_marker() == "D")
+        assert best.get_xdata() == [first["best [fraction]"]]
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_ranks_gains_and_draws_stand_where_their_tables_say(page, style):
+    table = page.table("rank_correlation")
+    features = list(table["feature"].unique())
+    axes = FIGURES["rank_correlation"].draw(table, style=style).axes
+    shapes = zip((-0.24, 0, 0.24), ("#0072B2", "#D55E00", "#009E73"), strict=True)
+    looks = dict(zip(("score [%]", AREA, EPOCHS), shapes, strict=True))
+    for ax, (_, rows) in zip(axes, table.groupby("table", sort=False), strict=True):
+        for name, (shift, color) in looks.items():
+            own = rows[rows["measure"] == name]
+            places = [features.index(feature) + shift for feature in own["feature"]]
+            near(
+                drawn.markers(ax, color),
+                np.column_stack([own["rank correlation"], places]),
+            )
+            bars = np.column_stack([own["low"], own["high"], places])
+            near(drawn.intervals(ax, color), bars)
+    table = page.table("variance_explained")
+    bases = [base for base in study.BASES if base in set(table["base"])]
+    axes = FIGURES["variance_explained"].draw(table, style=style).axes
+    for ax, (_, rows) in zip(axes, table.groupby("table", sort=False), strict=True):
+        places = [bases.index(base) for base in rows["base"]]
+        for color, column in (("0.45", "without [R2]"), ("#0072B2", "with [R2]")):
+            points = np.column_stack([rows[column].clip(-0.3, 1), places])
+            near(drawn.markers(ax, color), points)
+        ends = rows[["low [R2]", "high [R2]"]].add(rows["without [R2]"], axis=0)
+        bars = np.column_stack([ends.clip(-0.3, 1), places])
+        near(drawn.intervals(ax, "#0072B2"), bars)
+    table = page.table("proportion_draws")
+    (ax,) = FIGURES["proportion_draws"].draw(table, style=style).axes
+    curves = list(drawn.curves(ax).values())
+    for curve, (_, rows) in zip(
+        curves, table.groupby("distribution", sort=False), strict=True
+    ):
+        np.testing.assert_allclose(curve, rows[[PROPORTION, "share of draws [%]"]])
