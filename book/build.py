@@ -37,7 +37,7 @@ SOURCES = ("_config.yml", "_toc.yml", "book", "results")
 ENDINGS = {"svg": "SVG", "pdf": "PDF", "png": "PNG", "csv": "CSV"}
 RECORD = {"json": "provenance (JSON)"}
 FILES = ENDINGS | {"csv": "data (CSV)"} | RECORD
-SHOWN = re.compile(r'(\w+)\.(?P<how>show|publish|film)\(\s*"(?P<stem>\w+)"')
+SHOWN = re.compile(r'(\w+)\.(?P<how>show|film)\(\s*"(?P<stem>\w+)"')
 OPENED = re.compile(r'(\w+) = (?:\w+\.)*open_page\(\s*"(\w+)"')
 NUMBER = re.compile(r"\{\{(\w+)\}\}")
 FILM = {"mp4": "film (MP4)", "png": "first picture (PNG)"} | RECORD
@@ -208,8 +208,9 @@ def link(copy: Path) -> None:
         cells.append(cell)
         if cell.cell_type == "code" and (found := SHOWN.search(cell.source)):
             page, how, stem = found.groups()
-            study = f"studies.{studies[page]}" if how == "show" else "figures"
-            text = links(stem, "plot.film.film" if how == "film" else f"{study}.{stem}")
+            film = how == "film"
+            code = "plot.film.film" if film else f"studies.{studies[page]}.{stem}"
+            text = links(stem, code)
             cells.append(nbformat.v4.new_markdown_cell(text, id=f"links-{stem}"))
     notebook.cells = cells
     nbformat.write(notebook, copy)

@@ -25,7 +25,7 @@ PUBLISHED = {
     for chapter in part["chapters"]
     if chapter["file"].startswith("notebooks/")
     for cell in nbformat.read(ROOT / f"{chapter['file']}.ipynb", as_version=4).cells
-    for stem in re.findall(r'\.(?:publish|show)\(\s*"(\w+)"', cell.source)
+    for stem in re.findall(r'\.show\(\s*"(\w+)"', cell.source)
 }
 pytestmark = pytest.mark.usefixtures("few_trees")
 
@@ -62,7 +62,7 @@ def test_every_figure_of_the_book_is_registered_and_shown_once():
         (found[2], path.stem)
         for path in (ROOT / "notebooks").glob("*.ipynb")
         for cell in nbformat.read(path, as_version=4).cells
-        if (found := re.search(r'(\w+)\.(?:publish|show)\(\s*"(\w+)"', cell.source))
+        if (found := re.search(r'(\w+)\.show\(\s*"(\w+)"', cell.source))
     ]
     assert len(shown) == len({stem for stem, _ in shown})
     for stem, notebook in shown:

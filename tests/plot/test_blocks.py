@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from vsrnn import Geometry
 from vsrnn.plot.blocks import block_places, blocks, to_scale
-from vsrnn.plot.style import BLOCK_COLORS
+from vsrnn.plot.labels import BLOCK_COLORS
 
 GEOMETRY = Geometry(300, 200, 150, (0.1, 1, 0.5, 0.2, 0.3, 0.4))
 

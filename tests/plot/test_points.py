@@ -29,7 +29,9 @@ def test_dots_stand_at_means_intervals_and_runs(style):
     ends = ("mean", "design", "low", "high")
     with drawing(style, 0.5) as figure:
         ax = figure.subplots()
-        dots(ax, RUNS, *ends, points="score", how=".1f", chance=10)
+        dots(
+            ax, RUNS, *ends, points="score", how=".1f", chance=10, missing="no run yet"
+        )
     assert drawn.row_names(ax) == ["a", "b", "c"]
     assert drawn.markers(ax) == [(15, 0), (60, 1)]
     assert drawn.intervals(ax) == [(5, 30, 0)]  # one run alone has none

@@ -8,7 +8,7 @@ from matplotlib.patches import Patch, Rectangle
 from pandas import DataFrame
 
 from vsrnn.design.geometry import BLOCKS, Geometry
-from vsrnn.plot.style import BLOCK_COLORS
+from vsrnn.plot.labels import BLOCK_COLORS
 
 PLACE = (
     "block",

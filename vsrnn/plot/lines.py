@@ -12,9 +12,9 @@ from matplotlib.colors import Normalize
 from numpy.typing import ArrayLike
 from pandas import DataFrame, Series
 
-from vsrnn.plot.labels import look
+from vsrnn.plot.labels import BLUE, GRAY, look
 from vsrnn.plot.points import Looks, cloud
-from vsrnn.plot.style import GRAY, chance_line, label_ends, spread
+from vsrnn.plot.style import chance_line, label_ends, spread
 
 
 def lines(
@@ -122,7 +122,7 @@ def scatter(
         rim = {"s": 18, "edgecolor": "0.2", "linewidth": 0.3, **marks}
         sns.scatterplot(table, x=x, y=y, ax=ax, **colors, **rim)
         return
-    for level, shape in (looks or {None: {"color": "#0072B2"}}).items():
+    for level, shape in (looks or {None: {"color": BLUE}}).items():
         own = table if level is None else table[table[hue] == level]
         if low and len(own):
             bar: dict[str, Any] = {"color": shape["color"], "alpha": 0.5}

@@ -14,8 +14,8 @@ from pandas import DataFrame
 
 from vsrnn.errors import VsrnnError
 from vsrnn.plot.axes import name_rows
-from vsrnn.plot.labels import look
-from vsrnn.plot.style import GRAY, chance_line
+from vsrnn.plot.labels import GRAY, look
+from vsrnn.plot.style import chance_line
 
 Looks = Mapping[Any, Mapping[str, Any]]
 _ROW, _DRAWN = "row of the panel", "drawn value"
@@ -37,7 +37,7 @@ def dots(
     beside: bool = False,
     within: tuple[float, float] = (-np.inf, np.inf),
     chance: float | None = None,
-    missing: str = "no run yet",
+    missing: str = "",
     step: float = 0.24,
     width: float = 1.2,
 ) -> None:
@@ -61,7 +61,7 @@ def dots(
         beside: whether the label is right of the interval instead of below the mean.
         within: range of the axis; a marker left of it becomes an arrowhead at its end.
         chance: score of a guess, drawn as a line.
-        missing: what a row without a mean says.
+        missing: what is written into a row without a mean.
         step: distance of the means of a category, in rows.
         width: of the bars.
 
@@ -173,7 +173,7 @@ def _finish_rows(
         ax.annotate("chance", (chance, len(order) - 0.3), (4, 0), **small)
     known = set(table.loc[table[x].notna(), y])
     for row, name in enumerate(order):
-        if name not in known:
+        if missing and name not in known:
             ax.annotate(missing, (left, row), (6, 0), **small)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import matplotlib
 import matplotlib.style
@@ -16,10 +15,7 @@ from matplotlib.transforms import blended_transform_factory
 from numpy.typing import ArrayLike
 
 from vsrnn.errors import VsrnnError
-from vsrnn.plot.labels import BLOCK_COLORS as BLOCK_COLORS
-from vsrnn.plot.labels import DESIGN_LOOKS as DESIGN_LOOKS
-from vsrnn.plot.labels import GRAY as GRAY
-from vsrnn.plot.labels import look as look
+from vsrnn.plot.labels import GRAY
 
 STYLES = {"web": (7.2, 10.0), "manuscript": (5.5, 8.0)}
 """Width [inch] and font size [point] of each medium; the data never change."""
@@ -113,36 +109,6 @@ def label_ends(
             va="center",
             fontsize="small",
         )
-
-
-def draw_interval(
-    ax: Axes,
-    dots: np.ndarray,
-    mean: float,
-    ends: np.ndarray,
-    place: float,
-    fill: bool = True,
-    how: str = ".1f",
-    **shape: Any,
-) -> None:
-    """Mean as a marker with its number, interval as a bar, runs as dots above it."""
-    color = str(shape["color"])
-    ax.plot(ends, [place, place], color=color, linewidth=2.5, alpha=0.45)
-    ax.plot(dots, np.full(len(dots), place - 0.25), ".", color=color, markersize=4)
-    inside = color if fill else "white"
-    ax.plot(
-        *(mean, place, shape["marker"]),
-        color=color,
-        markerfacecolor=inside,
-        markersize=7,
-    )
-    ax.annotate(
-        *(f"{mean:{how}}", (mean, place)),
-        xytext=(0, -13),
-        textcoords="offset points",
-        ha="center",
-        fontsize="small",
-    )
 
 
 def accuracy_top(values: ArrayLike, chance: float) -> float:

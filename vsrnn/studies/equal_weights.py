@@ -335,7 +335,11 @@ def budget_scores(table: DataFrame, style: str = "web") -> Figure:
 
 
 _CHANCE = chance("rad")
-_AXIS: dict[str, Any] = {"within": (0, 100), "chance": _CHANCE}
+_AXIS: dict[str, Any] = {
+    "within": (0, 100),
+    "chance": _CHANCE,
+    "missing": "no run yet",
+}
 _LOW, _HIGH = "low [%]", "high [%]"
 _BUDGET_LOOKS = (
     {"color": BLUE, "marker": "o"},

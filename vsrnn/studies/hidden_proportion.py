@@ -362,7 +362,6 @@ def rank_correlation(table: DataFrame, style: str = "web") -> Figure:
     with drawing(style, _lines(table) * height) as fig:
         for ax, rows in _columns(fig, table):
             how: dict[str, Any] = {"hue": "measure", "looks": looks, "order": features}
-            how["missing"] = ""
             dots(ax, rows, "rank correlation", "feature", "low", "high", **how)
             ax.axvline(0, color=GRAY, linewidth=0.8)
             ax.set(xlim=(-1, 1), xticks=[-1, 0, 1])
@@ -394,7 +393,7 @@ def variance_explained(table: DataFrame, style: str = "web") -> Figure:
     with drawing(style, _lines(table) * 0.62) as fig:
         for ax, rows in _columns(fig, both):
             how: dict[str, Any] = {"hue": "kind", "looks": looks, "order": bases}
-            how |= {"step": 0, "within": (-0.3, 1), "missing": ""}
+            how |= {"step": 0, "within": (-0.3, 1)}
             dots(ax, rows, "value", "base", "low", "high", **how)
             ax.axvline(0, color=GRAY, linewidth=0.8)
             ax.set_xlim(-0.3, 1)

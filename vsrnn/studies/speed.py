@@ -306,7 +306,7 @@ def _dots(
     """A row for each name, with the designs of the panel below each other."""
     designs = [name for name in _LOOKS if name in set(rows["design"])]
     looks = {name: _LOOKS[name] | (inside or {}) for name in designs}
-    how: dict[str, Any] = {"looks": looks, "order": order, "step": 0.2, "missing": ""}
+    how: dict[str, Any] = {"looks": looks, "order": order, "step": 0.2}
     dots(ax, rows, *columns, hue="design", **how)
 
 
