@@ -6,6 +6,7 @@ import torch
 from vsrnn import Config, forecast, get_design
 from vsrnn.forecast import STATE
 from vsrnn.runs.run import build_model
+from vsrnn.tasks import task_class
 from vsrnn.tasks.designs import draw_designs
 
 
@@ -13,7 +14,7 @@ def test_a_state_is_as_large_as_the_model_says_step_by_step():
     design = get_design("rad", "111111_")
     table = forecast.state_growth("rad", [design], seed=3)
     x = torch.randn(4, 11, 2500, generator=torch.Generator().manual_seed(3))
-    model = build_model(Config("rad", design, seed=3), 2500, 10)
+    model = build_model(Config("rad", design, seed=3), task_class("rad"))
     steps, sizes, state = table["step"].tolist(), table[STATE].tolist(), None
     assert steps[:4] == [1, 2, 3, 4] and steps[-1] == 11
     for step in range(11):

@@ -24,30 +24,30 @@ def dense_ramp(drawn, entries, density, power, first, last, epoch):
     return round(final + (drawn - final) * (1 - done) ** power)
 
 
-@pytest.mark.parametrize("schedule, power", [("linear", 1), ("cubic", 3)])
-def test_the_ramp_is_that_of_the_formula_and_the_smallest_weights_go(schedule, power):
-    model = BlockRNN(Geometry(12, 9, 4, 0.6), seed=3)
-    entries, drawn = sum(model.block_entries().values()), model.block_weights()
-    work = Magnitude(0.1, schedule=schedule, start=2, end=6).begin(model, 8)
-    left = total = sum(drawn.values())
-    for epoch in range(1, 9):
-        before = {name: block.abs() for name, block in model.matrices().items()}
-        rewired = work.after_epoch(epoch)
-        after = model.matrices()
-        expected = dense_ramp(total, entries, 0.1, power, 2, 6, epoch)
-        assert sum(model.block_weights().values()) == expected
-        assert bool(rewired) == (2 <= epoch <= 6)
-        gone = [b[(after[n] == 0) & (b > 0)] for n, b in before.items()]
-        stay = [b[after[n] != 0] for n, b in before.items()]
-        if expected < left:
-            assert torch.cat(gone).max() <= torch.cat(stay).min()
-        for name, block in after.items():  # what stays keeps its value
-            assert torch.equal(block.abs(), before[name] * (block != 0))
-        record = work.record()
-        assert record["weights"] == expected
-        assert record["weights_hh"] == int((after["hh"] != 0).sum())
-        left = expected
-    assert left == round(0.1 * entries)
+def test_the_ramp_is_that_of_the_formula_and_the_smallest_weights_go():
+    for schedule, power in {"linear": 1, "cubic": 3}.items():
+        model = BlockRNN(Geometry(12, 9, 4, 0.6), seed=3)
+        entries, drawn = sum(model.block_entries().values()), model.block_weights()
+        work = Magnitude(0.1, schedule=schedule, start=2, end=6).begin(model, 8)
+        left = total = sum(drawn.values())
+        for epoch in range(1, 9):
+            before = {name: block.abs() for name, block in model.matrices().items()}
+            rewired = work.after_epoch(epoch)
+            after = model.matrices()
+            expected = dense_ramp(total, entries, 0.1, power, 2, 6, epoch)
+            assert sum(model.block_weights().values()) == expected
+            assert bool(rewired) == (2 <= epoch <= 6)
+            gone = [b[(after[n] == 0) & (b > 0)] for n, b in before.items()]
+            stay = [b[after[n] != 0] for n, b in before.items()]
+            if expected < left:
+                assert torch.cat(gone).max() <= torch.cat(stay).min()
+            for name, block in after.items():  # what stays keeps its value
+                assert torch.equal(block.abs(), before[name] * (block != 0))
+            record = work.record()
+            assert record["weights"] == expected
+            assert record["weights_hh"] == int((after["hh"] != 0).sum())
+            left = expected
+        assert left == round(0.1 * entries)
 
 
 def test_a_matrix_is_pruned_by_itself_and_a_sparser_one_left_alone():
@@ -59,36 +59,38 @@ def test_a_matrix_is_pruned_by_itself_and_a_sparser_one_left_alone():
         assert model.block_weights()[block] == min(drawn[block], round(0.2 * entries))
 
 
-@pytest.mark.parametrize("design", [BLOCK, CELL])
-def test_what_is_pruned_is_in_no_count_and_never_comes_back(design):
-    config = Config("own:Last", design, epochs=4, method=Magnitude(0.1, start=2, end=3))
-    result, static = run(config), run(replace(config, method="static"))
-    left = [point["weights"] for point in result["curve"]]
-    assert left[0] == static["total_weights"] > left[1] > left[2] == left[3]
-    assert result["total_weights"] == sum(result["weights"].values()) == left[-1]
-    biases = static["parameters"] - static["total_weights"]
-    assert result["parameters"] == left[-1] + biases
-    first = [
-        {k: v for k, v in r["curve"][0].items() if "weights" not in k}
-        for r in (result, static)
-    ]
-    assert first[0] == first[1]  # nothing was pruned before the second epoch
-    assert "weights" not in static["curve"][0]
+def test_what_is_pruned_is_in_no_count_and_never_comes_back():
+    for design in (BLOCK, CELL):
+        method = Magnitude(0.1, start=2, end=3)
+        config = Config("own:Last", design, epochs=4, method=method)
+        result, static = run(config), run(replace(config, method="static"))
+        left = [point["weights"] for point in result["curve"]]
+        assert left[0] == static["total_weights"] > left[1] > left[2] == left[3]
+        assert result["total_weights"] == sum(result["weights"].values()) == left[-1]
+        biases = static["parameters"] - static["total_weights"]
+        assert result["parameters"] == left[-1] + biases
+        first = [
+            {k: v for k, v in r["curve"][0].items() if "weights" not in k}
+            for r in (result, static)
+        ]
+        assert first[0] == first[1]  # nothing was pruned before the second epoch
+        assert "weights" not in static["curve"][0]
 
 
-@pytest.mark.parametrize("design, hidden", [(BLOCK, (20, 17, 25)), (CELL, (6, 6, 6))])
-def test_pruned_networks_train_as_well_side_by_side(design, hidden):
+def test_pruned_networks_train_as_well_side_by_side():
     methods = [Magnitude(0.1, end=2), "static", Magnitude(0.2, scope="matrix", end=3)]
-    configs = [
-        Config("own:Every", replace(design, hidden=size), epochs=4, method=method)
-        for size, method in zip(hidden, methods, strict=True)
-    ]
-    for together, config in zip(run_many(configs), configs, strict=True):
-        alone = run(config)
-        assert together["weights"] == alone["weights"]
-        for one, other in zip(together["curve"], alone["curve"], strict=True):
-            assert one.keys() == other.keys()
-            np.testing.assert_allclose(list(one.values()), list(other.values()), 1e-4)
+    for design, hidden in ((BLOCK, (20, 17, 25)), (CELL, (6, 6, 6))):
+        configs = [
+            Config("own:Every", replace(design, hidden=size), epochs=4, method=method)
+            for size, method in zip(hidden, methods, strict=True)
+        ]
+        for together, config in zip(run_many(configs), configs, strict=True):
+            alone = run(config)
+            assert together["weights"] == alone["weights"]
+            for one, other in zip(together["curve"], alone["curve"], strict=True):
+                assert one.keys() == other.keys()
+                pair = list(one.values()), list(other.values())
+                np.testing.assert_allclose(*pair, 1e-4)
 
 
 @pytest.mark.parametrize("kind", ["block", "cell"])
@@ -101,8 +103,8 @@ def test_training_goes_on_as_with_a_mask_by_hand(kind):
     x, y = task.batch("train", slice(0, 16))
     design = Design("dense", 8, 1.0, kind, learning_rate=1e-2)
     config = Config("own:Last", design)
-    ours = build_model(config, task.inputs, task.outputs)
-    by_hand = build_model(config, task.inputs, task.outputs)
+    ours = build_model(config, task)
+    by_hand = build_model(config, task)
     work = Magnitude(0.3, end=1).begin(ours, 1)
     optimizer, other = Adam([ours], [1e-2]), Adam([by_hand], [1e-2])
     masks = None
@@ -145,22 +147,22 @@ def test_a_method_is_part_of_an_id_only_where_it_is_not_the_default():
     assert Config.from_dict(pruned.as_dict()) == pruned
 
 
-@pytest.mark.parametrize(
-    "options, words",
-    [
-        ({"density": 1.5}, "0..1"),
-        ({"density": "much"}, "0..1"),
-        ({"scope": "layer"}, "global or matrix"),
-        ({"schedule": "sine"}, "linear or cubic"),
-        ({"start": 0}, "start must be a whole number from 1"),
-        ({"start": 4, "end": 3}, "before it starts"),
-        ({"speed": 3}, "unknown option 'speed'"),
-        ({"name": "magic"}, "unknown method 'magic'"),
-    ],
-)
-def test_bad_options_get_a_sentence(options, words):
-    with pytest.raises(VsrnnError, match=words):
-        Config("own:Last", BLOCK, method={"name": "magnitude"} | options)
+WRONG = [
+    ({"density": 1.5}, "0..1"),
+    ({"density": "much"}, "0..1"),
+    ({"scope": "layer"}, "global or matrix"),
+    ({"schedule": "sine"}, "linear or cubic"),
+    ({"start": 0}, "start must be a whole number from 1"),
+    ({"start": 4, "end": 3}, "before it starts"),
+    ({"speed": 3}, "unknown option 'speed'"),
+    ({"name": "magic"}, "unknown method 'magic'"),
+]
+
+
+def test_bad_options_get_a_sentence():
+    for options, words in WRONG:
+        with pytest.raises(VsrnnError, match=words):
+            Config("own:Last", BLOCK, method={"name": "magnitude"} | options)
 
 
 def test_what_does_not_fit_the_run_or_the_model_gets_a_sentence():

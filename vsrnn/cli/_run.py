@@ -7,17 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vsrnn.cli._shared import (
-    SCALES,
-    add_training,
-    check_training,
-    configs_of,
-    count,
-    ended,
-    named_designs,
-    number,
-    trained,
-)
+from vsrnn.cli import _shared
 from vsrnn.runs.config import with_rate
 
 ORIGINS = {"new": "new", "found": "from store", "elsewhere": "of another process"}
@@ -35,24 +25,23 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
     run.add_argument("task", help="for instance rad")
     names = "names as `vsrnn designs` lists them, or 100k for all 25 of that size"
     run.add_argument("designs", nargs="+", metavar="design", help=names)
-    run.add_argument("--scale", default="quick", help=SCALES)
     run.add_argument("--seed", type=int, nargs="+", default=[0], metavar="N")
-    add_training(run)
+    _shared.add_training(run)
     run.add_argument("--json", action="store_true", help="print the results as JSON")
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    check_training(arguments)
-    named = named_designs(arguments.task, arguments.designs)
+    _shared.check_training(arguments)
+    named = _shared.named_designs(arguments.task, arguments.designs)
     designs = with_rate(named, arguments.learning_rate)
-    configs = configs_of(arguments, designs, arguments.seed)
-    origin, results = trained(arguments, configs)
+    configs = _shared.configs_of(arguments, designs, arguments.seed)
+    origin, results = _shared.trained(arguments, configs)
     if arguments.json:
         print(json.dumps(results, indent=1))
     else:
         print(_table(results, origin))
-        print(f"\n{count(origin)} (store: {arguments.store})")
-    return int(any(ended(result, "failed") for result in results))
+        print(f"\n{_shared.count(origin)} (store: {arguments.store})")
+    return int(any(_shared.ended(result, "failed") for result in results))
 
 
 def _table(results: Sequence[dict[str, Any]], origin: Mapping[str, str]) -> str:
@@ -65,8 +54,8 @@ def _table(results: Sequence[dict[str, Any]], origin: Mapping[str, str]) -> str:
             "seed": r["config"]["seed"],
             "hidden": r["config"]["design"]["hidden"],
             "weights": r["total_weights"],
-            "hidden prop.": number(r["hidden_proportion"], ".3f"),
-            "score": r["error"] or number(r["score"], ".3f"),
+            "hidden prop.": _shared.number(r["hidden_proportion"], ".3f"),
+            "score": r["error"] or _shared.number(r["score"], ".3f"),
             "seconds": round(r["seconds"]["train"]),
             "": ORIGINS[origin[r["id"]]],
         }

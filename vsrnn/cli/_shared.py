@@ -22,13 +22,13 @@ from vsrnn.runs.store import Store
 from vsrnn.runs.sweep import MEMORY, PER_PASS, Workers, fill
 from vsrnn.tasks import places
 
-SCALES = "smoke, quick (default) or paper"
 PAIRS = {"action": "append", "default": [], "metavar": "NAME=VALUE"}
 
 
 def add_training(parser: Any) -> None:
     """Add the arguments of every command that trains designs."""
     add = parser.add_argument
+    add("--scale", default="quick", help="smoke, quick (default) or paper")
     mask = "entries drawn one by one as published, or an exact count"
     add("--mask", default="bernoulli", choices=("bernoulli", "exact"), help=mask)
     add("--epochs", type=int, help="instead of the scale's number")
@@ -55,11 +55,7 @@ def add_store(parser: Any) -> None:
 
 
 def check_positive(arguments: Any, *names: str) -> None:
-    """Refuse options below 1.
-
-    Raises:
-        VsrnnError: an option's value is below 1.
-    """
+    """Refuse options below 1."""
     for name in names:
         value, flag = getattr(arguments, name), name.replace("_", "-")
         if value is not None and value < 1:
@@ -103,9 +99,8 @@ def trained(
         results in the order of the configs.
     """
     names = ("jobs", "per_pass", "memory", "device", "scheduler")
-    workers = Workers(*(getattr(arguments, name) for name in names))
-    store = Store(arguments.store)
-    origin = fill(configs, store, workers)
+    store, own = Store(arguments.store), [getattr(arguments, name) for name in names]
+    origin = fill(configs, store, Workers(*own))
     return origin, [result for config in configs if (result := store.get(config))]
 
 
@@ -126,16 +121,7 @@ def task_options(task: str, pairs: Sequence[str]) -> dict[str, Any]:
 def named_values(
     flag: str, pairs: Sequence[str], text: Collection[str] = ()
 ) -> dict[str, Any]:
-    """Read the NAME=VALUE pairs of a flag; numbers and true as in JSON.
-
-    Args:
-        flag: what they were given with.
-        pairs: as given.
-        text: names whose values stay text.
-
-    Raises:
-        VsrnnError: a pair is none.
-    """
+    """Read the NAME=VALUE pairs of a flag as JSON where they are, some as text only."""
     options: dict[str, Any] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
@@ -164,11 +150,7 @@ def format_column(column: Any, how: str) -> Any:
 
 
 def check_out(path: str | None) -> None:
-    """Refuse a file that cannot be written, before there is anything to lose.
-
-    Raises:
-        VsrnnError: it is a folder, its folder is not there, or it is a stored run.
-    """
+    """Refuse a file that cannot be written, before there is anything to lose."""
     if path is None:
         return
     file = Path(path)

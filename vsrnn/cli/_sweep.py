@@ -8,18 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from vsrnn.cli._shared import (
-    SCALES,
-    add_training,
-    check_training,
-    configs_of,
-    count,
-    ended,
-    named_designs,
-    number,
-    task_options,
-    trained,
-)
+from vsrnn.cli import _shared
 from vsrnn.design.design import Design
 from vsrnn.design.random import DISTRIBUTIONS
 from vsrnn.design.table import keep_designs, read_designs
@@ -66,11 +55,10 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
     draw("--budget", type=float, metavar="W", help="weights of a design")
     draw("--design-table", metavar="FILE", help="CSV of designs, instead of drawing")
     how = sweep.add_argument_group("how to train them")
-    how.add_argument("--scale", default="quick", help=SCALES)
     seeds: Any = {"type": int, "nargs": "+", "default": [0], "metavar": "N"}
     seed = "of masks, initial values and order; a run of each design for each (0)"
     how.add_argument("--run-seed", **seeds, help=seed)
-    add_training(how)
+    _shared.add_training(how)
     retry = "run what failed before again"
     how.add_argument("--retry-failed", action="store_true", help=retry)
     where = sweep.add_argument_group("on several machines").add_argument
@@ -80,25 +68,26 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
 
 
 def _sweep(arguments: argparse.Namespace) -> int:
-    check_training(arguments)
+    _shared.check_training(arguments)
     if (arguments.engine == "dask") != bool(arguments.scheduler):
         raise VsrnnError("give --engine dask and --scheduler ADDRESS together")
     name, chosen = _designs(arguments)
     designs = with_rate(chosen, arguments.learning_rate)
     part, parts = _shard(arguments.shard or "1/1")
-    configs = configs_of(arguments, designs, arguments.run_seed)[part - 1 :: parts]
+    every = _shared.configs_of(arguments, designs, arguments.run_seed)
+    configs = every[part - 1 :: parts]
     task, store = arguments.task, Store(arguments.store)
-    check_task(task, arguments.scale, task_options(task, arguments.option))
+    check_task(task, arguments.scale, _shared.task_options(task, arguments.option))
     path = store.folder / "designs" / f"{task.replace(':', '_')}_{name}.csv"
     keep_designs(design_table(task, designs), path)
     if arguments.retry_failed:
         forget_failed(configs, store)
-    origin, results = trained(arguments, configs)
-    print(f"{len(origin)} runs: {count(origin)}")
+    origin, results = _shared.trained(arguments, configs)
+    print(f"{len(origin)} runs: {_shared.count(origin)}")
     print(_summary(results))
     print(f"designs: {path}")
     print(f"results: vsrnn table --store {store.folder} --out FILE")
-    return int(any(ended(result, "failed") for result in results))
+    return int(any(_shared.ended(result, "failed") for result in results))
 
 
 def _designs(arguments: argparse.Namespace) -> tuple[str, list[Design]]:
@@ -124,7 +113,7 @@ def _designs(arguments: argparse.Namespace) -> tuple[str, list[Design]]:
     name = "+".join(given).replace("/", "-")
     if len(name) > LONGEST:
         name = f"{name[: LONGEST - 9]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
-    return name, named_designs(task, given)
+    return name, _shared.named_designs(task, given)
 
 
 def _shard(text: str) -> tuple[int, int]:
@@ -138,7 +127,7 @@ def _summary(results: Sequence[Result]) -> str:
     """The runs that diverged or failed, the first few with their reasons; the best."""
     lines = []
     for how in ("diverged", "failed"):
-        some = [result for result in results if ended(result, how)]
+        some = [result for result in results if _shared.ended(result, how)]
         lines.append(f"{len(some)} {how}{':' if some else ''}")
         for result in some[:SHOWN]:
             reason = result["error"].removeprefix(f"{how}: ")
@@ -147,7 +136,7 @@ def _summary(results: Sequence[Result]) -> str:
     scored = [result for result in results if result["score"] is not None]
     if scored:
         best = max(scored, key=lambda result: result["score"])
-        share = number(best["hidden_proportion"], ".3f") or "none"
+        share = _shared.number(best["hidden_proportion"], ".3f") or "none"
         score = f"score {best['score']:.3f}, hidden proportion {share}"
         lines.append(f"best: {_name(best)}, {score}")
     return "\n".join(lines)

@@ -49,7 +49,7 @@ def state_growth(task: str, designs: Iterable[Design], seed: int = 0) -> DataFra
     rows = []
     for design in designs:
         config = Config(task, design, seed=seed)
-        model = build_model(config, sizes.inputs, sizes.outputs)
+        model = build_model(config, sizes)
         states = list(_sizes(model, x, steps))
         grown = states[-1] > 0 and states[-1] >= GROWN * states[0]
         first = (task, design.name, design.hidden)

@@ -71,8 +71,8 @@ def run_many(
         progress: show a bar on standard error.
 
     Returns:
-        Their results, in order, as :func:`run` gives them. The time of the whole
-        batch of runs is divided equally among them.
+        Their results, in order, as :func:`run` gives them, with equal shares of the
+        time.
 
     Raises:
         VsrnnError: for configs that cannot be trained together, an unknown task,
@@ -84,7 +84,7 @@ def run_many(
     check_device(device)
     task = task_of(configs[0])
     made_by = provenance(task, threads, device, len(configs))
-    models = [model_of(config, task).to(device) for config in configs]
+    models = [build_model(config, task).to(device) for config in configs]
     times.append(time.perf_counter())
     with resources(threads):
         trainees = _train(configs, models, task, device, progress)
@@ -129,28 +129,16 @@ def empty_result(config: Config, task: Task, made_by: dict[str, Any]) -> Result:
     }
 
 
-def build_model(
-    config: Config, inputs: int, outputs: int, symbols: bool = False
-) -> nn.Module:
-    """The untrained model of a config.
-
-    Args:
-        config: whose design, mask and seed decide.
-        inputs: size of the task's inputs; of symbols, how many there are.
-        outputs: size of its outputs.
-        symbols: whether its inputs are symbols.
+def build_model(config: Config, task: Task | type[Task]) -> nn.Module:
+    """The untrained model of a config, for its task or the class of that.
 
     Raises:
         VsrnnError: no hidden size fits the design's budget, or the model cannot read
             symbols.
     """
-    how: Any = {"seed": config.seed, "mask": config.mask, "symbols": symbols}
-    return get_family(config.design.model).build(config.design, inputs, outputs, **how)
-
-
-def model_of(config: Config, task: Task) -> nn.Module:
-    """The untrained model of a config, for its task."""
-    return build_model(config, task.inputs, task.outputs, task.symbols)
+    design = config.design
+    how: Any = {"seed": config.seed, "mask": config.mask, "symbols": task.symbols}
+    return get_family(design.model).build(design, task.inputs, task.outputs, **how)
 
 
 def task_of(config: Config) -> Task:
@@ -161,7 +149,7 @@ def task_of(config: Config) -> Task:
 def train(config: Config, *, threads: int = 1, progress: bool = False) -> nn.Module:
     """Train one design and return the model itself, for a closer look at it."""
     task = task_of(config)
-    model = model_of(config, task)
+    model = build_model(config, task)
     with resources(threads):
         _train([config], [model], task, "cpu", progress)
     return model

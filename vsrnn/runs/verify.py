@@ -53,10 +53,9 @@ def verify(
 
     Returns:
         One row a run: table, id, design, scale, seed, verdict ("identical", "within
-        tolerance" or "different"), reason, score and score_here (as :func:`vsrnn.run`
-        gives them), loss and loss_here (mean training loss of the first epoch), the
-        differences loss_shift and score_shift [tolerances], and machine, torch and
-        finished here.
+        tolerance" or "different"), reason, score and score_here, loss and loss_here
+        (mean training loss of the first epoch), their differences loss_shift and
+        score_shift [tolerances], and machine, torch and finished here.
 
     Raises:
         VsrnnError: the table, a design or an id is unknown, or a row does not hold
@@ -99,16 +98,14 @@ def choose(
         VsrnnError: the table lacks a design or id, number is below 1, or the seed is
             no seed.
     """
-    named = {"design": list(designs), "id": list(ids)}
+    named = {"design": set(designs), "id": set(ids)}
     for column, wanted in named.items():
-        missing = sorted(set(wanted) - set(runs[column]))
-        if missing:
+        if missing := sorted(wanted - set(runs[column])):
             raise VsrnnError(
                 f"the table has no run with {column} {missing[0]}; "
                 f"it has {', '.join(runs[column].unique()[:6])}, ..."
             )
-        if wanted:
-            runs = runs[runs[column].isin(wanted)]
+        runs = runs[runs[column].isin(wanted)] if wanted else runs
     if number is None:
         number = len(runs) if any(named.values()) else 5
     if number < 1:

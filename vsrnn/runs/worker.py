@@ -10,7 +10,7 @@ import torch
 from vsrnn.errors import VsrnnError, describe_error
 from vsrnn.runs.config import Config
 from vsrnn.runs.provenance import provenance
-from vsrnn.runs.run import Result, empty_result, model_of, run_many, task_of
+from vsrnn.runs.run import Result, build_model, empty_result, run_many, task_of
 from vsrnn.runs.store import Store
 from vsrnn.tasks.task import Task
 
@@ -73,7 +73,7 @@ def failed_result(config: Config, problem: Exception) -> Result:
 
 def _can_be_built(config: Config, task: Task) -> bool:
     try:
-        model_of(config, task)
+        build_model(config, task)
     except VsrnnError:
         return False
     return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,7 +58,7 @@ def fit(
         network: all of them as one, ``(batch, time, inputs)`` to ``(models, batch,
             time, outputs)``.
         task: what they learn.
-        epochs: passes over the training sequences.
+        epochs: how often each training sequence is seen.
         seed: of their order, where the task shuffles.
         device: ``"cpu"`` or ``"cuda"``.
         bar: counts the training steps.
@@ -81,8 +81,7 @@ def fit(
         if all(trainee.error for trainee in trainees):
             break
         if bar is not None:
-            best = max(each["accuracy"] for each in val)
-            bar.set_postfix(val_accuracy=f"{best:.3f}")
+            bar.set_postfix(val_accuracy=f"{max(each['accuracy'] for each in val):.3f}")
 
 
 def _note(
@@ -109,10 +108,10 @@ def train_epoch(
     It ends early when no loss is finite, since none would become so again.
     """
     means = _Means()
-    for number, rows in enumerate(_rows(task, "train", task.batch_size, order)):
+    batches = _batches(task, "train", device, task.batch_size, order)
+    for number, (x, y) in enumerate(batches):
         if number % CHECK_EVERY == CHECK_EVERY - 1 and not means.finite():
             break
-        x, y = _batch(task, "train", rows, device)
         means.add(len(x), *step(x, y))
         if bar is not None:
             bar.update()
@@ -168,8 +167,7 @@ def train_step(
 @torch.no_grad()
 def predict(model: nn.Module, task: Task, split: str) -> Tensor:
     """Outputs after the last step for a whole split, ``(sequences, outputs)``."""
-    batches = (task.batch(split, rows)[0] for rows in _rows(task, split))
-    return torch.cat([model(x)[0][:, -1] for x in batches])
+    return torch.cat([model(x)[0][:, -1] for x, _ in _batches(task, split)])
 
 
 def evaluate(model: nn.Module, task: Task, split: str) -> dict[str, float]:
@@ -183,21 +181,10 @@ def evaluate_network(
 ) -> list[dict[str, float]]:
     """Each model's mean loss and accuracy over a whole split."""
     means = _Means()
-    for rows in _rows(task, split):
-        x, y = _batch(task, split, rows, device)
+    for x, y in _batches(task, split, device):
         output = network(x)  # (models, batch, time, outputs)
         means.add(len(x), task.loss(output, y), task.accuracy(output, y))
     return means.means()
-
-
-def _batch(
-    task: Task, split: str, rows: slice | Tensor, device: str
-) -> tuple[Tensor, Tensor]:
-    """Inputs and targets, on the device, which may still work on the last ones."""
-    x, y = task.batch(split, rows)
-    if device != "cpu":
-        x, y = (part.pin_memory().to(device, non_blocking=True) for part in (x, y))
-    return x, y
 
 
 class _Means:
@@ -228,16 +215,22 @@ class _Means:
         return [{"loss": a, "accuracy": b} for a, b in zip(*columns, strict=True)]
 
 
-def _rows(
+def _batches(
     task: Task,
     split: str,
-    batch: int = EVALUATION_BATCH,
+    device: str = "cpu",
+    size: int = EVALUATION_BATCH,
     order: torch.Generator | None = None,
-) -> Iterator[slice | Tensor]:
-    """The rows of each batch of a split; shuffled where order is given and wanted."""
-    size = task.sizes[split]
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Inputs and targets of each batch; shuffled where order is given and wanted."""
+    number = task.sizes[split]
+    parts: Iterable[slice | Tensor] = (
+        slice(first, min(first + size, number)) for first in range(0, number, size)
+    )
     if order is not None and task.shuffle:
-        yield from torch.randperm(size, generator=order).split(batch)
-    else:
-        for first in range(0, size, batch):
-            yield slice(first, min(first + batch, size))
+        parts = torch.randperm(number, generator=order).split(size)
+    for rows in parts:
+        x, y = task.batch(split, rows)
+        if device != "cpu":  # which may still work on the last batch
+            x, y = (part.pin_memory().to(device, non_blocking=True) for part in (x, y))
+        yield x, y
