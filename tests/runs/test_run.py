@@ -175,13 +175,12 @@ def test_an_epoch_ends_when_every_model_has_diverged(monkeypatch):
 
 
 def test_bad_configs_get_a_sentence():
-    color, dense = {"color": 1}, Design("x", 5, (2,) * 6)
     for make, words in (
         (lambda: Config("rad", "nothing"), "vsrnn designs"),
         (lambda: Config("rad", "balanced_0", epochs=0), "from 1 to"),
         (lambda: run(replace(SMOKE, scale="huge")), "paper"),
-        (lambda: run(replace(SMOKE, task_options=color)), "color"),
-        (lambda: run(Config("rad", dense, scale="smoke")), "density"),
+        (lambda: run(replace(SMOKE, task_options={"color": 1})), "color"),
+        (lambda: Config("rad", Design("x", 5, (2,) * 6)), "density"),
     ):
         with pytest.raises(VsrnnError, match=words):
             make()

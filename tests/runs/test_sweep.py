@@ -180,20 +180,14 @@ SHIFT = 0
 """
 
 
-def typed(folder, *arguments):
-    """A command as typed in a folder, by a process that has the tests in its path."""
-    # -P: python itself does not look in the folder, nor does it for the script vsrnn
-    command = [sys.executable, "-P", "-m", "vsrnn.cli", *arguments]
-    own = {"PYTHONPATH": str(Path(__file__).parents[1]), "OMP_NUM_THREADS": "1"}
-    return subprocess.run(
-        command, cwd=folder, env=os.environ | own, capture_output=True, text=True
-    )
-
-
-def test_a_task_of_ones_own_is_swept_from_its_folder(folder):
+def test_a_task_of_ones_own_is_swept_from_its_folder(folder, monkeypatch, capsys):
     (folder / "mine.py").write_text(MINE)
     draw = ["sweep", "mine:Mine", "normal_size", "--budget", "300", "--number", "4"]
-    first = typed(folder, *draw, "--jobs", "2", "--per-pass", "1")
+    # -P: python itself does not look in the folder, nor does it for the script vsrnn
+    command = [sys.executable, "-P", "-m", "vsrnn.cli", *draw, "--jobs", "2"]
+    path = f"{Path(__file__).parents[1]}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
+    own = os.environ | {"PYTHONPATH": path.rstrip(os.pathsep), "OMP_NUM_THREADS": "1"}
+    first = subprocess.run(command, env=own, capture_output=True, text=True)
     assert first.returncode == 0, first.stderr
     assert "4 runs: 4 trained now" in first.stdout and "0 failed" in first.stdout
     table = Store(folder / "runs").collect()
@@ -203,20 +197,20 @@ def test_a_task_of_ones_own_is_swept_from_its_folder(folder):
     assert table["hidden"].tolist() == [design.hidden for design in designs]
     expected = design_table("own:Classes", designs)["weights"]
     assert abs(expected - 300).max() < 30
-    assert "0 trained now, 4 found" in typed(folder, *draw).stdout
+    assert main(draw) == 0
+    assert "0 trained now, 4 found" in capsys.readouterr().out
 
+    other = "(Classes):\n    epochs, batch_size = 3, 8\n"
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # stale within a second
     for old, new, said in (
         ("SHIFT = 0", "SHIFT = 1", "data"),
-        (
-            "(Classes):",
-            "(Classes):\n    epochs, batch_size = 3, 8\n",
-            "epochs and batches",
-        ),
+        ("(Classes):", other, "epochs and batches"),
     ):
         (folder / "mine.py").write_text(MINE.replace(old, new))
-        again = typed(folder, *draw)
-        assert again.returncode == 2 and "Traceback" not in again.stderr
-        assert f"is of other {said} than mine:Mine has now" in again.stderr
+        del sys.modules["mine"]
+        assert main(draw) == 2
+        assert f"is of other {said} than mine:Mine has now" in capsys.readouterr().err
+    del sys.modules["mine"]
     assert Store(folder / "runs").collect().equals(table)
 
 

@@ -43,15 +43,9 @@ def _verify(arguments: argparse.Namespace) -> int:
     check_positive(arguments, "number", "epochs", "jobs")
     check_out(arguments.out)
     seed = today() if arguments.seed is None else arguments.seed
-    report = verify(
-        arguments.table,
-        number=arguments.number,
-        seed=seed,
-        designs=arguments.design,
-        ids=arguments.id,
-        epochs=arguments.epochs,
-        jobs=arguments.jobs,
-    )
+    how = {name: getattr(arguments, name) for name in ("number", "epochs", "jobs")}
+    named = {"designs": arguments.design, "ids": arguments.id}
+    report = verify(arguments.table, seed=seed, **named, **how)
     if arguments.out:
         write(report, arguments.out)
     shown = report[["id", "design", "scale", "seed"]].assign(

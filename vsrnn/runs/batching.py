@@ -30,7 +30,7 @@ def group_runs(
         device: where they are to be trained, ``"cpu"`` or ``"cuda"``.
 
     Returns:
-        The groups. Only models of similar size come together, so little is padded.
+        The groups. Models of a group are of similar size, so little is padded.
     """
     by_key: dict[str, list[Config]] = {}
     for config in configs:

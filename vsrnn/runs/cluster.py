@@ -33,7 +33,7 @@ def dask_workers(scheduler: str) -> Iterator[None]:
         ) from problem
 
     class Backend(DaskDistributedBackend):
-        """With one worker joblib would run everything here, and not there."""
+        """joblib would run everything here if there were one worker only."""
 
         def effective_n_jobs(self, n_jobs: int) -> int:
             return max(2, super().effective_n_jobs(n_jobs))
@@ -63,6 +63,6 @@ def dask_workers(scheduler: str) -> Iterator[None]:
     except KilledWorker as problem:
         raise VsrnnError(
             "several workers died over the same run, perhaps for want of memory; "
-            "finished runs are stored: give the same command again with fewer workers "
-            "a machine"
+            "finished runs are stored: start fewer workers a machine, and give the "
+            "same command"
         ) from problem

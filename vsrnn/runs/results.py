@@ -79,7 +79,5 @@ def _read(csv: str, path: Path) -> pd.DataFrame:
     try:
         return pd.read_csv(StringIO(csv), dtype=dict.fromkeys(TEXT, str))
     except ValueError as problem:
-        raise VsrnnError(
-            f"{path} is damaged ({problem}); get it again from where it came, with "
-            "git for instance"
-        ) from problem
+        again = "get it again from where it came, with git for instance"
+        raise VsrnnError(f"{path} is damaged ({problem}); {again}") from problem

@@ -71,7 +71,7 @@ def sweep(
         store: where the results are, and go.
         jobs: worker processes; if absent the number of processors, or one on cuda.
         per_pass: designs a worker trains at once, at most, see
-            :func:`vsrnn.run_many`; their results come together, at the end.
+            :func:`vsrnn.run_many`; all their results come at the end.
         memory: GiB that these may take, as :func:`vsrnn.memory_estimate` estimates
             it; of large designs fewer are trained at once.
         device: ``"cpu"`` or ``"cuda"``.

@@ -166,12 +166,12 @@ def train_step(
 
 @torch.no_grad()
 def predict(model: nn.Module, task: Task, split: str) -> Tensor:
-    """Outputs after the last step for a whole split, ``(sequences, outputs)``."""
+    """Outputs after the last step of all of a split, ``(sequences, outputs)``."""
     return torch.cat([model(x)[0][:, -1] for x, _ in _batches(task, split)])
 
 
 def evaluate(model: nn.Module, task: Task, split: str) -> dict[str, float]:
-    """Mean loss and accuracy of one model over a whole split."""
+    """Mean loss and accuracy of one model over a split."""
     return evaluate_network(lambda x: model(x)[0][None], task, split)[0]
 
 
@@ -179,7 +179,7 @@ def evaluate(model: nn.Module, task: Task, split: str) -> dict[str, float]:
 def evaluate_network(
     network: Network, task: Task, split: str, device: str = "cpu"
 ) -> list[dict[str, float]]:
-    """Each model's mean loss and accuracy over a whole split."""
+    """Each model's mean loss and accuracy over a split."""
     means = _Means()
     for x, y in _batches(task, split, device):
         output = network(x)  # (models, batch, time, outputs)
