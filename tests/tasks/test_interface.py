@@ -16,6 +16,7 @@ import vsrnn
 from vsrnn import Config, Design, draw_designs, run
 from vsrnn.design.family import get_family
 from vsrnn.errors import VsrnnError
+from vsrnn.runs.rows import table
 from vsrnn.tasks import get_task, list_tasks, sizes, task_class
 
 SPLITS = ("train", "val", "test")
@@ -211,6 +212,16 @@ def test_a_run_of_ragged_sequences_scores_their_ends():
     assert first["score"] == second["score"]
 
 
+def test_an_option_named_as_another_column_does_not_change_it(monkeypatch):
+    def init(self, scale="quick", seed=7):
+        own.Task.__init__(self, scale)
+
+    monkeypatch.setattr(own.Every, "__init__", init)
+    result = run(Config("own:Every", Design("small", 5, (1,) * 6), seed=3))
+    assert result["provenance"]["data"]["seed"] == 7
+    assert table([result])["seed"].tolist() == [3]
+
+
 class Bad(own.Classes):
     """Data that one test after the other spoils."""
 
@@ -359,6 +370,7 @@ def test_an_own_task_has_options_of_its_own():
     results = [run(Config("own:Last", design, task_options=o)) for o in ({}, options)]
     plain, doubled = (result["provenance"]["data"]["sha256"] for result in results)
     assert plain != doubled
+    assert sorted(table(results)["factor"]) == [1.0, 2.0]
     assert results[0]["id"] != results[1]["id"]
     for name, known in {"own:Last": "factor", "own:Every": "none"}.items():
         with pytest.raises(VsrnnError, match=f"unknown option 'window'.*from: {known}"):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from vsrnn import BlockRNN, Geometry, get_task
+from vsrnn import BlockRNN, Geometry, get_task, predict
 from vsrnn.methods import Work
 from vsrnn.models import ModelBatch
 from vsrnn.training.loop import Trainee, _Means, fit, train_step
@@ -64,3 +64,21 @@ def test_weights_can_go_after_every_step():
     steps = 2 * -(-task.sizes["train"] // task.batch_size)
     assert trainee.work.left == [number - n - 1 for n in range(steps)]
     assert len(trainee.curve) == 2 and trainee.error is None
+
+
+def test_predictions_are_where_targets_ask_for_them():
+    model = small()
+    for name in ("Last", "Ragged", "RaggedLast", "PaddedByHand", "Every", "Some"):
+        task = get_task(f"own:{name}")
+        inputs, targets = task.batch("test", slice(None))
+        outputs = model(inputs)[0].detach()
+        if name in ("Every", "Some"):
+            expected = outputs
+        elif name == "Last":
+            expected = outputs[:, -1]
+        else:
+            asked = targets.isnan().all(2) if targets.ndim == 3 else targets == -100
+            ends = asked.int().argmin(1)
+            expected = torch.stack([o[n] for o, n in zip(outputs, ends, strict=True)])
+            assert len(set(ends.tolist())) > 2
+        assert torch.equal(predict(model, task, "test"), expected)

@@ -46,13 +46,17 @@ def row(result: Result) -> dict[str, Any]:
     config, provenance = result["config"], result["provenance"]
     design, data = config["design"], provenance["data"]
     last, versions = (result["curve"] or [{}])[-1], provenance["versions"]
-    return {
+    first = {
         **_key(result),
         **{key: design[key] for key in ("model", "hidden", "learning_rate")},
         **_of_matrices(design),
         "mask": config["mask"],
         **({"method": config["method"]["name"]} if "method" in config else {}),
-        **{key: value for key, value in data.items() if _is_option(key, value)},
+    }
+    options = {key: value for key, value in data.items() if _is_option(key, value)}
+    return {
+        **first,
+        **{key: value for key, value in options.items() if key not in first},
         **{key: result[key] for key in ("epochs", "batch_size", "score")},
         **_tested(result),
         **{key: last.get(key) for key in MEASURED},

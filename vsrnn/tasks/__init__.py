@@ -62,6 +62,9 @@ def get_task(name: str, scale: str = "quick", **options: Any) -> Task:
         ) from problem
     if not hasattr(own, "checksum"):
         raise VsrnnError(f"the __init__ of {name} must call super().__init__(scale)")
+    chosen = kind.options() | {k: options[k] for k in options if k not in kind.places}
+    plain = {k: v for k, v in chosen.items() if isinstance(v, str | int | float)}
+    own.provenance = plain | own.provenance
     return own
 
 

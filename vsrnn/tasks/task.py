@@ -167,6 +167,9 @@ class Task:
         self._data, self.checksum = data, sha256
         targets = [data[f"{split}_{self.parts[1]}"] for split in SPLITS]
         self._gaps = not all(bool(there(part).all()) for part in targets)
+        self._once = all(
+            _at_last(part) or bool((_asked(part).sum(1) == 1).all()) for part in targets
+        )
         numbers = targets[0].is_floating_point()
         self._variance = variance(targets[0]) if numbers else None
 
@@ -275,6 +278,21 @@ class Task:
         output, targets = _at_targets(output, targets)
         return self._mean((output.argmax(-1) == targets).double(), targets)
 
+    def answers(self, output: Tensor, targets: Tensor) -> Tensor:
+        """Return outputs where targets ask for them, as :func:`vsrnn.predict` does.
+
+        Args:
+            output: (batch, time, outputs).
+            targets: as `batch` gives them.
+
+        Returns:
+            (batch, outputs) where each sequence of the task has a target at one step,
+            else the outputs of every step.
+        """
+        if _at_last(targets):
+            return output[:, -1]
+        return output[_asked(targets)] if self._once else output
+
     def score(self, model: nn.Module) -> dict[str, float]:
         """Return what playing with a model gives, beside loss and accuracy: nothing."""
         return {}
@@ -289,9 +307,20 @@ class Task:
 
 def _at_targets(output: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     """Outputs and targets at the steps that have any, (..., batch, steps, ...)."""
-    if targets.ndim == (2 if targets.is_floating_point() else 1):
+    if _at_last(targets):
         return output[..., -1:, :], targets[:, None]
     return output, targets
+
+
+def _at_last(targets: Tensor) -> bool:
+    """Whether there is one target a sequence, at the last step."""
+    return targets.ndim == (2 if targets.is_floating_point() else 1)
+
+
+def _asked(targets: Tensor) -> Tensor:
+    """At which steps there are targets, (batch, steps)."""
+    known = there(targets)
+    return known.any(-1) if targets.is_floating_point() else known
 
 
 def time_first(inputs: Tensor) -> Tensor:

@@ -166,8 +166,14 @@ def train_step(
 
 @torch.no_grad()
 def predict(model: nn.Module, task: Task, split: str) -> Tensor:
-    """Outputs after the last step of all of a split, ``(sequences, outputs)``."""
-    return torch.cat([model(x)[0][:, -1] for x, _ in _batches(task, split)])
+    """What a model answers over a whole split: outputs, where targets ask for them.
+
+    Returns:
+        ``(sequences, outputs)`` where each sequence has its target at one step, such as
+        its own last one; else outputs at every step, ``(sequences, time, outputs)``.
+    """
+    batches = _batches(task, split)
+    return torch.cat([task.answers(model(x)[0], y) for x, y in batches])
 
 
 def evaluate(model: nn.Module, task: Task, split: str) -> dict[str, float]:
