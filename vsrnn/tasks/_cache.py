@@ -4,11 +4,12 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from filelock import FileLock
 from platformdirs import user_cache_path
 from safetensors import SafetensorError, safe_open
@@ -34,6 +35,25 @@ def cache_folder(folder: str | os.PathLike[str] | None = None) -> Path:
         return Path(chosen).expanduser()
     except RuntimeError as problem:
         raise VsrnnError(f"there is no home folder for {chosen}") from problem
+
+
+@contextmanager
+def keeping(what: str, path: Path) -> Iterator[None]:
+    """Make the folder of a path, lock the path, and say if that cannot be written.
+
+    Raises:
+        VsrnnError: the folder cannot be written, or its disk is full.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{path}.lock"):
+            yield
+    except (OSError, NotImplementedError, SafetensorError) as problem:
+        reason = getattr(problem, "strerror", None) or problem
+        raise VsrnnError(
+            f"cannot keep {what} in {path.parent} ({reason}); set VSRNN_CACHE to a "
+            "folder that can be written and has room"
+        ) from problem
 
 
 def take(kept: Tensor, rows: slice | Tensor) -> Tensor:
@@ -67,23 +87,23 @@ def cached(
         The tensors by name, and the sha256 of their contents.
 
     Raises:
-        VsrnnError: the folder cannot be written, or its disk is full.
+        VsrnnError: as `keeping` does.
     """
     key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
     path = cache_folder(folder) / f"{name}-{key[:16]}.safetensors"
     found = _load(path)
     if found is None:
-        with _locked(path):
+        with keeping("data", path):
             found = _load(path) or _rebuild(path, build)
     return found
 
 
-def checksum(tensors: Tensors) -> str:
-    """Return the sha256 of the names and contents of tensors, in order of name."""
+def checksum(arrays: Mapping[str, Tensor | np.ndarray]) -> str:
+    """Return the sha256 of the names and contents of arrays, in order of name."""
     digest = hashlib.sha256()
-    for name in sorted(tensors):
+    for name in sorted(arrays):
         digest.update(name.encode())
-        digest.update(tensors[name].contiguous().numpy().data)
+        digest.update(np.ascontiguousarray(arrays[name]).data)
     return digest.hexdigest()
 
 
@@ -99,49 +119,17 @@ def _load(path: Path) -> tuple[Tensors, str] | None:
     return (tensors, expected) if checksum(tensors) == expected else None
 
 
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Keep other processes from building the same file."""
-    lock = FileLock(f"{path}.lock")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except (OSError, NotImplementedError) as problem:
-        raise _unwritable(path, problem) from problem
-    try:
-        yield
-    finally:
-        lock.release()
-
-
 def _rebuild(path: Path, build: Callable[[], Tensors]) -> tuple[Tensors, str]:
     """Build, write to a temporary file, put that in place and load it."""
     if path.exists():
         print(f"vsrnn: {path} is damaged; making it again", file=sys.stderr)
-    _save(build(), path)
+    tensors, part = build(), path.with_suffix(".part")
+    try:
+        save_file(tensors, part, metadata={"sha256": checksum(tensors)})
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
     found = _load(path)
     if found is None:
-        raise _unwritable(path, "the file does not read back as it was written")
+        raise OSError("the file does not read back as it was written")
     return found
-
-
-def _save(tensors: Tensors, path: Path) -> None:
-    """Write a whole file or none; the lock makes the temporary name safe."""
-    temporary = path.with_suffix(".part")
-    try:
-        save_file(tensors, temporary, metadata={"sha256": checksum(tensors)})
-        temporary.replace(path)
-    except (OSError, SafetensorError) as problem:
-        raise _unwritable(path, problem) from problem
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
-
-
-def _unwritable(path: Path, problem: Exception | str) -> VsrnnError:
-    """Return the error that names the way out."""
-    reason = getattr(problem, "strerror", None) or problem
-    return VsrnnError(
-        f"cannot keep data in {path.parent} ({reason}); set VSRNN_CACHE to a folder "
-        "that can be written and has room"
-    )

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock
 from tqdm import tqdm
 
 from vsrnn.errors import VsrnnError
+from vsrnn.tasks._cache import keeping
 from vsrnn.tasks.adroit import STEPS, Array, Played, Robot, make_environment, play
 from vsrnn.tasks.policy import Policy
 
@@ -46,16 +46,9 @@ def make_episodes(
     Raises:
         VsrnnError: the folder cannot be written.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / f"{name.replace('/', '-')}.lock"):
-            if not (folder / name).exists():
-                _make(name, robot, policy, seeds, noise, folder)
-    except OSError as problem:
-        raise VsrnnError(
-            f"cannot keep episodes in {folder} ({problem.strerror or problem}); set "
-            "VSRNN_CACHE to a folder that can be written and has room"
-        ) from problem
+    with keeping("episodes", folder / name.replace("/", "-")):
+        if not (folder / name).exists():
+            _make(name, robot, policy, seeds, noise, folder)
 
 
 def download_episodes(name: str, folder: Path) -> None:

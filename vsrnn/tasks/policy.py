@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from vsrnn.errors import VsrnnError
+from vsrnn.tasks._cache import checksum
 from vsrnn.tasks.adroit import STEPS, Act, Array, Robot
 
 FILES = (".npz", ".safetensors")
@@ -60,12 +60,8 @@ class Policy:
 
     @property
     def checksum(self) -> str:
-        """sha256 of the names and contents of the arrays, in order of name."""
-        digest = hashlib.sha256()
-        for name in sorted(self.arrays):
-            digest.update(name.encode())
-            digest.update(np.ascontiguousarray(self.arrays[name], np.float64).data)
-        return digest.hexdigest()
+        """sha256 of the names and contents of the arrays, in double precision."""
+        return checksum({name: np.float64(a) for name, a in self.arrays.items()})
 
     def save(self, path: Path, notes: dict[str, str] | None = None) -> None:
         """Write the policy to a safetensors file, with notes in its header."""
