@@ -180,7 +180,7 @@ def test_global_generators_are_left_alone(digits, images):
         return torch.get_rng_state().tolist(), legacy.tolist(), random.getstate()
 
     before = states()
-    rad._block(rad._Pool(images, digits.labels), 0, 0)
+    rad._block(images, digits.labels, 0, 0)
     assert states() == before
 
 

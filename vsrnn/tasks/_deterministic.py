@@ -23,9 +23,7 @@ DETERMINISTIC = {"MKL_CBWR": "COMPATIBLE"}
 def deterministic(function: Callable[..., Iterator[T]], *args: Any) -> Iterator[T]:
     """Yield what a function yields, from a process that rounds the same everywhere.
 
-    Args:
-        function: one that a module holds.
-        args: its arguments, which can be pickled, as can what it yields.
+    The function is one that a module holds; arguments and yields can be pickled.
 
     Raises:
         VsrnnError: the process ended early.

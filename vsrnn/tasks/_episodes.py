@@ -30,7 +30,7 @@ NAME = re.compile(r"[-\w]+(/[-\w]+)*-v\d+")
 def make_episodes(
     name: str, robot: Robot, policy: Policy, seeds: range, noise: float, folder: Path
 ) -> None:
-    """Make a Minari data set, unless the folder already has it.
+    """Make a Minari data set of episodes of these seeds, unless the folder has it.
 
     It is made under another name, read back and then moved to its place, so one that
     is there is whole.
@@ -38,9 +38,9 @@ def make_episodes(
     Args:
         name: of the data set, with namespace and version.
         robot: what is played.
-        policy: what plays.
+        policy: what plays, with this factor of its own noise.
         seeds: of the episodes.
-        noise: factor of the policy's own noise.
+        noise: that factor.
         folder: of the local Minari data sets.
 
     Raises:
@@ -78,7 +78,7 @@ def download_episodes(name: str, folder: Path) -> None:
 def read_episodes(
     name: str, robot: Robot, count: int, folder: Path
 ) -> tuple[Array, Array]:
-    """Return the first episodes of a local Minari data set, all of the same length.
+    """Return the first episodes of a local Minari data set, all of 200 steps.
 
     Returns:
         Observations before each action, (count, time, inputs) float32, and actions,
@@ -108,9 +108,10 @@ def load_episodes(
 
     Args:
         name: of the data set.
-        count: of episodes.
+        count: how many episodes.
         folder: of the local Minari data sets.
-        order: all their numbers, of which the first are taken, for how many there are.
+        order: gives the numbers of all episodes, for how many there are; the first of
+            them are taken.
 
     Raises:
         VsrnnError: it is damaged or too small.
@@ -134,11 +135,7 @@ def load_episodes(
 
 
 def check_finite(name: str, *arrays: Array) -> None:
-    """Refuse a data set with numbers that are none, as diverged policies leave them.
-
-    Raises:
-        VsrnnError: a number is not finite.
-    """
+    """Refuse a data set with numbers that are none, as diverged policies leave them."""
     if not all(np.isfinite(array).all() for array in arrays):
         raise VsrnnError(
             f"{name} has observations or actions that are not finite; no model can "
@@ -153,28 +150,20 @@ def _make(
     part = folder / f"{name.replace('/', '-')}.part"
     shutil.rmtree(part, ignore_errors=True)  # of a process that was stopped
     try:
-        with (
-            _minari(part) as minari,
-            tqdm(
-                total=len(seeds), desc="playing episodes", leave=False, delay=1
-            ) as bar,
-        ):
-            made = None
-            for first in range(0, len(seeds), TOGETHER):
+        with _minari(part) as minari:
+            made, firsts = None, range(0, len(seeds), TOGETHER)
+            for first in tqdm(firsts, desc="playing episodes", leave=False, delay=1):
                 some = seeds[first : first + TOGETHER]
-                played = play(robot, policy.noisy(some, noise), some)
-                buffer = _buffers(played, first)
-                if made is None:
-                    made = minari.create_dataset_from_buffers(
-                        name,
-                        buffer,
-                        env=make_environment(robot.environment),
-                        algorithm_name="policy in closed loop, with its own noise",
-                        description=f"noise {noise}, policy {policy.checksum}",
-                    )
-                else:
-                    made.update_dataset_from_buffer(buffer)
-                bar.update(len(some))
+                played = _buffers(play(robot, policy.noisy(some, noise), some), first)
+                if made is not None:
+                    made.update_dataset_from_buffer(played)
+                    continue
+                made = minari.create_dataset_from_buffers(
+                    *(name, played),
+                    env=make_environment(robot.environment),
+                    algorithm_name="policy in closed loop, with its own noise",
+                    description=f"noise {noise}, policy {policy.checksum}",
+                )
         read_episodes(name, robot, len(seeds), part)
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (part / name).replace(folder / name)

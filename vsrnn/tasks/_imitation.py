@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -25,18 +24,12 @@ PLAYED = range(100)
 class Imitation(Task):
     """A task: give the actions that an expert gave for what it saw.
 
-    A task of its own says its sizes, its scales, how it reads a Minari data set
-    (``_read``) and how it is played (``score``).
-
-    Args:
-        scale: "smoke", "quick" or "paper".
-        source: what to imitate, the task's usual source if absent.
-        demonstrations: training episodes, if not those of the scale.
-        cache: folder that keeps the data.
-        **options: others of the task, which decide its data.
+    A subclass says its sizes and scales, how it reads a Minari data set (``_read``),
+    how it is played (``score``), and what else decides its data (``options``).
     """
 
     scales: dict[str, Scale]
+    settings: dict[str, Any]
     parts = ("observations", "actions")
     usual_source: str
     sources: str
@@ -57,22 +50,14 @@ class Imitation(Task):
         self.epochs, self.batch_size = size.epochs, size.batch_size
         self.played = PLAYED[: size.played]
         self.sizes = {"train": train, "val": size.val, "test": size.test or size.val}
-        self.settings: dict[str, Any] = {
-            "source": str(source or self.usual_source),
-            "demonstrations": train,
-            **options,
-        }
-        self.provenance: dict[str, Any] = {
-            "task": self.name,
-            "generator": self.generator,
-            "made_with": versions(),
-            "sizes": self.sizes,
-            **self.settings,
-        }
+        named = str(source or self.usual_source)
+        self.settings = {"source": named, "demonstrations": train} | options
+        made_by = {"task": self.name, "generator": self.generator}
+        data = {"made_with": versions(), "sizes": self.sizes}
+        self.provenance = made_by | data | self.settings
         own = os.environ.get("MINARI_DATASETS_PATH") or cache_folder(cache) / "minari"
-        build = self._source(Path(own))
-        identity = f"{self.name}-{scale}", self.provenance
-        self.keep(*cached(*identity, build, cache))
+        build = self._source(Path(own))  # may add to the provenance
+        self.keep(*cached(f"{self.name}-{scale}", self.provenance, build, cache))
 
     def _read(self, name: str, count: int, folder: Path) -> tuple[Array, Array]:
         """So many observations and actions of a local Minari data set, float32."""
@@ -98,11 +83,7 @@ class Imitation(Task):
 
 
 def acting(model: nn.Module) -> Act:
-    """Return a model as a policy that remembers its state from step to step.
-
-    Args:
-        model: with ``step(x, state)`` as :class:`vsrnn.BlockRNN` has it.
-    """
+    """Return a model, with ``step(x, state)``, as a policy that keeps its state."""
     state = None
 
     def act(observations: Array) -> Array:
@@ -121,11 +102,3 @@ def tensors(splits: dict[str, tuple[Array, Array]]) -> dict[str, Tensor]:
         for split, pair in splits.items()
         for name, array in zip(("observations", "actions"), pair, strict=True)
     }
-
-
-def factor(name: str, value: Any) -> float:
-    """Return an option's value if it is a finite number, 0 or above."""
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or value < 0:
-        raise VsrnnError(f"{name} must be a number >= 0, not {value!r}")
-    return float(value)

@@ -18,23 +18,18 @@ GAP = -100
 
 
 def sequences(given: Sequence[Any], task: Task, where: str) -> tuple[Tensor, Tensor]:
-    """Inputs and targets of a split, padded to the same length.
+    """Inputs and targets of a split, as `Task` describes them, of the same length.
 
     Args:
         given: inputs and targets; lists of arrays may be of different lengths.
         task: what they have to fit.
         where: which split of which task it is, in words.
 
-    Returns:
-        Inputs, (sequences, steps, inputs) or (sequences, steps) of symbols, and
-        targets, classes int64 or numbers float32: for each sequence, or for each of
-        its steps with gaps (`GAP` or NaN).
-
     Raises:
         VsrnnError: they do not fit.
     """
     inputs, targets = given
-    if isinstance(inputs, (list, tuple)):
+    if isinstance(inputs, list | tuple):
         inputs, targets = _padded(inputs, targets, task.steps, where)
     seen, wanted = torch.as_tensor(inputs).detach(), _single(targets)
     return _inputs(seen, task, where), _targets(wanted, len(seen), task, where)

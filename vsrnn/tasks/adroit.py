@@ -30,13 +30,10 @@ Act = Callable[[Array], Array]
 
 @dataclass(frozen=True)
 class Robot:
-    """An environment of the hand.
+    """An environment of the hand, by its name in gymnasium.
 
-    Args:
-        environment: its name in gymnasium.
-        inputs, outputs: numbers in an observation and in an action.
-        palm, thing: where the positions of the palm and of what it has to grasp begin
-            in an observation, three numbers each.
+    In an observation the positions of the palm and of the thing it has to grasp begin
+    at ``palm`` and ``thing``, three numbers each.
     """
 
     environment: str
@@ -52,32 +49,22 @@ DOOR = Robot("AdroitHandDoor-v1", 39, 28, palm=29, thing=32)
 
 @dataclass(frozen=True)
 class Played:
-    """Episodes that were played.
+    """Episodes that were played, one for each seed.
 
-    Args:
-        seeds: of the episodes.
-        observations: (episodes, time + 1, inputs) float64.
-        actions: (episodes, time, outputs) float32, within -1..1.
-        rewards: (episodes, time), as the environment gives them.
-        success: (episodes, time) bool, whether the goal is reached at a step.
-        failed: (episodes,) bool, whether an action was not finite; it and all later
-            ones are zeros then.
-        robot: what was played.
+    An episode has failed where an action was not finite; that one and all later ones
+    are zeros then. Rewards are as the environment gives them.
     """
 
     seeds: Sequence[int]
-    observations: Array
-    actions: Array
-    rewards: Array
-    success: Array
-    failed: Array
+    observations: Array  # (episodes, time + 1, inputs) float64
+    actions: Array  # (episodes, time, outputs) float32, within -1..1
+    rewards: Array  # (episodes, time)
+    success: Array  # (episodes, time) bool, whether the goal is reached at a step
+    failed: Array  # (episodes,) bool
     robot: Robot
 
     def succeeded(self) -> Array:
-        """Which episodes succeed: at the goal for more than 25 steps, as in DAPG.
-
-        An episode with an action that is not finite does not.
-        """
+        """Which succeed: at the goal for more than 25 steps, as in DAPG, not failed."""
         found: Array = (self.success.sum(1) > 25) & ~self.failed
         return found
 
@@ -92,13 +79,10 @@ class Played:
             "success" and "failed" (shares, 0..1), "return", "return_sd" (standard
             deviation between episodes) and "return_v2".
         """
-        robot, seen = self.robot, self.observations[:, 1:]
-        gap = (
-            seen[..., robot.palm : robot.palm + 3]
-            - seen[..., robot.thing : robot.thing + 3]
-        )
+        ends = (self.robot.palm, self.robot.thing)
+        palm, thing = (self.observations[:, 1:, at : at + 3] for at in ends)
         returns = self.rewards.sum(1)
-        slip = 0.2 * np.linalg.norm(gap, axis=-1).sum(1)
+        slip = 0.2 * np.linalg.norm(palm - thing, axis=-1).sum(1)
         return {
             "success": float(self.succeeded().mean()),
             "failed": float(self.failed.mean()),
@@ -109,12 +93,12 @@ class Played:
 
 
 def play(robot: Robot, act: Act, seeds: Iterable[int], steps: int = STEPS) -> Played:
-    """Play episodes together, one for each seed.
+    """Play episodes together, one for each seed, which decides where things stand.
 
     Args:
         robot: what to play.
         act: the policy. It is called once a step and may remember.
-        seeds: of the environment; they decide where things stand.
+        seeds: of the environment.
         steps: how long to play.
 
     Raises:
@@ -170,15 +154,10 @@ class _Episodes:
 
 @cache
 def make_environment(name: str, steps: int = STEPS, **options: Any) -> Any:
-    """Return an environment, always the same one in a process.
-
-    Args:
-        name: of the environment in gymnasium.
-        steps: how long an episode is.
-        **options: of the environment.
+    """Return an environment of gymnasium, always the same one in a process.
 
     Raises:
-        VsrnnError: it is not installed.
+        VsrnnError: it is not installed, or cannot be loaded.
     """
     versions()
     with quietly():
@@ -206,11 +185,7 @@ def quietly() -> Iterator[None]:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of the packages that make the environments.
-
-    Raises:
-        VsrnnError: one of them is not installed.
-    """
+    """Return the versions of the packages of the environments, if all are installed."""
     packages = ("gymnasium-robotics", "mujoco", "minari")
     try:
         return {name: version(name) for name in packages}

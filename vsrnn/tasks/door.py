@@ -11,22 +11,10 @@ from vsrnn.tasks.task import register
 class Door(Hammer):
     """Open a door with a robot hand, by imitation of an expert.
 
-    As :class:`vsrnn.tasks.hammer.Hammer`, with 39 numbers to see and 28 joint angles
-    to give; an episode succeeds when the door is open by 1.35 rad. There is no expert
-    that comes with the package: the data are downloaded, or a policy's file is named.
-
-    Args:
-        scale: "smoke", "quick" or "paper".
-        source: name of a Minari data set, the published one if absent, or of a
-            policy's file.
-        demonstrations: training episodes, if not those of the scale.
-        noise: factor of the noise that a policy adds to its actions in the data.
-        data_seed: seed of where the door is and of the noise, 0 or above.
-        policy_dir: folder of the policy's file, else VSRNN_POLICIES.
-        cache: folder that keeps the data.
-
-    Raises:
-        VsrnnError: as for the hammer.
+    As :class:`vsrnn.tasks.hammer.Hammer`, with the same options, 39 numbers to see and
+    28 joint angles to give; an episode succeeds when the door is open by 1.35 rad. No
+    expert comes with the package: the published data set of Minari is downloaded, or
+    the option ``source`` names another or a policy's file.
 
     >>> Door.inputs, Door.outputs
     (39, 28)

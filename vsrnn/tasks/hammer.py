@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 
 from vsrnn.errors import VsrnnError, check_int
 from vsrnn.tasks._episodes import make_episodes, read_episodes
-from vsrnn.tasks._imitation import Imitation, acting, factor, tensors
+from vsrnn.tasks._imitation import Imitation, acting, tensors
 from vsrnn.tasks.adroit import HAMMER, STEPS, Array, play, versions
 from vsrnn.tasks.policy import FILES, Policy, load_policy
 from vsrnn.tasks.task import Scale, register
@@ -44,12 +45,10 @@ class Hammer(Imitation):
 
     Args:
         scale: "smoke", "quick" or "paper".
-        source: what to imitate. "own", the expert that comes with this package and
-            the one imitated if no other is named; the
-            name of a policy's file (.npz or .safetensors, of a network with two tanh
-            layers: arrays W0 b0 W1 b1 W2 b2, in_shift in_scale out_shift out_scale
-            and log_std), played here; or the name of a Minari data set, downloaded on
-            first use, such as "D4RL/hammer/expert-v2".
+        source: what to imitate: "own", the expert of this package, also if absent; the
+            name of a policy's file (.npz or .safetensors, see
+            :class:`vsrnn.tasks.policy.Policy`), played here; or the name of a Minari
+            data set, downloaded on first use, such as "D4RL/hammer/expert-v2".
         demonstrations: training episodes, if not those of the scale; fewer are the
             first of more.
         noise: factor of the noise that a policy played here adds to its actions, 0
@@ -93,7 +92,7 @@ class Hammer(Imitation):
     ) -> None:
         self._policy_dir = policy_dir
         options = {
-            "noise": factor("noise", noise),
+            "noise": _factor("noise", noise),
             "data_seed": check_int("data_seed", data_seed, 0),
         }
         super().__init__(scale, source, demonstrations, cache, **options)
@@ -165,3 +164,11 @@ class Hammer(Imitation):
 
     def _read(self, name: str, count: int, folder: Path) -> tuple[Array, Array]:
         return read_episodes(name, self.robot, count, folder)
+
+
+def _factor(name: str, value: Any) -> float:
+    """Return an option's value if it is a finite number, 0 or above."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not 0 <= value < math.inf:
+        raise VsrnnError(f"{name} must be a number >= 0, not {value!r}")
+    return float(value)

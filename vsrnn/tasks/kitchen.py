@@ -46,20 +46,14 @@ class KitchenMixed(Imitation):
     published. Validation, test and training episodes are
     drawn at random from the data set, as published.
 
-    There are no data in the package: they are downloaded from Minari, 621 episodes.
-
     Args:
-        scale: "smoke", "quick" or "paper".
-        source: name of a Minari data set; if absent the published one, version 2.
-        demonstrations: training episodes, if not those of the scale; fewer are the
-            first of more.
+        source: name of a Minari data set, downloaded on first use; if absent the
+            published one, version 2, of 621 episodes.
         data_seed: seed of the draw, 0 or above.
-        cache: folder that keeps the data. Data sets of Minari are in
-            MINARI_DATASETS_PATH where that is set.
+        scale, demonstrations, cache: as for :class:`vsrnn.tasks.hammer.Hammer`.
 
     Raises:
-        VsrnnError: an option has no such value, the data cannot be had or kept, they
-            are not of this task, or the packages of the simulation are not installed.
+        VsrnnError: as for the hammer, or the data are not of this task.
 
     >>> KitchenMixed.inputs, KitchenMixed.outputs
     (83, 9)
@@ -89,17 +83,12 @@ class KitchenMixed(Imitation):
 
     @torch.no_grad()
     def score(self, model: nn.Module) -> dict[str, float]:
-        """Let a model play, always the same episodes, and say how it did.
+        """Let a model play, as :meth:`vsrnn.tasks.hammer.Hammer.score` does.
 
-        The model keeps its state from step to step, see
-        :meth:`vsrnn.tasks.hammer.Hammer.score`. A step's reward is the number of
-        things that are where they should be. As where the data are from, an episode
-        never ends before its 450th step (complete: 280th), whatever is reached; so
-        it makes no difference that as published rewards were summed beyond the end of
-        an episode, and that here none are.
-
-        Args:
-            model: with ``step(x, state)`` from (batch, inputs) to (batch, 9).
+        A step's reward is the number of things that are where they should be. As where
+        the data are from, an episode never ends before its 450th step (complete:
+        280th), whatever is reached; so it makes no difference that as published
+        rewards were summed beyond the end of an episode, and that here none are.
 
         Returns:
             "return", the mean over episodes of the summed reward, which is the score,
@@ -141,11 +130,7 @@ class KitchenMixed(Imitation):
         return pad(seen, longest, 0).numpy(), pad(done, longest, torch.nan).numpy()
 
     def _steps(self, name: str, episode: Any) -> tuple[Array, Array]:
-        """Observations before each action of an episode, and the actions.
-
-        Raises:
-            VsrnnError: they are not of this task.
-        """
+        """Observations before each action of an episode, and the actions, checked."""
         shapes: tuple[Any, ...] = ()
         actions = episode.actions
         with suppress(KeyError, IndexError, ValueError):  # no such goals, or none
@@ -176,11 +161,10 @@ class KitchenMixed(Imitation):
 
 @register
 class KitchenBlind(KitchenMixed):
-    """Do the same, but a model does not see separately where the things are.
+    """As :class:`vsrnn.tasks.kitchen.KitchenMixed`, with 71 numbers to see.
 
-    As :class:`vsrnn.tasks.kitchen.KitchenMixed`, with 71 numbers to see: without the
-    twelve for where the four things are, which the 59 positions and velocities hold,
-    too.
+    Those are without the twelve for where the four things are, which the 59 positions
+    and velocities hold, too.
     """
 
     name, label = "kitchen-blind", "Kitchen, blind"

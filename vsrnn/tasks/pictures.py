@@ -64,10 +64,8 @@ def _camera(env: Any, width: int, height: int) -> Iterator[Callable[[], Array]]:
             "Ubuntu, apt install libegl1 libopengl0 libgl1-mesa-dri"
         ) from problem
     mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, canvas)
-    scene, frame = (
-        mujoco.MjvScene(env.model, 1_000),
-        mujoco.MjrRect(0, 0, width, height),
-    )
+    scene = mujoco.MjvScene(env.model, 1_000)
+    frame = mujoco.MjrRect(0, 0, width, height)
     camera, options = mujoco.MjvCamera(), mujoco.MjvOption()
     camera.lookat[:] = LOOK_AT
     for name, value in CAMERA.items():

@@ -44,13 +44,9 @@ class Policy:
         return out
 
     def noisy(self, seeds: Iterable[int], noise: float = 1.0) -> Act:
-        """Return the policy with its noise, for episodes of these seeds.
+        """Return the policy with its noise times a factor, for episodes of these seeds.
 
         The noise of an episode depends on its seed alone, not on its neighbors.
-
-        Args:
-            seeds: of the episodes.
-            noise: factor of the policy's own noise; 0 for none.
         """
         deviation = noise * np.exp(self.arrays["log_std"])
         size = (STEPS, len(deviation))
@@ -61,7 +57,7 @@ class Policy:
     @property
     def checksum(self) -> str:
         """sha256 of the names and contents of the arrays, in double precision."""
-        return checksum({name: np.float64(a) for name, a in self.arrays.items()})
+        return checksum({k: np.asarray(a, float) for k, a in self.arrays.items()})
 
     def save(self, path: Path, notes: dict[str, str] | None = None) -> None:
         """Write the policy to a safetensors file, with notes in its header."""

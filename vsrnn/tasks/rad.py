@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
@@ -102,31 +101,25 @@ class RandomAnomaly(Task):
         self.scale = scale
         self.epochs = size.epochs
         self.sizes = {"train": size.train, "val": size.val, "test": size.test}
-        self.settings: dict[str, Any] = {
-            "split": split,
-            "digits": check_digits(digits),
-            "data_seed": check_int("data_seed", data_seed, 0),
-        }
+        seed = check_int("data_seed", data_seed, 0)
+        options = {"split": split, "digits": check_digits(digits), "data_seed": seed}
+        self.settings: dict[str, Any] = options
         self.provenance: dict[str, Any] = {
             "task": self.name,
             "generator": self.generator,
-            "made_with": {"kornia": version("kornia"), "torch": version("torch")},
+            "made_with": {name: version(name) for name in ("kornia", "torch")},
             "sizes": self.sizes,
             "digits_sha256": CHECKSUMS[digits],
-            **self.settings,
+            **options,
         }
         identity = self.provenance | DETERMINISTIC
         kept = cached(f"rad-{scale}", identity, lambda: self._build(mnist_dir), cache)
         self.keep(*kept)
 
     def batch(self, split: str, rows: slice | Tensor) -> tuple[Tensor, Tensor]:
-        """Return normalized inputs and the places of the anomalies.
+        """Return normalized inputs and the places of the anomalies of these rows.
 
         Pixels p become (p / 255 - .1307) / .3081; the eleventh step is 0.
-
-        Args:
-            split: "train", "val" or "test".
-            rows: a slice, or a LongTensor of row numbers.
 
         Returns:
             Inputs, (batch, 11, 2500) float32, and targets, (batch,) int64 in 0..9.
@@ -172,53 +165,33 @@ class RandomAnomaly(Task):
 _SHIFT = torch.tensor(-MEAN / STD)
 
 
-@dataclass(frozen=True)
-class _Pool:
-    """Images, (n, 50, 50) uint8, and labels, (n,), that sequences draw from."""
-
-    images: Tensor
-    labels: np.ndarray
-
-    def part(self, low: float, high: float) -> "_Pool":
-        """Return what lies between two fractions of the pool."""
-        n = len(self.labels)
-        rows = slice(round(low * n), round(high * n))
-        return _Pool(self.images[rows], self.labels[rows])
-
-
 def _sequences(
     digits: Digits, sizes: dict[str, int], options: dict[str, Any]
 ) -> Iterator[tuple[str, slice, Columns]]:
-    """Make the sequences of all splits, those of one block at a time.
-
-    Yields:
-        The split, which of its rows these are, and their columns.
-    """
-    pool = _Pool(resize(digits.images), digits.labels)
+    """Yield a split, which of its rows these are, and their columns, block by block."""
+    images, labels = resize(digits.images), digits.labels
     for split, size in sizes.items():
-        whole = options["split"] == "pooled"
-        part = pool if whole else pool.part(*POOLS[split])
+        part = (0, 1) if options["split"] == "pooled" else POOLS[split]
+        pool = slice(*(round(fraction * len(labels)) for fraction in part))
         first, last = FIRST[split], FIRST[split] + size
         for block in range(first // BLOCK, -(-last // BLOCK)):
             start = block * BLOCK
             low, high = max(first, start), min(last, start + BLOCK)
-            columns = _block(part, block, options["data_seed"])
-            inside = {
-                n: column[low - start : high - start] for n, column in columns.items()
-            }
+            made = _block(images[pool], labels[pool], block, options["data_seed"])
+            inside = {n: each[low - start : high - start] for n, each in made.items()}
             yield split, slice(low - first, high - first), inside
 
 
-def _block(pool: _Pool, block: int, seed: int) -> Columns:
-    """Make one block of sequences from its own random stream."""
+def _block(images: Tensor, labels: np.ndarray, block: int, seed: int) -> Columns:
+    """Make one block of sequences of these images from its own random stream."""
     rng = np.random.default_rng([seed, block])
     sequence = np.arange(BLOCK)
-    digit = pool.labels[(block * BLOCK + sequence) % len(pool.labels)]
+    digit = labels[(block * BLOCK + sequence) % len(labels)]
     base = rng.integers(len(TRANSFORMS), size=BLOCK)
     step = rng.integers(1, len(TRANSFORMS), size=BLOCK)
     alternative = (base + step) % len(TRANSFORMS)
     position = rng.integers(FRAMES, size=BLOCK)
-    frames = pool.images[_draw(pool.labels, digit, rng).ravel()]
+    frames = images[_draw(labels, digit, rng).ravel()]
     used = np.repeat(base[:, None], FRAMES, axis=1)
     used[sequence, position] = alternative
     for index in range(len(TRANSFORMS)):

@@ -21,7 +21,7 @@ registered: dict[str, type[Task]] = {}
 
 
 def register(kind: type[Task]) -> type[Task]:
-    """Make a task of this package known by its name, as a decorator of its class."""
+    """Make a task of this package known by its name; a decorator of its class."""
     registered[kind.name] = kind
     return kind
 
@@ -53,7 +53,8 @@ class Task:
     :func:`vsrnn.draw_designs`, ``vsrnn sweep``. All processes that train have to find
     the module; the command line looks in the working folder, too.
 
-    The targets say what is to be learned. Integers are classes, one of ``outputs``,
+    Inputs are numbers, (sequences, steps, inputs), or symbols, (sequences, steps). The
+    targets say what is to be learned. Integers are classes, one of ``outputs``,
     learned by cross-entropy: (sequences,), given at the last step, or (sequences,
     steps), at every step but those with -100. Other numbers are learned by the mean
     squared error: (sequences, outputs), at the last step, or (sequences, steps,
@@ -187,31 +188,20 @@ class Task:
 
     @classmethod
     def data_columns(cls) -> tuple[str, ...]:
-        """Return the columns of a table of runs that tell how their data were made.
-
-        >>> from vsrnn.tasks import task_class
-        >>> task_class("rad").data_columns()
-        ('split', 'digits', 'data_seed')
-        """
+        """Return the columns of a table of runs that tell how their data were made."""
         made = (*cls.options(), *cls.files)
         return made if cls.generator else (*made, "data_sha256")
 
     @classmethod
     def file_checksums(cls, **options: Any) -> dict[str, str]:
-        """Return checksums of the files that options name, as far as they are here.
-
-        They are named as in the provenance of the data, and in ``files``.
-        """
+        """Return checksums of the files that options name and that are here."""
         return {}
 
     def same_data(self, then: Mapping[str, Any]) -> bool:
-        """Whether a stored result is of these data.
+        """Whether a stored result, of this provenance and sha256, is of these data.
 
         Those of one generator are the same but for rounding, which differs between
         processors; others have to be the same to the bit.
-
-        Args:
-            then: provenance of the result's data, with their sha256.
         """
         if self.generator is None:
             return bool(then["sha256"] == self.checksum)
@@ -220,10 +210,8 @@ class Task:
     def data(self) -> Mapping[str, Sequence[Any]]:
         """Return inputs and targets of "train", "val" and "test", always the same.
 
-        Inputs are numbers (sequences, steps, inputs), or (sequences, steps) of
-        symbols; arrays of numpy will do, too, and lists of them for sequences of
-        different lengths. Each process asks anew for each training: keep in a file
-        what is slow to make.
+        Tensors or arrays of numpy, as the class says. Each process asks anew for each
+        training: keep in a file what is slow to make.
         """
         raise NotImplementedError("a subclass needs a method `data`")
 
@@ -306,7 +294,7 @@ class Task:
 
 
 def _at_targets(output: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    """Outputs and targets at the steps that have any, (..., batch, steps, ...)."""
+    """Outputs and targets at the steps that can have any, (..., batch, steps, ...)."""
     if _at_last(targets):
         return output[..., -1:, :], targets[:, None]
     return output, targets
@@ -324,10 +312,7 @@ def _asked(targets: Tensor) -> Tensor:
 
 
 def time_first(inputs: Tensor) -> Tensor:
-    """Copy (batch, time, inputs) to float32, with time first in memory.
-
-    That is how recurrent networks read it.
-    """
+    """Copy (batch, time, inputs) to float32, in memory time first, as it is read."""
     first = inputs.transpose(0, 1)
     return torch.empty(first.shape).copy_(first).transpose(0, 1)
 

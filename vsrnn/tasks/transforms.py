@@ -31,13 +31,8 @@ def resize(images: np.ndarray) -> Tensor:
     """Enlarge 28 x 28 digits to 50 x 50 by bilinear interpolation.
 
     Pixel centers are placed as PIL and torchvision place them (half-pixel
-    convention); antialiasing has no effect when an image grows.
-
-    Args:
-        images: (n, 28, 28) uint8, 0..255.
-
-    Returns:
-        (n, 50, 50) uint8, 0..255, rounded as PIL rounds.
+    convention), and results rounded as PIL rounds, to (n, 50, 50) uint8, 0..255;
+    antialiasing has no effect when an image grows.
 
     >>> resize(np.full((2, 28, 28), 7, np.uint8)).shape
     torch.Size([2, 50, 50])
@@ -77,12 +72,10 @@ def erase(images: Tensor, rng: Generator) -> Tensor:
     ratio = np.exp(rng.uniform(np.log(0.3), np.log(3.3), n))
     height = np.round(np.sqrt(area * ratio)).astype(int)
     width = np.round(np.sqrt(area / ratio)).astype(int)
-    corner = {
-        "ys": rng.integers(0, SIZE - height + 1),
-        "xs": rng.integers(0, SIZE - width + 1),
-    }
-    box = {"heights": height, "widths": width, "values": np.zeros(n)}
-    return _apply(_kornia().RandomErasing(p=1.0), images, **corner, **box)
+    top = rng.integers(0, SIZE - height + 1)
+    left = rng.integers(0, SIZE - width + 1)
+    box = {"ys": top, "xs": left, "heights": height, "widths": width}
+    return _apply(_kornia().RandomErasing(p=1.0), images, values=np.zeros(n), **box)
 
 
 def noise(images: Tensor, rng: Generator) -> Tensor:
@@ -114,16 +107,9 @@ def sharpness(images: Tensor, rng: Generator) -> Tensor:
     return _apply(augmentation, images, sharpness=factor)
 
 
-TRANSFORMS: dict[str, Callable[[Tensor, Generator], Tensor]] = {
-    "baseline": baseline,
-    "perspective_small": perspective_small,
-    "perspective": perspective,
-    "erase": erase,
-    "noise": noise,
-    "both": both,
-    "blur": blur,
-    "sharpness": sharpness,
-}
+_ORDER: tuple[Callable[[Tensor, Generator], Tensor], ...]
+_ORDER = baseline, perspective_small, perspective, erase, noise, both, blur, sharpness
+TRANSFORMS = {function.__name__: function for function in _ORDER}
 """The transforms by name, in the order of their indices."""
 
 
