@@ -69,11 +69,7 @@ def get_task(name: str, scale: str = "quick", **options: Any) -> Task:
 
 
 def check_task(name: str, scale: str, options: Mapping[str, Any]) -> type[Task]:
-    """Return the class of a task that has this scale and these options.
-
-    Raises:
-        VsrnnError: one of them is unknown.
-    """
+    """Return the class of a task that has this scale and these options, or refuse."""
     kind = task_class(name)
     if scale not in SCALES:
         raise VsrnnError(f"unknown scale {scale!r}; choose one of: {', '.join(SCALES)}")
@@ -123,9 +119,6 @@ def task_class(name: str) -> type[Task]:
 def sizes(task: str) -> tuple[int, int]:
     """Return the inputs and outputs of a task.
 
-    Raises:
-        VsrnnError: as `task_class` does.
-
     >>> sizes("hammer")
     (46, 26)
     """
@@ -137,20 +130,8 @@ def places(task: str) -> tuple[str, ...]:
     """Return which options of a task say only where data are kept.
 
     Of a task that cannot be imported these are the ones that every task has.
-
-    >>> places("rad")
-    ('mnist_dir', 'cache')
     """
     try:
         return task_class(task).places
     except VsrnnError:
         return Task.places
-
-
-SIZES: dict[str, tuple[int, int]]
-
-
-def __getattr__(name: str) -> Any:
-    if name == "SIZES":
-        return {task: sizes(task) for task in list_tasks()}
-    raise AttributeError(name)

@@ -115,13 +115,10 @@ class Task:
     inputs: int
     outputs: int
     steps: int
-    symbols = False
+    symbols, shuffle = False, True
     scales: Mapping[str, Scale] = {}
-    epochs = 10
-    batch_size = 16
-    shuffle = True
-    metric = "accuracy"
-    chance = 0.0
+    epochs, batch_size = 10, 16
+    metric, chance = "accuracy", 0.0
     hidden_draw: tuple[float, float] = (900, 400)
     places: tuple[str, ...] = ("cache",)
     generator: int | None = None
@@ -223,8 +220,8 @@ class Task:
             rows: a slice, or a LongTensor of row numbers.
 
         Returns:
-            Inputs, (batch, time, inputs) float32 or (batch, time) int64, and targets,
-            both copies.
+            Copies of inputs, (batch, time, inputs) float32 or (batch, time) int64, and
+            targets.
         """
         inputs, targets = (take(self._data[f"{split}_{p}"], rows) for p in self.parts)
         return inputs.clone() if self.symbols else time_first(inputs), targets.clone()
@@ -267,15 +264,10 @@ class Task:
         return self._mean((output.argmax(-1) == targets).double(), targets)
 
     def answers(self, output: Tensor, targets: Tensor) -> Tensor:
-        """Return outputs where targets ask for them, as :func:`vsrnn.predict` does.
+        """Return outputs, (batch, time, outputs), where targets ask for them.
 
-        Args:
-            output: (batch, time, outputs).
-            targets: as `batch` gives them.
-
-        Returns:
-            (batch, outputs) where each sequence of the task has a target at one step,
-            else the outputs of every step.
+        That is (batch, outputs) where each sequence of the task has its target at one
+        step, such as its own last one; else the outputs of every step.
         """
         if _at_last(targets):
             return output[:, -1]
