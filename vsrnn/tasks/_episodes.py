@@ -38,13 +38,10 @@ def make_episodes(
     Args:
         name: of the data set, with namespace and version.
         robot: what is played.
-        policy: what plays, with this factor of its own noise.
+        policy: what plays.
         seeds: of the episodes.
-        noise: that factor.
+        noise: factor of the policy's own noise.
         folder: of the local Minari data sets.
-
-    Raises:
-        VsrnnError: the folder cannot be written.
     """
     with keeping("episodes", folder / name.replace("/", "-")):
         if not (folder / name).exists():
@@ -54,10 +51,7 @@ def make_episodes(
 def download_episodes(name: str, folder: Path) -> None:
     """Download a Minari data set unless it is whole, and say first how large it is.
 
-    A download that was interrupted goes on where it stopped.
-
-    Raises:
-        VsrnnError: Minari has no such data set, or it cannot be reached.
+    An interrupted download goes on where it stopped. What cannot be had is refused.
     """
     files = ("metadata.json", "main_data.hdf5")  # each is put there when it is whole
     if all((folder / name / "data" / file).exists() for file in files):
@@ -106,12 +100,7 @@ def load_episodes(
 ) -> list[Any]:
     """Return episodes of a local Minari data set, as Minari gives them.
 
-    Args:
-        name: of the data set.
-        count: how many episodes.
-        folder: of the local Minari data sets.
-        order: gives the numbers of all episodes, for how many there are; the first of
-            them are taken.
+    The first so many of the numbers that ``order`` gives for how many there are.
 
     Raises:
         VsrnnError: it is damaged or too small.

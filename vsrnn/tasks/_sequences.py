@@ -51,8 +51,7 @@ def _padded(
 ) -> tuple[Tensor, Tensor]:
     """Sequences of different lengths, with zeros and gaps behind their ends.
 
-    What is asked for once, at the end of a sequence, becomes a target of its last
-    step, unless all are of the full length.
+    One target a sequence becomes that of its last step, unless all are of full length.
     """
     seen = [torch.as_tensor(part).detach() for part in inputs]
     wanted = [_single(part) for part in targets]
@@ -101,9 +100,7 @@ def _inputs(inputs: Tensor, task: Task, where: str) -> Tensor:
     if not task.symbols:
         return _finite(inputs, where)
     if inputs.is_floating_point() or not 0 <= inputs.min() <= inputs.max() < size:
-        raise VsrnnError(
-            f"the symbols {where} must be whole numbers from 0 to {size - 1}"
-        )
+        raise VsrnnError(f"the symbols {where} must be integers from 0 to {size - 1}")
     return inputs.long()
 
 

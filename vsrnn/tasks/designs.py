@@ -52,17 +52,13 @@ def draw_designs(
 
 
 def design_table(task: str, designs: Sequence[Design]) -> pd.DataFrame:
-    """Designs as a table, one row each.
+    """Designs, named or random ones, as a table, one row each.
 
-    Columns: name, model, hidden, density_hx to density_yy, init_mean_hx to
-    init_mean_yy, init_std_hx to init_std_yy (and densities of other matrices that a
-    model has), learning_rate, options where a design has any; computed at the task's
-    sizes: weights and hidden_proportion (expected; without blocks that mean and
-    deviation 0 leave empty); and notes on what is out of the ordinary.
-
-    Args:
-        task: decides the input and output sizes.
-        designs: named or random ones. Baselines have no densities (NaN).
+    Columns: name, model, hidden, density_hx to density_yy (NaN for baselines),
+    init_mean_hx to init_mean_yy, init_std_hx to init_std_yy (and densities of other
+    matrices that a model has), learning_rate, options where a design has any; computed
+    at the task's sizes: weights and hidden_proportion (expected; without blocks that
+    mean and deviation 0 leave empty); and notes on what is out of the ordinary.
 
     Raises:
         VsrnnError: for an unknown task.

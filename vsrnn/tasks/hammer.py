@@ -130,13 +130,11 @@ class Hammer(Imitation):
         as was published. Where an action is not finite, the episode has failed.
 
         Args:
-            model: with ``step(x, state)`` from (batch, 46) to (batch, 26).
+            model: with ``step(x, state)`` from (batch, inputs) to (batch, outputs).
 
         Returns:
-            "success", share of episodes with the nail within 1 cm of its goal, 0..1;
-            "return", the mean sum of rewards, its deviation "return_sd", and
-            "return_v2" with the slip of the reward mended; and "failed", the share
-            of episodes with actions that are not finite.
+            As :meth:`vsrnn.tasks.adroit.Played.scores`; "success" is the share of
+            episodes with the nail within 1 cm of its goal, 0..1.
         """
         return play(self.robot, acting(model), self.played).scores()
 

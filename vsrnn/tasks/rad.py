@@ -21,7 +21,7 @@ VERSION = 1
 """Version of the generator; a change of the data it makes changes this number."""
 
 MEAN, STD = 0.1307, 0.3081
-"""Mean and standard deviation of MNIST pixels, both on the scale 0..1."""
+"""Of MNIST pixels on the scale 0..1."""
 
 FRAMES, PIXELS = 10, 2500
 """Images in a sequence, and pixels in an image of 50 x 50."""
@@ -135,11 +135,10 @@ class RandomAnomaly(Task):
         return inputs.transpose(0, 1), position
 
     def info(self, split: str) -> dict[str, np.ndarray]:
-        """Return what made each sequence of a split, as columns of a table.
+        """Return what made each sequence of a split, an integer each, as columns.
 
-        Returns:
-            "digit", "base" and "alternative" (indices into `transforms`) and
-            "position" of the anomaly, each of one integer per sequence.
+        They are "digit", "base" and "alternative" (indices into `transforms`) and
+        "position" of the anomaly.
         """
         columns = ("digit", "base", "alternative", "position")
         return {name: self._data[f"{split}_{name}"].numpy() for name in columns}

@@ -120,16 +120,12 @@ def transform(images: Tensor, index: int, rng: Generator) -> Tensor:
     before the transform, as published.
 
     Args:
-        images: (n, 50, 50) uint8, 0..255.
+        images: (n, 50, 50) uint8, 0..255, as is what is returned.
         index: which transform, a position in `TRANSFORMS`.
         rng: the generator that all random parameters are drawn from.
-
-    Returns:
-        (n, 50, 50) uint8, 0..255.
     """
     source = images[:, None].float() / 255
-    apply = list(TRANSFORMS.values())[index]
-    changed = apply(source, rng)
+    changed = _ORDER[index](source, rng)
     low, high = source.amin((2, 3), True), source.amax((2, 3), True)
     changed = torch.minimum(torch.maximum(changed, low), high)
     return (changed[:, 0] * 255).round().to(torch.uint8)
