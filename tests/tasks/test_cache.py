@@ -26,18 +26,24 @@ def test_the_cache_builds_once(tmp_path):
     assert not list(tmp_path.glob("*.part"))
 
 
-@pytest.mark.parametrize("damage", ["cut", "flipped", "emptied", "foreign"])
-def test_a_damaged_file_is_made_again_and_said_so(tmp_path, damage, capsys):
-    _, checksum = _cache.cached("few", {}, numbers, tmp_path)
-    (file,) = tmp_path.glob("*.safetensors")
-    content = bytearray(file.read_bytes())
-    content[-5] ^= 1
-    broken = {"cut": content[:-9], "flipped": content, "emptied": b"", "foreign": b"x"}
-    file.write_bytes(broken[damage])
-    _, again = _cache.cached("few", {}, numbers, tmp_path)
-    assert again == checksum
-    assert "is damaged; making it again" in capsys.readouterr().err
-    _cache.cached("few", {}, pytest.fail, tmp_path)
+def test_a_damaged_file_is_made_again_and_said_so(tmp_path, capsys):
+    for damage in ["cut", "flipped", "emptied", "foreign"]:
+        folder = tmp_path / damage
+        _, checksum = _cache.cached("few", {}, numbers, folder)
+        (file,) = folder.glob("*.safetensors")
+        content = bytearray(file.read_bytes())
+        content[-5] ^= 1
+        broken = {
+            "cut": content[:-9],
+            "flipped": content,
+            "emptied": b"",
+            "foreign": b"x",
+        }
+        file.write_bytes(broken[damage])
+        _, again = _cache.cached("few", {}, numbers, folder)
+        assert again == checksum
+        assert "is damaged; making it again" in capsys.readouterr().err
+        _cache.cached("few", {}, pytest.fail, folder)
 
 
 def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path):

@@ -72,17 +72,14 @@ def test_the_published_sizes_are_the_scale_paper():
     assert Hammer.scales["paper"] == Scale(4_500, 250, 250, 25, 64, 100)
 
 
-@pytest.mark.parametrize(
-    ("robot", "kind", "thing"),
-    [(HAMMER, "body", "Object"), (DOOR, "site", "S_handle")],
-)
-def test_palm_and_thing_are_where_a_robot_says(robot, kind, thing):
-    env = make_environment(robot.environment).unwrapped
-    seen, _ = env.reset(seed=0)
-    palm = env.data.site("S_grasp").xpos
-    there = getattr(env.data, kind)(thing).xpos
-    assert np.array_equal(seen[robot.palm : robot.palm + 3], palm)
-    assert np.array_equal(seen[robot.thing : robot.thing + 3], there)
+def test_palm_and_thing_are_where_a_robot_says():
+    for robot, kind, thing in [(HAMMER, "body", "Object"), (DOOR, "site", "S_handle")]:
+        env = make_environment(robot.environment).unwrapped
+        seen, _ = env.reset(seed=0)
+        palm = env.data.site("S_grasp").xpos
+        there = getattr(env.data, kind)(thing).xpos
+        assert np.array_equal(seen[robot.palm : robot.palm + 3], palm)
+        assert np.array_equal(seen[robot.thing : robot.thing + 3], there)
 
 
 def test_scores_are_those_of_the_definition():
@@ -200,27 +197,24 @@ def test_loss_is_over_all_steps_and_keeps_models_apart(task):
     assert float(task.accuracy(mean, train)) == pytest.approx(0, abs=1e-3)
 
 
-@pytest.mark.parametrize(
-    "model",
-    [
+@torch.no_grad()
+def test_playing_with_carried_state_is_reading_the_history_again():
+    for model in [
         BlockRNN(Geometry(46, 8, 26, density=(0.5,) * 6), seed=1),
         ProjectedLSTM(46, 31, 26, seed=1),
         PlainRNN(46, 8, 26, seed=1),
-    ],
-)
-@torch.no_grad()
-def test_playing_with_carried_state_is_reading_the_history_again(model):
-    history: list[torch.Tensor] = []
+    ]:
+        history: list[torch.Tensor] = []
 
-    def published(seen):
-        history.append(torch.from_numpy(seen.astype(np.float32)))
-        return model(torch.stack(history, dim=1))[0][:, -1].numpy()
+        def published(seen, model=model, history=history):
+            history.append(torch.from_numpy(seen.astype(np.float32)))
+            return model(torch.stack(history, dim=1))[0][:, -1].numpy()
 
-    carried = play(HAMMER, acting(model), SEEDS[:2], steps=20)
-    again = play(HAMMER, published, SEEDS[:2], steps=20)
-    assert np.allclose(carried.actions, again.actions, atol=1e-4)
-    assert np.allclose(carried.observations, again.observations, atol=1e-3)
-    assert carried.actions.std() > 0.01
+        carried = play(HAMMER, acting(model), SEEDS[:2], steps=20)
+        again = play(HAMMER, published, SEEDS[:2], steps=20)
+        assert np.allclose(carried.actions, again.actions, atol=1e-4)
+        assert np.allclose(carried.observations, again.observations, atol=1e-3)
+        assert carried.actions.std() > 0.01
 
 
 def test_a_model_that_learned_nothing_fails(task):
@@ -235,17 +229,18 @@ def test_the_expert_in_the_place_of_a_model_scores_as_the_expert(task, expert):
     assert scores == json.loads(json.dumps(scores))
 
 
-@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
-def test_an_action_that_is_not_finite_fails_its_episode_alone(task, expert, bad):
-    scores = task.score(Imitator(expert, spoiled=(150, bad)))  # the nail is in by then
-    assert scores["failed"] == 0.5
-    assert scores["success"] == 0.5
-    assert np.isfinite(scores["return"])
+def test_an_action_that_is_not_finite_fails_its_episode_alone(task, expert):
+    for bad in [float("nan"), float("inf")]:
+        scores = task.score(
+            Imitator(expert, spoiled=(150, bad))
+        )  # the nail is in by then
+        assert scores["failed"] == 0.5
+        assert scores["success"] == 0.5
+        assert np.isfinite(scores["return"])
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
+def test_options_that_make_no_sense_are_refused(cache):
+    for options, message in [
         ({"demonstrations": 0}, "demonstrations must be a whole number from 1 to"),
         ({"demonstrations": 2.5}, "demonstrations must be a whole number from 1 to"),
         ({"noise": -1}, "noise must be a number >= 0"),
@@ -253,11 +248,9 @@ def test_an_action_that_is_not_finite_fails_its_episode_alone(task, expert, bad)
         ({"data_seed": True}, "data_seed must be a whole number from 0 to"),
         ({"source": "hammer"}, "source must be 'own', a policy's file .*not 'hammer'"),
         ({"source": "../x-v0"}, "source must be 'own'"),
-    ],
-)
-def test_options_that_make_no_sense_are_refused(options, message, cache):
-    with pytest.raises(VsrnnError, match=message):
-        Hammer("smoke", cache=cache, **options)
+    ]:
+        with pytest.raises(VsrnnError, match=message):
+            Hammer("smoke", cache=cache, **options)
 
 
 def test_without_the_packages_it_says_what_to_install(monkeypatch, cache):
