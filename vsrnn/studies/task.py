@@ -43,6 +43,7 @@ PAIRS = (
 )
 """Base and alternative transform of the sequences shown, from plain to hidden."""
 
+STORED_PAIRS = "rad_transform_pairs"
 FOUND, DIFFERENCE = "accuracy [%]", "difference [gray levels]"
 
 
@@ -70,32 +71,39 @@ def load(
     compared: Sequence[str] = ("000000_", "balanced_0"),
     store: str | Path = "../runs",
     jobs: int | None = None,
+    pairs: str | None = STORED_PAIRS,
 ) -> Data:
     """Train what the page compares, or take the committed results.
 
     Args:
         scale: "smoke", "quick" or "paper"; without it, nothing is trained.
         seeds: a run for each, and the first is that of the model asked about pairs.
-        design: name of that model's design.
+        design: name of that model's design, where one is trained.
         compared: names of the designs trained with both kinds of splits.
         store: folder of the runs.
         jobs: runs trained at the same time; all cores if absent.
+        pairs: committed table of the model's answers; None trains it and asks it anew.
     """
     if scale is None:
         runs = get_results("rad_quick").assign(source=STORED)
         runs = order_rows(
             runs[runs["design"].isin(compared)], ["design"], design=compared
         )
-        pairs = "rad_transform_pairs"
         # the sequences shown are the same at every scale; here they are made soonest
-        return Data("smoke", get_results(pairs), {"results": pairs}, runs)
-    config = Config("rad", design, scale, seeds[0])
-    fresh = RandomAnomaly(scale, data_seed=1)
-    made_by = fresh.provenance | {"run": config.id, "config": config.as_dict()}
+        return _with_stored_pairs("smoke", STORED_PAIRS, runs)
     configs = configs_for(compared, seeds, scale, split="pooled")
     configs += configs_for(compared, seeds, scale, split="separate")
     runs = sweep(configs, Store(store), jobs=jobs).assign(source=HERE)
+    if pairs is not None:
+        return _with_stored_pairs(scale, pairs, runs)
+    config = Config("rad", design, scale, seeds[0])
+    fresh = RandomAnomaly(scale, data_seed=1)
+    made_by = fresh.provenance | {"run": config.id, "config": config.as_dict()}
     return Data(scale, count_pairs(train(config), fresh), made_by, runs)
+
+
+def _with_stored_pairs(scale: str, pairs: str, runs: DataFrame) -> Data:
+    return Data(scale, get_results(pairs), {"results": pairs}, runs)
 
 
 def sequences_table(data: Data) -> DataFrame:
