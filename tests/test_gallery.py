@@ -89,14 +89,14 @@ def test_figure_is_drawn_from_committed_results_labeled_and_whole(name):
     assert len([title for title in titles if title]) != 1
 
 
-@pytest.mark.parametrize("name", FAST)
-def test_the_studies_and_the_built_book_plot_the_same_columns(name):
-    path = BUILT.parent / "src" / "notebooks" / "figures" / f"{name}.csv"
-    if not path.exists():
+def test_the_studies_and_the_built_book_plot_the_same_columns():
+    folder = BUILT.parent / "src" / "notebooks" / "figures"
+    paths = [path for name in FAST if (path := folder / f"{name}.csv").exists()]
+    if not paths:
         pytest.skip("there is no built book: run `make book` first")
-    table = page(FIGURES[name].study).table(name)
-    in_book = pd.read_csv(path, dtype={"design": str}, nrows=len(table) + 1)
-    assert list(in_book.columns) == list(table.columns)
+    for path in paths:
+        table = page(FIGURES[path.stem].study).table(path.stem)
+        assert list(pd.read_csv(path, nrows=1)) == list(table)
 
 
 def test_the_command_lists_the_figures_with_a_line_each(capsys):
