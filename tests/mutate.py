@@ -159,6 +159,11 @@ MUTATIONS: list[Mutation] = [
         "tests/tasks/test_interface.py -k ragged",
     ),
     Mutation(
+        "predictions at the padded end of a short sequence",
+        *(ROOM, "output[_asked(targets)] if self._once", "output[:, -1] if self._once"),
+        "tests/training/test_loop.py -k predictions",
+    ),
+    Mutation(
         "explained variance with the sign turned",
         *(ROOM, "return 1 - self.loss(output", "return 1 + self.loss(output", OWN),
     ),

@@ -28,17 +28,13 @@ def list_tasks() -> tuple[str, ...]:
 
 
 def get_task(name: str, scale: str = "quick", **options: Any) -> Task:
-    """Return a task with its data, made or taken from the cache.
+    """Return a :class:`vsrnn.Task` with its data, made or taken from the cache.
 
     Args:
         name: one of `list_tasks`, or "module:Class", a `vsrnn.Task` of your own.
         scale: "smoke" (seconds), "quick" (under a minute per design on two cores) or
             "paper" (as published, where the options are).
         **options: of the task's class, where they are described.
-
-    Returns:
-        A task: `batch(split, rows)` gives inputs and targets, `loss` and `accuracy`
-        score outputs against them.
 
     Raises:
         VsrnnError: the task, scale or an option is unknown, or its data cannot be had.

@@ -6,6 +6,7 @@ import hashlib
 import math
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -102,11 +103,10 @@ class Hammer(Imitation):
         cls, source: str | None = None, policy_dir: str | None = None, **_: Any
     ) -> dict[str, str]:
         """Return the checksum of the policy that a source names, if it is one."""
-        try:
-            policy = cls._policy(str(source or cls.usual_source), policy_dir)
-        except VsrnnError:  # the file is not here
-            return {}
-        return {"policy_sha256": policy.checksum} if policy else {}
+        with suppress(VsrnnError):  # the file is not here
+            if policy := cls._policy(str(source or cls.usual_source), policy_dir):
+                return {"policy_sha256": policy.checksum}
+        return {}
 
     @classmethod
     def _policy(cls, source: str, policy_dir: str | None) -> Policy | None:

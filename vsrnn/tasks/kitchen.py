@@ -121,12 +121,9 @@ class KitchenMixed(Imitation):
         """Episodes drawn at random, as long as the longest of them."""
         order = np.random.default_rng(self.settings["data_seed"]).permutation
         episodes = load_episodes(name, count, folder, order)
-        pairs = [self._steps(name, episode) for episode in episodes]
-        longest = max(len(actions) for _, actions in pairs)
-        seen, done = (
-            [torch.from_numpy(pair[part].astype(np.float32)) for pair in pairs]
-            for part in (0, 1)
-        )
+        pairs = (map(torch.from_numpy, self._steps(name, e)) for e in episodes)
+        seen, done = zip(*pairs, strict=True)
+        longest = max(map(len, done))
         return pad(seen, longest, 0).numpy(), pad(done, longest, torch.nan).numpy()
 
     def _steps(self, name: str, episode: Any) -> tuple[Array, Array]:
@@ -142,7 +139,7 @@ class KitchenMixed(Imitation):
                 f"{', '.join(self.goals)}, which {self.name} needs"
             )
         check_finite(name, seen, actions)
-        return seen, actions
+        return seen.astype(np.float32), actions.astype(np.float32)
 
     def _flat(self, observations: dict[str, Any]) -> Array:
         """What the environment gives, as a model sees it, (..., inputs)."""

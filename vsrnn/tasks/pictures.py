@@ -20,17 +20,10 @@ LOOK_AT = (0.05, -0.14, 0.14)
 
 
 def draw(played: Played, steps: Collection[int], width: int = 480) -> Array:
-    """Draw the first of the episodes played, after some of its steps.
+    """Draw the first of the episodes played, after so many of its steps each.
 
-    It is played again, with its own actions.
-
-    Args:
-        played: the episode.
-        steps: how many steps were done at each picture, ascending.
-        width: of a picture; its height is three quarters of it.
-
-    Returns:
-        Pictures, (steps, height, width, 3) uint8.
+    It is played again, with its own actions. Pictures, (steps, height, width, 3) uint8,
+    are three quarters as high as wide.
 
     Raises:
         VsrnnError: nothing can be drawn here.
