@@ -48,8 +48,48 @@ DRAWN, CLAIMED = f"{FORECAST_TEST} -k drawn", f"{FORECAST_TEST} -k claimed"
 SHOWN, SAID = f"{CONTRAST_TEST} -k drawn", f"{CONTRAST_TEST} -k truth"
 INSPECTION = "vsrnn/forecast/inspection.py"
 INSPECTED = "tests/forecast/test_inspection.py"
+SPARSE, PRUNED = "vsrnn/models/sparse.py", "tests/methods/test_magnitude.py"
+PRUNING, ADAM = "vsrnn/methods/magnitude.py", "vsrnn/training/adam.py"
+LOOP, LOOP_TEST = "vsrnn/training/loop.py", "tests/training/test_loop.py"
 
 MUTATIONS: list[Mutation] = [
+    Mutation(
+        "a mask is not updated",
+        *(PRUNING, "self.model.index(part)[own])", "self.model.index(part))", PRUNED),
+    ),
+    Mutation(
+        "the largest weights go instead of the smallest",
+        *(PRUNING, ".topk(number)", ".topk(number, largest=False)", PRUNED),
+    ),
+    Mutation(
+        "pruning one epoch late",
+        *(PRUNING, "(epoch - self.options.start + 1)", "(epoch - self.options.start)"),
+        PRUNED,
+    ),
+    Mutation(
+        "averages of the optimizer stay where they were",
+        *(ADAM, "padded[source]", "padded[: len(source)]", PRUNED),
+    ),
+    Mutation(
+        "blocks hx and hh swapped in the hidden proportion",
+        *("vsrnn/design/geometry.py", 'weights["hh"] / row', 'weights["hx"] / row'),
+        "tests/design/test_geometry.py",
+    ),
+    Mutation(
+        "weights that stay lose their values",
+        *(SPARSE, "values[stays] = weight.data[source[stays]]"),
+        *("values[stays] = weight.data[: int(stays.sum())]", PRUNED),
+    ),
+    Mutation(
+        "a penalty is taken off instead of added",
+        *(LOOP, "sum(penalties, loss.sum())", "(loss.sum() - sum(penalties))"),
+        LOOP_TEST,
+    ),
+    Mutation(
+        "a method is part of every id",
+        *("vsrnn/runs/config.py", "if self.method == STATIC:", "if False:"),
+        PRUNED,
+    ),
     Mutation(
         "markers shifted by 10 in every panel",
         *(POINTS, "long[_DRAWN].clip(*within)", "10 + long[_DRAWN].clip(*within)"),
