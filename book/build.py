@@ -48,26 +48,31 @@ def main() -> int:
     options = parse(sys.argv[1:])
     # the kernel is the one of this Python, whatever kernels the user has installed
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
+    if not sys.stderr.isatty():  # bars of a log would fill it
+        os.environ.setdefault("TQDM_MININTERVAL", "30")
     os.chdir(ROOT)  # so that paths, and what is kept of them, are relative
     out = Path(os.path.relpath(options.out)) / "_build"
     source = stage(out / "src")
     # what does not train uses one processor, and leaves the others to what does
-    done = Parallel(2)(
+    times: dict[str, float] = {}
+    for part in Parallel(2)(
         delayed(execute_each)(some, source, out / "logs", options) for some in lanes()
-    )
-    if not all(done):
-        return 1
+    ):
+        if part is None:
+            return 1
+        times |= part
     (source / "book" / "stored.md").write_text(stored(source / "results"), "utf-8")
     shown = published(source)
     (source / "book" / "figures.md").write_text(gallery(shown), "utf-8")
     (source / "book" / "studies.md").write_text(studies(), "utf-8")
     bundle(source, shown)
-    with timed("pages"):
+    with timed("pages", times):
         status = build(source, out)
         films(source, out / "html")
     if status:
         print("The book was not built: the warnings above say why.", file=sys.stderr)
         return 1
+    print("\n".join(["", *(f"{took:6.0f} s  {what}" for what, took in times.items())]))
     index = (out / "html" / "index.html").resolve()
     print(f"The book is ready, open\n  {index.as_uri()}")
     return 0
@@ -121,13 +126,14 @@ def stage(source: Path) -> Path:
 
 def execute_each(
     some: list[str], source: Path, logs: Path, options: argparse.Namespace
-) -> bool:
-    """Run some notebooks, one after another, up to one that fails."""
+) -> dict[str, float] | None:
+    """Run notebooks one after another; the seconds of each, or None if one fails."""
+    times: dict[str, float] = {}
     for page in some:
-        with timed(f"{page}.ipynb"):
+        with timed(f"{page}.ipynb", times):
             if not execute(page, source, logs, options):
-                return False
-    return True
+                return None
+    return times
 
 
 def execute(page: str, source: Path, logs: Path, options: argparse.Namespace) -> bool:
@@ -392,12 +398,13 @@ def films(source: Path, html: Path) -> None:
 
 
 @contextmanager
-def timed(what: str) -> Iterator[None]:
-    """Say what begins, and how long it took."""
+def timed(what: str, times: dict[str, float]) -> Iterator[None]:
+    """Say what begins and how long it took, and note it."""
     print(f"== {what}", flush=True)
     began = time.perf_counter()
     yield
-    print(f"== {what}: {time.perf_counter() - began:.0f} s", flush=True)
+    times[what] = time.perf_counter() - began
+    print(f"== {what}: {times[what]:.0f} s", flush=True)
 
 
 if __name__ == "__main__":
