@@ -11,6 +11,9 @@ from vsrnn.stats import (
     Claim,
     claims_table,
     intervals,
+    means_differ,
+    one_against_others,
+    outlying,
     rank_interval,
     spearman,
     verdict,
@@ -110,3 +113,41 @@ def test_a_table_of_claims_has_a_row_each():
     assert list(table) == columns == list(claims_table([]))
     assert table.iloc[0].tolist() == ["a", 1, 0.5, 2, "points", "holds"]
     assert table["verdict"].tolist() == ["holds", "undecided"]
+
+
+def test_one_less_others_is_welchs_for_two_means_and_right_for_more():
+    rng = np.random.default_rng(0)
+    samples = [rng.normal(0, 1, 4), rng.normal(3, 2, 6), rng.normal(1, 1, 5)]
+    means = np.array([values.mean() for values in samples])
+    numbers = np.array([len(values) for values in samples])
+    squares = np.array([values.var(ddof=1) for values in samples]) / numbers
+    both = one_against_others(means[:2], squares[:2], numbers[:2], 0)
+    wanted = stats.ttest_ind(*samples[:2], equal_var=False).confidence_interval(0.95)
+    assert both[1:] == pytest.approx(tuple(wanted))
+    shares = squares / [1, 4, 4]
+    free = shares.sum() ** 2 / (shares**2 / [3, 5, 4]).sum()
+    gap = means[0] - means[1:].mean()
+    half = stats.t.ppf(0.975, free) * shares.sum() ** 0.5
+    three = one_against_others(means, squares, numbers, 0)
+    assert three == pytest.approx((gap, gap - half, gap + half))
+    other = one_against_others(means[[1, 0, 2]], squares[[1, 0, 2]], numbers, 1)
+    assert other[0] == pytest.approx(gap)
+
+
+def test_means_differ_as_an_analysis_of_variance_says():
+    samples = np.random.default_rng(0).normal([0, 0, 1], 1, (5, 3)).T
+    squares, numbers = samples.var(axis=1, ddof=1) / 5, np.array([5, 5, 5])
+    chance = means_differ(samples.mean(1), squares, numbers)
+    assert chance == pytest.approx(stats.f_oneway(*samples).pvalue)
+    for some in (
+        (samples.mean(1), squares, np.array([5, 5, 4])),
+        (samples.mean(1), 0 * squares, numbers),
+        (samples.mean(1)[:1], squares[:1], numbers[:1]),
+    ):
+        assert np.isnan(means_differ(*some))
+
+
+def test_outlying_is_beyond_tukeys_fences():
+    # quartiles 1.25 and 3.75: the fences are at -2.5 and 7.5
+    assert outlying([0, 1, 2, 3, 4, 7.4]).sum() == 0
+    assert outlying([0, 1, 2, 3, 4, 7.6]).tolist()[-1]

@@ -118,6 +118,59 @@ def difference_of_shares(
     return one - other, one - other - down, one - other + up
 
 
+def one_against_others(
+    means: np.ndarray, squares: np.ndarray, numbers: np.ndarray, one: int
+) -> tuple[float, float, float]:
+    """One mean less the mean of the others, with Welch's 95 % interval.
+
+    The mean of the others has the degrees of freedom of Satterthwaite's formula.
+
+    Args:
+        means: two or more.
+        squares: their squared standard errors.
+        numbers: how many values each is a mean of, two or more.
+        one: place of the one.
+    """
+    rest = np.arange(len(means)) != one
+    total = squares[rest].sum()
+    shares = squares[rest] ** 2 / (numbers[rest] - 1)
+    free = total**2 / shares.sum() if total > 0 else 1.0
+    return welch_of_means(
+        [means[one], means[rest].mean()],
+        [squares[one], total / rest.sum() ** 2],
+        [numbers[one], free + 1],
+    )
+
+
+def means_differ(means: np.ndarray, squares: np.ndarray, numbers: np.ndarray) -> float:
+    """Chance of means so far apart if all were equal (analysis of variance).
+
+    Args:
+        means: two or more.
+        squares: their squared standard errors.
+        numbers: how many values each is a mean of, two or more.
+
+    Returns:
+        The p-value; nan where the numbers differ, or nothing varies.
+    """
+    if len(means) < 2 or np.ptp(numbers) or not squares.any():
+        return np.nan
+    free = (len(means) - 1, (numbers - 1).sum())
+    return float(stats.f.sf(means.var(ddof=1) / squares.mean(), *free))
+
+
+def outlying(values: ArrayLike) -> np.ndarray:
+    """Which values lie outside Tukey's fences, 1.5 quartile ranges from the quartiles.
+
+    >>> outlying([1, 2, 3, 4, 30]).tolist()
+    [False, False, False, False, True]
+    """
+    numbers = np.asarray(values, float)
+    low, high = np.quantile(numbers, [0.25, 0.75])
+    reach = 1.5 * (high - low)
+    return (numbers < low - reach) | (numbers > high + reach)
+
+
 def spearman(first: np.ndarray, second: np.ndarray, axis: int = -1) -> np.ndarray:
     """Rank correlation along an axis; 0 where one of the two does not vary.
 
@@ -190,6 +243,16 @@ def verdict(low: float, high: float) -> str:
     return HOLDS if low > 0 else REVERSED if high < 0 else UNDECIDED
 
 
+def extent(values: ArrayLike, how: str = ".0f") -> str:
+    """The least and the greatest of several values, in words; one if they are equal.
+
+    >>> extent([2.0, 1.0]), extent([-0.25], ".2f")
+    ('1 to 2', '−0.25')
+    """
+    ends = (f"{end:{how}}" for end in (np.min(values), np.max(values)))
+    return minus_signs(" to ".join(dict.fromkeys(ends)))
+
+
 def minus_signs(text: str) -> str:
     """Text with true minus signs instead of hyphens."""
     return text.replace("-", "\N{MINUS SIGN}")
@@ -215,6 +278,18 @@ class Claim:
     low: float
     high: float
     unit: str = ""
+
+    @classmethod
+    def of(
+        cls, claim: str, found: Iterable[float], unit: str = "", sign: int = 1
+    ) -> Claim:
+        """A claim on a value and the ends of its interval, or on the opposite.
+
+        >>> Claim.of("a is below b", [-3.0, -5.0, -1.0], sign=-1).span()
+        '3.0 (1.0 to 5.0)'
+        """
+        value, *ends = (sign * float(each) for each in found)
+        return cls(claim, value, min(ends), max(ends), unit)
 
     @property
     def verdict(self) -> str:

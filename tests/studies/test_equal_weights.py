@@ -178,10 +178,7 @@ def test_claims_are_of_the_stored_runs(page):
 
 
 def test_numbers_are_read_off_the_tables(page):
-    numbers, ranking = page.numbers(), page.table("design_ranking")
-    assert numbers["best_design"] == ranking["design"][0]
-    score = ranking.set_index("design")["mean [%]"]
-    assert numbers["score_dense"] == f"{score['111111_']:.1f}"
+    numbers = page.numbers()
     curves = page.table("learning_curve").query("scale == 'paper'")
     for word, name in (("dense", "111111_"), ("varied", "balanced_0"), ("RNN", "rnn_")):
         curve = curves[curves["design"] == name].set_index("epoch")["mean [%]"]

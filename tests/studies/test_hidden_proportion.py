@@ -114,12 +114,6 @@ def test_a_gain_that_a_few_far_designs_make_is_not_taken_for_one(made_runs):
     assert 4 <= 40 - rest["designs"] <= 8 and rest["low [R2]"] <= 0
 
 
-def test_far_is_beyond_tukeys_fences():
-    # quartiles 1.25 and 3.75: the fences are at -2.5 and 7.5
-    assert study.far_scores(np.array([0, 1, 2, 3, 4, 7.4])).sum() == 0
-    assert study.far_scores(np.array([0, 1, 2, 3, 4, 7.6])).tolist()[-1]
-
-
 def test_published_draws_pile_up_and_even_ones_do_not(page):
     table = page.table("proportion_draws")
     below = table.groupby("distribution")["below .3 [%]"].first()

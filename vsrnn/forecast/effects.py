@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,9 +14,11 @@ from sklearn.preprocessing import FunctionTransformer, SplineTransformer
 
 from vsrnn.design.geometry import BLOCKS
 from vsrnn.errors import VsrnnError
+from vsrnn.forecast.measures import measure, r2_gain
 from vsrnn.forecast.table import DENSITIES, SCORE, training_table
-from vsrnn.forecast.validation import MIN_DESIGNS, quick_fits
+from vsrnn.forecast.validation import MIN_DESIGNS, cross_predict, quick_fits
 from vsrnn.stats import rank_interval as rank_interval
+from vsrnn.tasks import task_class
 
 AREA = "mean validation accuracy [%]"
 EPOCHS = "epochs to threshold [epochs]"
@@ -92,15 +95,103 @@ def rank_correlation(
             known = known.merge(columns, on="design")
         first = {"table": name, "scale": known["scale"].iloc[0], "designs": len(known)}
         for feature in FEATURES:
-            for measure in [each for each in MEASURES if each in known]:
-                x, y = known[[feature, measure]].to_numpy(float).T
+            for reached in [each for each in MEASURES if each in known]:
+                x, y = known[[feature, reached]].to_numpy(float).T
                 rho, low, high = rank_interval(x, y, resamples, seed)
                 if np.isfinite(rho):
                     found = {"rank correlation": rho, "low": low, "high": high}
                     rows.append(
-                        first | {"feature": feature, "measure": measure} | found
+                        first | {"feature": feature, "measure": reached} | found
                     )
     return DataFrame(rows)
+
+
+def learning_speed(
+    runs: DataFrame, curves: DataFrame, passed: float = 40.0
+) -> DataFrame:
+    """How soon the runs of each design learn.
+
+    An epoch that a diverged run did not reach counts as chance. A run that never passes
+    the threshold counts as passing in the epoch after the last.
+
+    Args:
+        runs: one row a run of one task, see `vsrnn.runs.tables.study_runs`.
+        curves: one row a run and epoch.
+        passed: threshold of validation accuracy [%].
+
+    Returns:
+        One row a table and design: validation accuracy averaged over all epochs
+        (`AREA`), the first epoch that passes the threshold (`EPOCHS`), never (whether
+        most of its runs do not), threshold [%] and trained [epochs].
+
+    Raises:
+        VsrnnError: the curves are of other runs.
+    """
+    epochs, guess = int(runs["epochs"].max()), task_class(runs["task"].iloc[0]).chance
+    curves = curves.drop_duplicates(["id", "epoch"])
+    lines = curves.pivot(index="id", columns="epoch", values="val_accuracy")
+    failed = runs.loc[runs["score"].isna(), "id"]
+    known = runs[runs["id"].isin([*lines.index, *failed])]
+    if known.empty:
+        raise VsrnnError("the curves are of other runs; give those of the same tables")
+    lines = 100.0 * lines.reindex(index=known["id"], columns=range(1, epochs + 1))
+    grid = lines.astype(float).fillna(100.0 * guess).to_numpy()  # (runs, epochs)
+    over = np.hstack([grid > passed, np.ones((len(grid), 1), bool)])
+    columns = {AREA: grid.mean(1), EPOCHS: 1 + over.argmax(1)}
+    speed = known.assign(**columns, never=~over[:, :-1].any(1))
+    groups = speed.groupby(["table", "design"], sort=False)
+    means = groups[[*columns, "never"]].mean().round(4).reset_index()
+    ends = {"threshold [%]": passed, "trained [epochs]": epochs}
+    return means.assign(never=means["never"] > 0.5, **ends)
+
+
+def added_by_proportion(
+    runs: DataFrame,
+    bases: Mapping[str, Sequence[str]],
+    repeats: int = 1,
+    seed: int = 0,
+) -> list[dict[str, Any]]:
+    """What the hidden proportion adds to some features, out of fold.
+
+    Both models of a pair are sums of smooth functions, one a feature, fitted to the
+    same designs and scored on the same others.
+
+    Args:
+        runs: one row a run, see `vsrnn.runs.tables.study_runs`.
+        bases: names of features by a word for them; none stand for the mean.
+        repeats: how often designs are split anew into folds.
+        seed: of the folds.
+
+    Returns:
+        One row a base: designs, base, without [R2], with [R2], gain [R2], low [R2] and
+        high [R2] (95 %).
+    """
+    pairs = {
+        base: (_splines(columns), _splines((*columns, "hidden_proportion")))
+        for base, columns in bases.items()
+    }
+    models = dict.fromkeys(model for pair in pairs.values() for model in pair)
+    forecasts = cross_predict(runs, models, repeats=repeats, seed=seed)
+    seen = ["observed", "forecast", "base"]
+    each = forecasts.groupby(["model", "features", "repeat"])[seen].apply(
+        lambda part: float(measure("R2", *part.to_numpy(float).T))
+    )
+    means = each.groupby(["model", "features"]).mean()
+    rows: list[dict[str, Any]] = []
+    for base, pair in pairs.items():
+        without, added = ((model, " ".join(columns)) for model, columns in pair)
+        gain, low, high = r2_gain(forecasts, added, without)
+        rows.append(
+            {"designs": forecasts["row"].nunique(), "base": base}
+            | {"without [R2]": means[without], "with [R2]": means[added]}
+            | {"gain [R2]": gain, "low [R2]": low, "high [R2]": high}
+        )
+    return rows
+
+
+def _splines(columns: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    """The spline model of some columns; of none, the mean."""
+    return ("spline", tuple(columns)) if columns else ("mean", ("hidden",))
 
 
 @quick_fits()

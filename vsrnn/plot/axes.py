@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from pandas import DataFrame
 
 SQRT = "hidden proportion (square root scale)"
 """Label of an axis as `proportion_axis` makes it."""
@@ -38,6 +39,22 @@ def panels(
     for ax in axes[number - columns : number]:  # the lowest of each column
         ax.xaxis.set_tick_params(labelbottom=True)
     return list(axes[:number])
+
+
+def each_panel(
+    figure: Figure, table: DataFrame, by: str, columns: int | None = None, **shared: Any
+) -> Iterator[tuple[Axes, DataFrame]]:
+    """A panel for each value of a column, with the rows that go there.
+
+    Args:
+        figure: an empty figure.
+        table: the rows; panels are in the order of their first rows.
+        by: the column.
+        columns: panels in a row; all of them side by side if absent.
+        **shared: as `panels`.
+    """
+    groups = [rows for _, rows in table.groupby(by, sort=False)]
+    yield from zip(panels(figure, len(groups), columns, **shared), groups, strict=True)
 
 
 def name_rows(ax: Axes, names: Iterable[str]) -> None:

@@ -76,12 +76,3 @@ def seeds_label(table: DataFrame) -> str:
     low, high = counts.min(), counts.max()
     number = f"{low}" if low == high else f"{low} to {high}"
     return f"{number} seed{'s' if number != '1' else ''}"
-
-
-def designs_label(number: int) -> str:
-    """So many designs, in words.
-
-    >>> designs_label(1), designs_label(2)
-    ('1 design', '2 designs')
-    """
-    return f"{number} design{'s' if number != 1 else ''}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,7 @@ def dots(
     hue: str | None = None,
     order: Sequence[Any] | None = None,
     looks: Looks | None = None,
+    named: Callable[[str], str] = str,
     points: str | None = None,
     how: str = "",
     beside: bool = False,
@@ -56,6 +57,7 @@ def dots(
         looks: color, marker and so on by value of `hue` (or `y`), with another color
             of the interval as "bar"; `vsrnn.plot.labels.look` gives those that are
             absent.
+        named: gives the name of a category at its row.
         points: column of the runs' own values, drawn small above the mean.
         how: format of the mean as a label at its marker; no label if empty.
         beside: whether the label is right of the interval instead of below the mean.
@@ -89,6 +91,7 @@ def dots(
         _means(ax, means, names, x, within, {"width": width, **shape})
         if how:
             _value_labels(ax, means, names, x, how, beside)
+    name_rows(ax, map(named, order))
     _finish_rows(ax, table, x, y, order, chance, missing)
 
 
@@ -161,9 +164,8 @@ def _finish_rows(
     chance: float | None,
     missing: str,
 ) -> None:
-    """Row names, and what is said of chance and of rows without a mean."""
+    """Name the axis, and say what is chance and which rows have no mean."""
     ax.set(xlabel=x, ylabel="")
-    name_rows(ax, map(str, order))
     left = ax.get_xlim()[0] if chance is None else chance
     small: dict[str, Any] = {"textcoords": "offset points", "fontsize": "small"}
     small |= {"va": "center", "color": GRAY}

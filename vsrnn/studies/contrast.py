@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -19,42 +20,41 @@ from vsrnn.design.published import get_design, list_designs
 from vsrnn.errors import VsrnnError
 from vsrnn.forecast import (
     AUC,
-    BOTH,
     DENSITIES,
     KIND_LABELS,
     MIN_DESIGNS,
-    OTHER,
     RANK,
-    SAME,
     SCORE,
-    STATE,
-    designs_by_table,
-    feature_label,
+    effects,
+)
+from vsrnn.forecast.effects import designs_by_table, score_course
+from vsrnn.forecast.growth import STATE, state_growth
+from vsrnn.forecast.table import scored, training_table
+from vsrnn.forecast.transfer import (
+    BOTH,
+    OTHER,
+    SAME,
     rank_scores,
-    scored,
-    state_growth,
-    training_table,
     transfer_between_tasks,
 )
-from vsrnn.forecast.effects import rank_correlation, score_course
-from vsrnn.plot.axes import SQRT, legend, log_ticks, note, panels, proportion_axis
-from vsrnn.plot.blocks import block_legend, block_places, blocks, scale_bar, to_scale
-from vsrnn.plot.labels import (
-    BLUE,
-    GRAY,
-    GREEN,
-    ORANGE,
-    PROPORTION,
-    arrangement_label,
-    designs_label,
+from vsrnn.plot.axes import (
+    SQRT,
+    each_panel,
+    legend,
+    log_ticks,
+    note,
+    panels,
+    proportion_axis,
 )
+from vsrnn.plot.blocks import block_legend, block_places, blocks, scale_bar, to_scale
+from vsrnn.plot.labels import BLUE, GRAY, GREEN, ORANGE, PROPORTION, arrangement_label
 from vsrnn.plot.lines import lines, scatter, slopes
 from vsrnn.plot.points import dots
 from vsrnn.plot.registry import figure
 from vsrnn.plot.style import chance_line, drawing
 from vsrnn.runs.tables import study_runs
 from vsrnn.stats import Claim, minus_signs, rank_interval, welch
-from vsrnn.studies.hidden_proportion import STUDY
+from vsrnn.studies.hidden_proportion import STUDY, rank_correlation
 from vsrnn.studies.labels import chance, score_label, table_label, task_label
 from vsrnn.studies.page import Page
 from vsrnn.tasks import sizes, task_class
@@ -112,24 +112,20 @@ class Data:
     @cached_property
     def correlations(self) -> DataFrame:
         """Rank correlation of what a design sets with its score, table by table."""
-        return rank_correlation(self.usual, None, self.resamples, self.seed)
+        return effects.rank_correlation(self.usual, None, self.resamples, self.seed)
 
 
 def load(
     rad: Sequence[str] = STUDY,
     hammer: Sequence[str] = (*HAMMER, *PROTOCOLS),
-    designs: int = 100,
-    repeats: int = 1,
-    seed: int = 0,
+    **given: int,
 ) -> Data:
     """Runs on both tasks from committed tables.
 
     Args:
         rad: tables of Random Anomaly Detection; those that do not exist are left out.
         hammer: tables of Adroit Hammer, likewise.
-        designs: number of untrained designs drawn for each task.
-        repeats: number of times the designs are split anew into folds.
-        seed: of folds, forests, draws and resampled designs.
+        **given: the other fields of `Data`.
 
     Raises:
         VsrnnError: none of the tables of a task exists.
@@ -141,26 +137,25 @@ def load(
     """
     parts = [study_runs(names, ("block", "lstm")) for names in (rad, hammer)]
     full = [part.dropna(axis="columns", how="all") for part in parts]
-    return Data(pd.concat(full, ignore_index=True), designs, repeats, seed)
+    return Data(pd.concat(full, ignore_index=True), **given)
 
 
 def contrast_ranks_table(data: Data) -> DataFrame:
     """Score and rank of each density pattern that both tasks have, table by table.
 
     A pattern is the six densities of a named design of 100,000 weights on Random
-    Anomaly Detection; on Hammer the designs of 10,000 weights with the same densities
-    are matched with it, and the LSTM with the LSTM. Runs are averaged, diverged runs
-    score as chance, and patterns that tie share the mean of their ranks.
+    Anomaly Detection, matched with the Hammer designs of 10,000 weights that have the
+    same ones, and the LSTM with the LSTM. Runs are averaged, diverged runs score as
+    chance, and patterns that tie share the mean of their ranks.
 
     Returns:
-        One row a table and pattern: arrangement (the pattern, by its name on Random
-        Anomaly Detection), task, table, scale, design, dense (which of hx and hh are,
-        or "LSTM"), hidden proportion [fraction] (none for the LSTM), runs, diverged
-        (of these), score [%], return (of played episodes), rank (by score, 1 is best);
-        distance from the mean of the others with Welch's 95 % interval (above, low,
-        high [points]); and, the same in all rows of a table, the rank correlation of
+        One row a table and pattern: arrangement (its name on Random Anomaly Detection),
+        task, table, scale, design, dense (which of hx and hh are, or "LSTM"), hidden
+        proportion [fraction], runs, diverged (of these), score [%], return (of played
+        episodes), rank (1 is best), and above, low, high [points] of the mean of the
+        others (Welch, 95 %); the same in all rows of a table, the rank correlation of
         its scores with those on Random Anomaly Detection, low, high (95 %), and of its
-        returns (return rank correlation, ...).
+        returns.
 
     Raises:
         VsrnnError: no pattern has a run on both tasks.
@@ -203,15 +198,16 @@ def contrast_layout_table(data: Data) -> DataFrame:
     named = _named(data.runs[data.runs["model"] == "block"])
     best = {task: _best(part) for task, part in named.groupby("task", sort=False)}
     tables = []
-    first: dict[str, Any]
     for name in dict.fromkeys([*best.values(), "000000_", "111111_"]):
         won = [task for task, winner in best.items() if winner == name]
         on = "both" if len(won) > 1 else "".join(won) or "neither"
         for task in BUDGETS:
             geometry, design = _geometry(named, task, name)
-            first = {"task": task, "arrangement": name, BEST_ON: on, "design": design}
-            first |= {"hidden [units]": geometry.hidden}
-            first |= {PROPORTION: geometry.hidden_proportion}
+            first: dict[str, Any] = {
+                **{"task": task, "arrangement": name, BEST_ON: on, "design": design},
+                **{"hidden [units]": geometry.hidden},
+                **{PROPORTION: geometry.hidden_proportion},
+            }
             places = block_places(geometry)
             tables.append(DataFrame(first, places.index).join(places))
     table = pd.concat(tables, ignore_index=True)
@@ -224,14 +220,12 @@ def contrast_proportion_table(data: Data) -> DataFrame:
     """Score against hidden proportion on both tasks, table by table.
 
     Returns:
-        One row a design of the usual tables: task, table, scale, drawn (how the
-        table's designs were chosen), design, hidden proportion [fraction], score [%],
-        runs, diverged; standard deviation of the scores, and the one that a test of so
-        many answers alone gives equal designs (spread, spread by chance [points]), the
-        same in all rows of a table; for tables of 15 designs or more the smooth fit
-        (fit, low, high [%]) and best, best low, best high [fraction], see
-        `score_course`, and rank correlation, low, high of proportion and score (95 %,
-        over designs).
+        One row a design of the usual tables: task, table, scale, drawn (how it was
+        chosen), design, hidden proportion [fraction], score [%], runs, diverged; the
+        table's spread of scores, and that of equal designs by the test alone [points];
+        for 15 designs or more the smooth fit [%] and where it is best [fraction], see
+        `score_course`, and the rank correlation of proportion and score, all with 95 %
+        intervals.
     """
     course = score_course(data.usual, 2.0, data.resamples // 10, data.seed)
     fits = dict(iter(course.groupby("table")))
@@ -260,8 +254,7 @@ def contrast_growth_table(data: Data) -> DataFrame:
     The designs are the first of the published distribution of any size.
 
     Returns:
-        As `state_growth` gives it, with outcome ("diverged", "trained" or "not
-        trained").
+        As `state_growth`, with outcome ("diverged", "trained" or "not trained").
     """
     lost = scored(data.runs).groupby(["task", "design"])["diverged"].any().to_dict()
     words = {True: "diverged", False: "trained", None: "not trained"}
@@ -275,7 +268,7 @@ def contrast_growth_table(data: Data) -> DataFrame:
 
 
 def contrast_correlation_table(data: Data) -> DataFrame:
-    """Rank correlation of what a design sets with its score, see `rank_correlation`."""
+    """Rank correlation of what a design sets with its score."""
     return data.correlations
 
 
@@ -401,13 +394,9 @@ def contrast_ranks(table: DataFrame, style: str = "web") -> Figure:
     looks = {word: look for word, look in _DENSE.items() if word in shown}
     with drawing(style, 0.22 + 0.045 * table["arrangement"].nunique()) as fig:
         ax = fig.subplots()
-        slopes(
-            *(ax, table, "table", "rank", "arrangement"),
-            hue="dense",
-            looks=looks,
-            text=SCORE,
-            named=arrangement_label,
-        )
+        how: dict[str, Any] = {"hue": "dense", "looks": looks, "text": SCORE}
+        columns = ("table", "rank", "arrangement")
+        slopes(ax, table, *columns, named=arrangement_label, **how)
         ax.xaxis.tick_top()
         ax.set_xticks(range(len(parts)), map(_table_title, parts), fontsize="x-small")
         ax.xaxis.set_label_position("bottom")
@@ -447,12 +436,11 @@ def contrast_layout(table: DataFrame, style: str = "web") -> Figure:
 @figure(table=contrast_proportion_table)
 def contrast_proportion(table: DataFrame, style: str = "web") -> Figure:
     """Score against hidden proportion, a column a task, a row a choice of designs."""
-    tasks, kinds = list(table["task"].unique()), list(table["drawn"].unique())
+    tasks, kinds = table["task"].unique(), table["drawn"].unique()
+    shared = {"sharex": True, "sharey": True}
     with drawing(style, 0.12 + 0.34 * len(kinds)) as fig:
-        number = len(kinds) * len(tasks)
-        axes = panels(fig, number, len(tasks), sharex=True, sharey=True)
-        keys = [(kind, task) for kind in kinds for task in tasks]
-        for ax, (kind, task) in zip(axes, keys, strict=True):
+        axes = panels(fig, len(kinds) * len(tasks), len(tasks), **shared)
+        for ax, (kind, task) in zip(axes, product(kinds, tasks), strict=True):
             chosen = (table["task"] == task) & (table["drawn"] == kind)
             _proportion(ax, task, kind, table[chosen])
         for ax in axes[-len(tasks) :]:
@@ -469,11 +457,9 @@ def contrast_proportion(table: DataFrame, style: str = "web") -> Figure:
 @figure(table=contrast_growth_table)
 def contrast_growth(table: DataFrame, style: str = "web") -> Figure:
     """Hidden state of untrained random designs by step, a line a design."""
-    tasks, top = list(table["task"].unique()), 1e6
+    low, top = table.loc[table[STATE] > 0, STATE].min(), 1e6
     with drawing(style, 0.5) as fig:
-        axes = panels(fig, len(tasks), sharey=True)
-        for ax, task in zip(axes, tasks, strict=True):
-            rows = table[table["task"] == task]
+        for ax, rows in each_panel(fig, table, "task", sharey=True):
             each = rows.drop_duplicates("design").set_index("design")["grown"]
             looks = {name: _GROWING[bool(grown)] for name, grown in each.items()}
             seen = rows.assign(**{STATE: rows[STATE].clip(upper=1e30)})
@@ -481,21 +467,16 @@ def contrast_growth(table: DataFrame, style: str = "web") -> Figure:
             last = rows[rows[STATE] < top].drop_duplicates("design", keep="last")
             scatter(ax, last, "step", STATE, hue="outcome", looks=_OUTCOMES, zorder=3)
             ax.set_title(
-                f"{task_label(task)}, {rows['step'].max()} steps:\n"
-                f"{each.sum()} of {designs_label(len(each))} grow"
+                f"{task_label(rows['task'].iloc[0])}, {rows['step'].max()} steps:\n"
+                f"{each.sum()} of {len(each)} designs grow"
             )
             log_ticks(ax, [n for n in (1, 3, 10, 30, 100) if n <= rows["step"].max()])
-            ax.set(yscale="log", xlabel="step")
-        low = table.loc[table[STATE] > 0, STATE].min()
-        axes[0].set(ylabel=STATE, ylim=(low / 2, top))
+            ax.set(yscale="log", xlabel="step", ylabel=STATE, ylim=(low / 2, top))
+            ax.label_outer()
         words = {"stays": _GROWING[False], "grows 1,000 times or more": _GROWING[True]}
-        known = {
-            name: look
-            for name, look in _OUTCOMES.items()
-            if name in set(table["outcome"])
-        }
         ends = {"trained": "trained to the end", "diverged": "diverged in training"}
-        words |= {ends[name]: {**look, "linestyle": ""} for name, look in known.items()}
+        for name in [name for name in ends if name in set(table["outcome"])]:
+            words[ends[name]] = {**_OUTCOMES[name], "linestyle": ""}
         legend(fig, words, 4)
     return fig
 
@@ -503,28 +484,7 @@ def contrast_growth(table: DataFrame, style: str = "web") -> Figure:
 @figure(table=contrast_correlation_table)
 def contrast_correlation(table: DataFrame, style: str = "web") -> Figure:
     """Rank correlation of what designs set with their score, a column a table."""
-    groups = [rows for _, rows in table.groupby("table", sort=False)]
-    features = list(table["feature"].unique())
-    levels = -(-len(groups) // 4)
-    with drawing(style, levels * (0.2 + 0.04 * len(features))) as fig:
-        axes = panels(fig, len(groups), -(-len(groups) // levels), sharey=True)
-        for ax, rows in zip(axes, groups, strict=True):
-            first = rows.iloc[0]
-            dots(
-                *(ax, rows, RANK, "feature", "low", "high"),
-                hue="measure",
-                order=features,
-                looks={SCORE: _RUN},
-            )
-            ax.axvline(0, color=GRAY, linewidth=0.8)
-            ax.set_yticks(range(len(features)), map(feature_label, features))
-            ax.set(xlim=(-1, 1), xticks=[-1, 0, 1])
-            ax.set_xlabel("rank correlation", fontsize="small")
-            words = [task_label(_task(first["table"])), table_label(first["table"])]
-            words.append(f"{first['designs']} designs, {first['scale']} scale")
-            title = "\n".join(words).replace(", ", ",\n", 1)
-            ax.set_title(title, fontsize="x-small")
-    return fig
+    return rank_correlation(table, style, _correlation_title)
 
 
 @figure(table=contrast_forecast_table)
@@ -537,20 +497,21 @@ def contrast_forecast(table: DataFrame, style: str = "web") -> Figure:
         for ax, (name, (low, high, even)) in zip(
             panels(fig, 2, sharey=True), ranges.items(), strict=True
         ):
-            dots(
-                *(ax, table[table["measure"] == name], "value", "row", "low", "high"),
-                hue="source",
-                looks=_SOURCES,
-                within=(low, high),
-                step=0.25,
-            )
+            rows, columns = table[table["measure"] == name], ("row", "low", "high")
+            how: dict[str, Any] = {"hue": "source", "looks": _SOURCES, "step": 0.25}
+            dots(ax, rows, "value", *columns, within=(low, high), **how)
             ax.axvline(even, color=GRAY, linewidth=0.8)
             ax.set_xlim(low, high)
             word = name if name == RANK else f"{name} of the top third"
             ax.set_xlabel(word, fontsize="small")
         words = [f"forest fitted to {source}" for source in _SOURCES]
         legend(fig, dict(zip(words, _SOURCES.values(), strict=True)))
-        fig.suptitle(_designs(table), x=0.01, ha="left", fontsize="medium")
+        parts = [
+            f"{row['designs']} designs of {task_label(row['task'])}"
+            for row in table.drop_duplicates("task").iloc
+        ]
+        title = f"{' and '.join(parts)}, {table['scale'].iloc[0]} scale"
+        fig.suptitle(title, x=0.01, ha="left", fontsize="medium")
     return fig
 
 
@@ -581,7 +542,7 @@ _SOURCES: dict[str, dict[str, Any]] = {
 }
 
 
-def _task(table: str) -> str:
+def _task(table: Any) -> str:
     return table.partition("_")[0]
 
 
@@ -596,6 +557,13 @@ def _table_title(rows: DataFrame) -> str:
         lines += ["correlation", f"{rho:.2f} (95 %:"]
         lines += [f"{first['low']:.2f} to {first['high']:.2f})"]
     return "\n".join(lines)
+
+
+def _correlation_title(rows: DataFrame) -> str:
+    first = rows.iloc[0]
+    words = f"{task_label(_task(first['table']))}\n{table_label(first['table'])}"
+    words += f"\n{first['designs']} designs, {first['scale']} scale"
+    return words.replace(", ", ",\n", 1)
 
 
 def _layout_title(rows: DataFrame) -> str:
@@ -640,40 +608,19 @@ def _proportion(ax: Axes, task: str, kind: str, rows: DataFrame) -> None:
     ax.set_ylabel(f"{score_label(task)} [%]", fontsize="small")
 
 
-def _designs(table: DataFrame) -> str:
-    each = table.drop_duplicates("task")
-    parts = [
-        f"{row['designs']} designs of {task_label(row['task'])}" for row in each.iloc
-    ]
-    return f"{' and '.join(parts)}, {table['scale'].iloc[0]} scale"
-
-
 def numbers(page: Page) -> dict[str, str]:
-    """What the page quotes: orders of the tasks, the forecasts, and the geometry."""
-    ranks, growth = page.table("contrast_ranks"), page.table("contrast_growth")
-    named = ranks[ranks["table"] == ranks.loc[ranks["task"] != "rad", "table"].iloc[0]]
-    layout = page.table("contrast_layout").query("arrangement == '000000_'")
-    share = layout.set_index(["task", "block"])["weight share [%]"]
-    part = layout.drop_duplicates("task").set_index("task")[PROPORTION]
-    even = _correlations(page.table("contrast_proportion"), EVEN)
-    across = _across(page.table("contrast_forecast"))
-    each = growth.drop_duplicates(["task", "design"])
+    """What the page quotes: orders of the tasks, and the forecasts."""
+    ranks = page.table("contrast_ranks")
+    order = ranks[ranks["task"] != "rad"].iloc[0][CORRELATION].to_list()
+    even = _firsts(page.table("contrast_proportion"), EVEN)[RANK]
+    across = _across(page.table("contrast_forecast"))["value"]
     found = {
-        "patterns": str(ranks["arrangement"].nunique()),
-        "order": f"{named['rank correlation'].iloc[0]:z.2f}",
-        "order_low": f"{named['low'].iloc[0]:z.2f}",
-        "order_high": f"{named['high'].iloc[0]:z.2f}",
-        **{f"even_{task}": f"{row[RANK]:z.2f}" for task, row in even.items()},
-        **{f"across_{task}": f"{row['value']:z.2f}" for task, row in across.items()},
-        **{f"hx_{task}": f"{share[task, 'hx']:.0f}" for task in BUDGETS},
-        **{f"proportion_{task}": f"{part[task]:.2f}" for task in BUDGETS},
-        **{
-            f"grown_{task}": str(rows["grown"].sum())
-            for task, rows in each.groupby("task")
-        },
-        "untrained": str(each.groupby("task").size().iloc[0]),
+        **dict(zip(("order", "order_low", "order_high"), order, strict=True)),
+        **{f"even_{task}": value for task, value in even.items()},
+        **{f"across_{task}": value for task, value in across.items()},
     }
-    return {name: minus_signs(value) for name, value in found.items()}
+    quoted = {name: minus_signs(f"{value:z.2f}") for name, value in found.items()}
+    return {"patterns": str(ranks["arrangement"].nunique())} | quoted
 
 
 def claims(page: Page) -> list[Claim]:
@@ -682,39 +629,36 @@ def claims(page: Page) -> list[Claim]:
     Intervals of ranks and forecasts are over resampled designs, those of differences
     Welch's. The difference of two best proportions has the ends of their intervals.
     """
-    ranks, words = page.table("contrast_ranks"), RANK
-    tables = [rows for _, rows in ranks.groupby("table", sort=False)]
-    rad = next(rows for rows in tables if rows["task"].iloc[0] == "rad")
+    tables = dict(iter(page.table("contrast_ranks").groupby("table", sort=False)))
     proportion = page.table("contrast_proportion")
-    across = _across(page.table("contrast_forecast"))
+    rad = next(rows for name, rows in tables.items() if _task(name) == "rad")
     found: list[Claim] = []
-    for rows in [rows for rows in tables if rows["task"].iloc[0] != "rad"]:
-        name = table_label(rows["table"].iloc[0])
-        order = f"patterns good on Random Anomaly are poor on Hammer: {name}"
-        found.append(_claim(order, rows.iloc[0][CORRELATION], words, -1))
-        dense = rows.set_index("arrangement")[ABOVE].reindex(["111111_"]).iloc[0]
-        found.append(_claim(f"dense is above the others on Hammer: {name}", dense))
-        for first, here, second, there in (
-            ("Random Anomaly", rad, "Hammer", rows),
-            ("Hammer", rows, "Random Anomaly", rad),
-        ):
-            claim = f"the best on {first} is below the others on {second}: {name}"
-            found.append(_claim(claim, _best_of(here, there), sign=-1))
-    for table, rows in proportion.dropna(subset=CORRELATION).groupby("table"):
-        place = f"{task_label(_task(str(table)))}, {table_label(str(table))}"
+    for name, rows in tables.items():
+        if _task(name) != "rad":
+            found += _on_hammer(rad, rows, table_label(name))
+    for name, rows in proportion.dropna(subset=CORRELATION).groupby("table"):
+        place = f"{task_label(_task(name))}, {table_label(name)}"
         claim = f"designs of larger hidden proportion score higher: {place}"
-        found.append(_claim(claim, rows.iloc[0][CORRELATION], words))
+        found.append(Claim.of(claim, rows.iloc[0][CORRELATION], RANK))
     found += _apart(proportion)
-    for task, row in across.items():
+    for task, row in _across(page.table("contrast_forecast")).iterrows():
         claim = f"a forest of the other task orders designs of {task_label(task)}"
-        found.append(_claim(claim, row[["value", "low", "high"]], words))
+        found.append(Claim.of(claim, row[["value", "low", "high"]], RANK))
     return found
 
 
-def _claim(words: str, row: Series, unit: str = "points", sign: int = 1) -> Claim:
-    """A claim of a value and the ends of its interval, or of the opposite."""
-    value, *ends = sign * row.to_numpy(float)
-    return Claim(words, value, min(ends), max(ends), unit)
+def _on_hammer(rad: DataFrame, hammer: DataFrame, name: str) -> list[Claim]:
+    """Whether a table of Hammer turns the order of the patterns round."""
+    order = f"patterns good on Random Anomaly are poor on Hammer: {name}"
+    dense = hammer.set_index("arrangement")[ABOVE].reindex(["111111_"]).iloc[0]
+    best = "the best on {} is below the others on {}: " + name
+    one, other = "Random Anomaly", "Hammer"
+    return [
+        Claim.of(order, hammer.iloc[0][CORRELATION], RANK, -1),
+        Claim.of(f"dense is above the others on Hammer: {name}", dense, "points"),
+        Claim.of(best.format(one, other), _best_of(rad, hammer), "points", -1),
+        Claim.of(best.format(other, one), _best_of(hammer, rad), "points", -1),
+    ]
 
 
 def _best_of(here: DataFrame, there: DataFrame) -> Series:
@@ -727,25 +671,22 @@ def _best_of(here: DataFrame, there: DataFrame) -> Series:
 
 def _apart(proportion: DataFrame) -> list[Claim]:
     """Whether Random Anomaly is best at a larger proportion, of even designs."""
-    even = _correlations(proportion.dropna(subset=BEST), EVEN)
-    if not set(BUDGETS) <= set(even):
+    even = _firsts(proportion.dropna(subset=BEST), EVEN)
+    if not set(BUDGETS) <= set(even.index):
         return []
-    (best, low, high), other = (even[task][BEST] for task in BUDGETS)
-    claim = (
-        "Random Anomaly is best at a larger hidden proportion than Hammer, evenly drawn"
-    )
-    ends = (best - other.iloc[0], low - other.iloc[2], high - other.iloc[1])
-    return [Claim(claim, *ends, "fraction")]
+    (best, low, high), (other, least, most) = even.loc[list(BUDGETS), BEST].to_numpy()
+    words = "Random Anomaly is best at a larger hidden proportion than Hammer"
+    ends = (low - most, high - least)
+    return [Claim(f"{words}, evenly drawn", best - other, *ends, "fraction")]
 
 
-def _correlations(proportion: DataFrame, drawn: str) -> dict[str, Series]:
-    """The first row of each task's table of designs chosen in a way."""
-    rows = proportion[proportion["drawn"] == drawn].drop_duplicates("task")
-    return {row["task"]: row for _, row in rows.iterrows()}
+def _firsts(proportion: DataFrame, drawn: str) -> DataFrame:
+    """The first row of each task's table of designs chosen in a way, by task."""
+    rows = proportion[proportion["drawn"] == drawn]
+    return rows.drop_duplicates("task").set_index("task")
 
 
-def _across(forecast: DataFrame) -> dict[str, Series]:
+def _across(forecast: DataFrame) -> DataFrame:
     """Rank correlation of forecasts from the other task, by the task forecast."""
     chosen = (forecast["source"] == OTHER) & (forecast["features"] == "across tasks")
-    rows = forecast[chosen & (forecast["measure"] == RANK)]
-    return {row["task"]: row for _, row in rows.iterrows()}
+    return forecast[chosen & (forecast["measure"] == RANK)].set_index("task")

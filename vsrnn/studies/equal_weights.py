@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from pandas import DataFrame, Series
 
 from vsrnn.design.published import RAD_100K, list_designs
 from vsrnn.errors import VsrnnError
-from vsrnn.forecast import SCORE, scored
+from vsrnn.forecast import RANK, SCORE, scored
 from vsrnn.plot.axes import legend, panels
 from vsrnn.plot.labels import (
     BLUE,
@@ -56,12 +56,9 @@ PASSED = 40.0
 """Validation accuracy [%] that a fast learner passes soon."""
 
 _BUDGET = "budget [weights]"
-_TRAIN, _LAST, _BEST, _EPOCH = _AT_ENDS = [
-    "training accuracy [%]",
-    "validation accuracy [%]",
-    "best validation accuracy [%]",
-    "best epoch",
-]
+_TRAIN, _LAST = "training accuracy [%]", "validation accuracy [%]"
+_BEST = f"best {_LAST}"
+_AT_ENDS = [_TRAIN, _LAST, _BEST, "best epoch"]
 
 
 @dataclass(frozen=True)
@@ -212,17 +209,8 @@ def _ends_of(curves: DataFrame) -> DataFrame:
     last = each[accuracies].last() * 100
     best = curves.loc[each["val_accuracy"].idxmax()].set_index(["design", "id"])
     last = last.assign(best=100 * best["val_accuracy"], epoch=best["epoch"])
-    return (
-        last.set_axis(_AT_ENDS, axis=1).groupby("design").mean().round(4).reset_index()
-    )
-
-
-def _made_by_stored(data: Data) -> dict[str, Any]:
-    return provenance_of(data.stored)
-
-
-def _made_by_budgets(data: Data) -> dict[str, Any]:
-    return provenance_of(data.budgets)
+    means = last.set_axis(_AT_ENDS, axis=1).groupby("design").mean()
+    return means.round(4).reset_index()
 
 
 @figure(table=final_accuracy_table)
@@ -232,20 +220,9 @@ def final_accuracy(table: DataFrame, style: str = "web") -> Figure:
     with drawing(style, 0.45) as fig:
         axes = panels(fig, len(groups), sharey=True)
         for ax, (title, rows) in zip(axes, groups, strict=True):
-            look: dict[str, Any] = {"points": ACCURACY, "how": ".1f", "width": 2.5}
-            dots(
-                ax,
-                rows,
-                "mean [%]",
-                "design",
-                _LOW,
-                _HIGH,
-                order=designs,
-                **look,
-                **_AXIS,
-            )
-            ax.set(xlabel=ACCURACY, title=title, xlim=(0, _top(table)))
-        axes[0].set_yticks(range(len(designs)), map(design_label, designs))
+            how: dict[str, Any] = {"points": ACCURACY, "how": ".1f", "width": 2.5}
+            _dots(ax, rows, "design", order=designs, named=design_label, **how)
+            ax.set(title=title, xlim=(0, _top(table)))
     return fig
 
 
@@ -258,14 +235,14 @@ def learning_curve(table: DataFrame, style: str = "web") -> Figure:
         for ax, (title, rows) in zip(axes, groups, strict=True):
             ax.set_ylim(0, _top(table))
             how: dict[str, Any] = {"named": arrangement_label, "chance": _CHANCE}
-            lines(ax, rows, "epoch", "mean [%]", _LOW, _HIGH, hue="design", **how)
+            lines(ax, rows, "epoch", *_MEAN, hue="design", **how)
             ax.set(ylabel="validation accuracy [%]", title=title)
             ax.xaxis.set_major_locator(MaxNLocator(integer=True))
             ax.label_outer()
     return fig
 
 
-@figure(table=design_ranking_table, made_by=_made_by_stored)
+@figure(table=design_ranking_table, made_by=lambda data: provenance_of(data.stored))
 def design_ranking(table: DataFrame, style: str = "web") -> Figure:
     """Designs by test accuracy, with intervals and each design's hidden proportion."""
     rim = {"marker": "o", "markeredgecolor": "black", "bar": "black"}
@@ -275,13 +252,12 @@ def design_ranking(table: DataFrame, style: str = "web") -> Figure:
         ax, side = fig.subplots(1, 2, sharey=True, width_ratios=(5, 1))
         share_column(side, table[PROPORTION])
         how: dict[str, Any] = {"looks": looks, "how": ".1f", "beside": True}
-        dots(ax, table, "mean [%]", "design", _LOW, _HIGH, **how, **_AXIS)
-        ax.set(xlabel=ACCURACY, title=_one_scale(table), xlim=(0, _top(table)))
-        ax.set_yticks(range(len(table)), map(design_label, table["design"]))
+        _dots(ax, table, "design", named=design_label, **how)
+        ax.set_title(_one_scale(table))
     return fig
 
 
-@figure(table=proportion_score_table, made_by=_made_by_stored)
+@figure(table=proportion_score_table, made_by=lambda data: provenance_of(data.stored))
 def proportion_score(table: DataFrame, style: str = "web") -> Figure:
     """Test accuracy of the designs against their hidden proportion."""
     named = table[table["design"].isin(DESIGN_LABELS)].to_dict("records")
@@ -291,15 +267,8 @@ def proportion_score(table: DataFrame, style: str = "web") -> Figure:
     with drawing(style, 0.55) as fig:
         ax = fig.subplots()
         ax.set(xlim=(-0.02, 0.6), ylim=(0, _top(table)))
-        columns = (PROPORTION, "mean [%]", _LOW, _HIGH)
-        scatter(
-            ax,
-            table.assign(kind=kinds),
-            *columns,
-            hue="kind",
-            looks=looks,
-            markersize=6,
-        )
+        table, columns = table.assign(kind=kinds), (PROPORTION, *_MEAN)
+        scatter(ax, table, *columns, hue="kind", looks=looks, markersize=6)
         for row in named:
             ax.annotate(
                 *(DESIGN_LABELS[row["design"]], (row[PROPORTION], row["mean [%]"])),
@@ -315,7 +284,7 @@ def proportion_score(table: DataFrame, style: str = "web") -> Figure:
     return fig
 
 
-@figure(table=budget_scores_table, made_by=_made_by_budgets)
+@figure(table=budget_scores_table, made_by=lambda data: provenance_of(data.budgets))
 def budget_scores(table: DataFrame, style: str = "web") -> Figure:
     """Test accuracy of each arrangement at each budget, with intervals over seeds."""
     budgets = sorted(table[_BUDGET].unique())
@@ -327,20 +296,16 @@ def budget_scores(table: DataFrame, style: str = "web") -> Figure:
         side.set_xlabel(f"hidden\nproportion, at\n{budgets[-1]:,.0f}")
         ax.hlines(range(len(first)), first["mean [%]"], last["mean [%]"], color="0.8")
         how: dict[str, Any] = {"hue": _BUDGET, "looks": looks, "step": 0.3}
-        dots(ax, table, "mean [%]", "arrangement", _LOW, _HIGH, **how, **_AXIS)
-        ax.set(xlabel=ACCURACY, title=_one_scale(table), xlim=(0, _top(table)))
-        ax.set_yticks(range(len(first)), map(arrangement_label, first["design"]))
+        names = dict(zip(first["arrangement"], first["design"], strict=True))
+        named = {name: arrangement_label(design) for name, design in names.items()}
+        _dots(ax, table, "arrangement", named=named.__getitem__, **how)
+        ax.set_title(_one_scale(table))
         legend(fig, {f"{b:,.0f} weights": {"ls": "", **looks[b]} for b in budgets})
     return fig
 
 
 _CHANCE = chance("rad")
-_AXIS: dict[str, Any] = {
-    "within": (0, 100),
-    "chance": _CHANCE,
-    "missing": "no run yet",
-}
-_LOW, _HIGH = "low [%]", "high [%]"
+_MEAN = ("mean [%]", "low [%]", "high [%]")
 _BUDGET_LOOKS = (
     {"color": BLUE, "marker": "o"},
     {"color": ORANGE, "marker": "D"},
@@ -350,9 +315,17 @@ _BUDGET_LOOKS = (
 _LABEL_AT = {"111111_": (9, 24), "000000_": (8, 8)}
 
 
+def _dots(ax: Axes, table: DataFrame, rows: str, **how: Any) -> None:
+    """Test accuracy with intervals and chance, a row a design."""
+    mean, *ends = _MEAN
+    how |= {"within": (0, 100), "chance": _CHANCE, "missing": "no run yet"}
+    dots(ax, table, mean, rows, *ends, **how)
+    ax.set(xlabel=ACCURACY, xlim=(0, _top(table)))
+
+
 def _top(table: DataFrame) -> float:
     """Upper end of an accuracy axis [%] for all that a table shows."""
-    shown = [name for name in ("mean [%]", "high [%]", ACCURACY) if name in table]
+    shown = [name for name in (*_MEAN, ACCURACY) if name in table]
     return accuracy_top(table[shown].to_numpy(float), _CHANCE)
 
 
@@ -363,25 +336,19 @@ def _one_scale(table: DataFrame) -> str:
 
 def numbers(page: Page) -> dict[str, str]:
     """What the page quotes, all of it of stored runs of the published protocol."""
-    ranking, budgets = page.table("design_ranking"), page.table("budget_scores")
-    score, best = ranking.set_index("design")["mean [%]"], ranking.iloc[0]
+    budgets = page.table("budget_scores").dropna(subset=[PROPORTION])
     curves = _stored_curves(page.data)
     mean = 100 * curves.groupby(["design", "epoch"])["val_accuracy"].mean().unstack()
-    large = budgets[budgets[_BUDGET] == budgets[_BUDGET].max()].dropna(
-        subset=[PROPORTION]
-    )
+    large = budgets[budgets[_BUDGET] == budgets[_BUDGET].max()]
     train, peak = large[_TRAIN], large[_BEST] - large[_LAST]
     claimed = {claim.claim: claim for claim in claims(page)}
     return {
         **{f"soon_{word}": _first_above(mean.loc[d]) for d, word in _WORDS.items()},
-        **{f"score_{word}": f"{score[name]:.1f}" for name, word in _WORDS.items()},
         "varied_uniform": claimed["varied scores above uniform"].span("+.1f"),
         "uniform_dense": claimed["uniform scores above dense"].span("+.1f"),
         "order": claimed[ORDER_STAYS].span("z.2f"),
         "train_large": f"{train.min():.0f} to {train.max():.0f}",
         "lost_large": f"{peak.min():.1f} to {peak.max():.1f}",
-        "best_design": best["design"],
-        "best_score": f"{best['mean [%]']:.1f}",
         "stored_runs": f"{len(scored(page.data.stored))} of {5 * len(RAD_100K)}",
     }
 
@@ -397,62 +364,49 @@ def claims(page: Page) -> list[Claim]:
     wide = budgets.pivot(index="arrangement", columns=_BUDGET)
     share, score = wide[PROPORTION], wide["mean [%]"]
     less, more = score.columns.min(), score.columns.max()
+    ranks = "hidden proportion ranks arrangements at {:,} weights"
     pairs = {
-        "hidden proportion ranks the designs": designs[[PROPORTION, "mean [%]"]],
-        **{
-            f"hidden proportion ranks arrangements at {budget:,} weights": (
-                pd.concat([share[budget], score[budget]], axis=1)
-            )
-            for budget in (less, more)
-        },
-        ORDER_STAYS: score[[less, more]],
-        "hidden proportion goes with what a larger budget gains": (
-            pd.concat([share[less], score[more] - score[less]], axis=1)
-        ),
+        "hidden proportion ranks the designs": (designs[PROPORTION], designs[_MEAN[0]]),
+        ranks.format(less): (share[less], score[less]),
+        ranks.format(more): (share[more], score[more]),
+        ORDER_STAYS: (score[less], score[more]),
+        GAINS_MORE: (share[less], score[more] - score[less]),
     }
-    ranks = [
-        Claim(words, *rank_interval(*pair.to_numpy().T), "rank correlation")
-        for words, pair in pairs.items()
+    stored = scored(page.data.stored).groupby("design")[SCORE].apply(np.asarray)
+    soon = _epochs_to_pass(_stored_curves(page.data))
+    return [
+        *_above(stored, "{} scores above {}", "points", _ABOVE),
+        *_above(-soon, f"{{}} passes {PASSED:.0f} % sooner than {{}}", "epochs", _SOON),
+        *(Claim(words, *rank_interval(*pair), RANK) for words, pair in pairs.items()),
     ]
-    return [*_higher(page.data), *_sooner(page.data), *ranks]
 
 
 ORDER_STAYS = "the order of arrangements stays at the larger budget"
+GAINS_MORE = "hidden proportion goes with what a larger budget gains"
 _WORDS = dict(zip(FIVE, ("dense", "uniform", "varied", "LSTM", "RNN"), strict=True))
+_SOON = (("balanced_0", "000000_"), ("000000_", "111111_"))
+_ABOVE = (*_SOON, ("balanced_0", "lstm_"), ("000000_", "lstm_"))
 
 
-def _higher(data: Data) -> list[Claim]:
-    """Whether stored scores are in the paper's order."""
-    score = scored(data.stored).groupby("design")[SCORE].apply(np.asarray)
-    varied, uniform, dense, lstm = "balanced_0", "000000_", "111111_", "lstm_"
-    pairs = ((varied, uniform), (uniform, dense), (varied, lstm), (uniform, lstm))
+def _above(
+    values: Series, words: str, unit: str, pairs: Sequence[tuple[str, str]]
+) -> list[Claim]:
+    """Whether the first design of each pair has the higher mean over its runs."""
     return [
-        Claim(
-            f"{_WORDS[high]} scores above {_WORDS[low]}",
-            *welch(score[high], score[low]),
-            "points",
-        )
-        for high, low in pairs
+        Claim(words.format(_WORDS[one], _WORDS[two]), *found, unit)
+        for one, two in pairs
+        for found in [welch(values[one], values[two])]
     ]
 
 
-def _sooner(data: Data) -> list[Claim]:
-    """Whether stored runs learn in the paper's order."""
-    curves = _stored_curves(data).pivot(
+def _epochs_to_pass(curves: DataFrame) -> Series:
+    """Epochs until each run of a design passes the threshold, or one more than all."""
+    curves = curves.pivot(
         index=["design", "id"], columns="epoch", values="val_accuracy"
     )
     soon = (100 * curves > PASSED).assign(never=True)
-    epochs = 1 + soon.to_numpy().argmax(1)
-    by_design = Series(epochs, soon.index).groupby("design").apply(np.asarray)
-    varied, uniform, dense = "balanced_0", "000000_", "111111_"
-    return [
-        Claim(
-            f"{_WORDS[first]} passes {PASSED:.0f} % sooner than {_WORDS[then]}",
-            *welch(by_design[then], by_design[first]),
-            "epochs",
-        )
-        for first, then in ((varied, uniform), (uniform, dense))
-    ]
+    epochs = Series(1 + soon.to_numpy().argmax(1), soon.index)
+    return epochs.groupby("design").apply(np.asarray)
 
 
 def _stored_curves(data: Data) -> DataFrame:

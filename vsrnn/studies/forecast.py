@@ -14,30 +14,21 @@ from matplotlib.ticker import MaxNLocator
 from pandas import DataFrame, Series
 from scipy import stats
 
-from vsrnn.forecast import (
-    COMPARED,
-    ERROR,
-    FORECAST,
+from vsrnn.forecast import COMPARED, FORECAST, SCORE, check_intervals, cross_predict
+from vsrnn.forecast.effects import feature_label
+from vsrnn.forecast.inspection import (
     KIND,
     KIND_LABELS,
-    R2,
-    RANK,
-    RIGHT,
-    SCORE,
     TRAINED,
-    check_intervals,
     cost_curve,
-    cross_predict,
     enough_designs,
     feature_importance,
-    feature_label,
     fit_forests,
-    measure_forecasts,
     partial_dependence,
-    r2_gain,
-    training_table,
-    transfer_between_tables,
 )
+from vsrnn.forecast.measures import ERROR, R2, RANK, RIGHT, measure_forecasts, r2_gain
+from vsrnn.forecast.table import training_table
+from vsrnn.forecast.transfer import transfer_between_tables
 from vsrnn.plot.axes import legend, log_ticks, panels, proportion_axis
 from vsrnn.plot.labels import BLUE, GRAY, ORANGE
 from vsrnn.plot.lines import lines, scatter
@@ -178,14 +169,9 @@ def forecast_scores(table: DataFrame, style: str = "web") -> Figure:
         axes = panels(fig, len(names), sharey=True)
         for ax, name in zip(axes, names, strict=True):
             within = _RANGES.get(name, (-np.inf, np.inf))
-            dots(
-                *(ax, table[table["measure"] == name], "value", "row", "low", "high"),
-                hue="kind",
-                order=rows,
-                looks=_MODELS,
-                within=within,
-                step=0,
-            )
+            how: dict[str, Any] = {"looks": _MODELS, "step": 0, "within": within}
+            own = table[table["measure"] == name]
+            dots(ax, own, *_ENDS, hue="kind", order=rows, **how)
             ax.set_xlabel(_WORDS[name], fontsize="small")
             if name in _RANGES:
                 ax.set_xlim(within)
@@ -211,13 +197,9 @@ def forecast_transfer(table: DataFrame, style: str = "web") -> Figure:
     looks = {name: look for name, look in _SOURCES.items() if name in shown}
     with drawing(style, 0.18 + 0.035 * len(rows)) as fig:
         for ax, name in zip(panels(fig, 2, sharey=True), (R2, RANK), strict=True):
-            dots(
-                *(ax, table[table["measure"] == name], "value", "row", "low", "high"),
-                hue="source",
-                looks=looks,
-                within=_RANGES[name],
-                step=0.4,
-            )
+            how: dict[str, Any] = {"looks": looks, "within": _RANGES[name]}
+            own = table[table["measure"] == name]
+            dots(ax, own, *_ENDS, hue="source", step=0.4, **how)
             ax.axvline(0, color=GRAY, linewidth=0.8)
             ax.set_xlim(_RANGES[name])
             ax.set_xlabel(_WORDS[name].replace("\n", " "), fontsize="small")
@@ -324,6 +306,7 @@ def model_label(model: str, kind: str) -> str:
     return "mean" if model == "mean" else f"{model}: {KIND_LABELS.get(kind, kind)}"
 
 
+_ENDS = ("value", "row", "low", "high")
 _RANGES = {R2: (-0.3, 1.0), RANK: (-0.3, 1.0), "ROC AUC": (0.3, 1.0)}
 _FOREST, _OTHER = {"color": BLUE, "marker": "o"}, {"color": ORANGE, "marker": "s"}
 _MODELS = {"forest": _FOREST, "other": _OTHER}
@@ -373,10 +356,6 @@ def numbers(page: Page) -> dict[str, str]:
     forest = _measures(scores, "forest", KIND)
     transfer = page.table("forecast_transfer").query("features == @KIND")
     by_source = transfer[transfer["measure"] == R2].groupby("source")["value"]
-    cost, rows = page.table("forecast_runs"), page.table("forecast_importance")
-    enough, curve = enough_designs(cost), cost[cost["measure"] == R2]
-    mean = curve.set_index(TRAINED)["mean"]
-    width = (observed["high [%]"] - observed["low [%]"]).mean()
     sources = {
         f"{name.split()[0]}_{end}": minus_signs(f"{value:z.2f}")
         for name in by_source.groups
@@ -385,21 +364,13 @@ def numbers(page: Page) -> dict[str, str]:
     return {
         "designs": str(scores["designs"].iloc[0]),
         "r2": f"{100 * forest.loc[R2, 'value']:z.0f} %",
-        "error": f"{forest.loc[ERROR, 'value']:.1f}",
-        "rank": f"{forest.loc[RANK, 'value']:z.2f}",
         "between": f"{100 * _between(observed):.0f}",
         "rank_learned": f"{_learned(observed).loc[RANK, 'value']:z.2f}",
         "right": f"{forest.loc[RIGHT, 'value']:.0f}",
         "right_mean": f"{_measures(scores, 'mean').loc[RIGHT, 'value']:.0f}",
         **sources,
-        "first_feature": feature_label(rows["feature"].iloc[0]),
-        "first_loss": f"{rows['loss [R2]'].iloc[0]:z.2f}",
-        "enough": str(enough),
-        "enough_r2": f"{mean[enough]:z.2f}",
-        "most": str(mean.index[-1]),
-        "level": f"{observed['level [%]'].iloc[0]:.0f}",
+        "enough": str(enough_designs(page.table("forecast_runs"))),
         "held": f"{100 * observed['held'].mean():.0f}",
-        "width": f"{width:.0f}",
     }
 
 

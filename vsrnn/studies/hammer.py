@@ -253,22 +253,15 @@ def numbers(page: Page) -> dict[str, str]:
     episode, noise = page.data.episode, page.data.noise
     rows = episode[episode[NOISE] == 0]
     steps = rows[rows["driven"]].groupby("episode")["step"].min() / 100
-    boards = rows.groupby("episode")[BOARD].first()
     slip = (noise["return"] - noise["return of version 2"]).abs()
     found = {
         "origin": origin(page.data),
-        "driven": f"{len(steps)} of {len(boards)}",
+        "driven": f"{len(steps)} of {rows['episode'].nunique()}",
         "driven_after": f"{steps.min():.2f} to {steps.max():.2f} s",
-        "boards": f"{boards.min():.1f} to {boards.max():.1f} cm",
         "slip": f"{slip.min():.1f} to {slip.max():.1f}",
-        "slip_share": f"{100 * (slip / noise['return'].abs()).max():.2f} %",
     }
     for row in noise.to_dict("records"):
-        name = f"{row[NOISE]:g}"
-        found[f"success_{name}"] = f"{row['success [%]']:.0f} %"
-        ends = f"{row['low [%]']:.0f} to {row['high [%]']:.0f} %"
-        found[f"success_{name}_interval"] = ends
-        found[f"return_{name}"] = f"{row['return']:,.0f}"
+        found[f"success_{row[NOISE]:g}"] = f"{row['success [%]']:.0f} %"
     return found
 
 

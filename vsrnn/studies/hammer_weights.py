@@ -17,7 +17,7 @@ from scipy import stats
 from vsrnn.design.published import get_design, list_designs
 from vsrnn.errors import VsrnnError
 from vsrnn.forecast import SCORE, scored
-from vsrnn.plot.axes import legend, log_ticks, name_rows, note, panels
+from vsrnn.plot.axes import legend, log_ticks, note, panels
 from vsrnn.plot.labels import (
     BLUE,
     DESIGN_LABELS,
@@ -36,7 +36,7 @@ from vsrnn.runs.config import configs_for
 from vsrnn.runs.store import Store
 from vsrnn.runs.sweep import sweep
 from vsrnn.runs.tables import committed_runs, concat_runs, order_rows
-from vsrnn.stats import Claim, intervals, welch_of_means
+from vsrnn.stats import Claim, intervals, means_differ, one_against_others
 from vsrnn.studies.labels import EXPERT_LABELS
 from vsrnn.studies.page import Page, provenance_of
 from vsrnn.studies.scores import mean_curves
@@ -312,10 +312,9 @@ def hammer_demonstrations(table: DataFrame, style: str = "web") -> Figure:
     """Show the measures against the number of episodes imitated, a line a design."""
     with drawing(style, 1.2) as figure:
         for ax, measure in zip(panels(figure, 3, 1), MEASURES, strict=True):
-            rows = _of(table, measure)
             _limit(ax, table, measure, "y")
-            _courses(ax, rows, "design", DEMONSTRATIONS, _NAMED)
-            log_ticks(ax, rows[DEMONSTRATIONS])
+            _courses(ax, _of(table, measure), "design", DEMONSTRATIONS, _NAMED)
+            log_ticks(ax, table[DEMONSTRATIONS])
             _label(ax, measure, "y")
             ax.label_outer()
         _others(figure, table["design"], _NAMED)
@@ -345,12 +344,9 @@ def hammer_size(table: DataFrame, style: str = "web") -> Figure:
 
 _NAMED = {name: name for name in HAMMER_FIVE}
 _ARRANGED = {arrangement(name): name for name in HAMMER_FIVE}
-_EXPERTS: dict[str, dict[str, Any]] = {
-    expert: {"color": color, "marker": marker, "markerfacecolor": face}
-    for expert, color, marker, face in zip(
-        EXPERT_LABELS, (BLUE, ORANGE), "os", (BLUE, "white"), strict=True
-    )
-}
+_FILLED = {"color": BLUE, "marker": "o", "markerfacecolor": BLUE}
+_OPEN = {"color": ORANGE, "marker": "s", "markerfacecolor": "white"}
+_EXPERTS = dict(zip(EXPERT_LABELS, (_FILLED, _OPEN), strict=True))
 
 
 def _groups(table: DataFrame) -> Iterator[tuple[str, DataFrame]]:
@@ -366,8 +362,8 @@ def _groups(table: DataFrame) -> Iterator[tuple[str, DataFrame]]:
 def _dots(ax: Axes, rows: DataFrame, designs: list[str], **how: Any) -> None:
     """Means and intervals, a row a design, its name in words."""
     if designs:
-        dots(ax, rows, "mean", "design", "low", "high", order=designs, **how)
-        name_rows(ax, map(design_label, designs))
+        how |= {"order": designs, "named": design_label}
+        dots(ax, rows, "mean", "design", "low", "high", **how)
 
 
 def _courses(
@@ -424,44 +420,28 @@ def _label(ax: Axes, measure: str, along: str = "x") -> None:
 def numbers(page: Page) -> dict[str, str]:
     """What the page quotes, by name."""
     ranking, few = page.table("hammer_ranking"), page.table("hammer_demonstrations")
+    success = ranking[(ranking["measure"] == SUCCESS) & (ranking["seeds"] > 0)]
     never = _never(ranking)
-    found: dict[str, object] = {"designs": len(HAMMER_10K), "never": len(never)}
-    for expert, rows in ranking.groupby("expert", sort=False):
-        if rows["seeds"].any():
-            found |= _of_expert("own" if expert == "own" else "dapg", rows)
+    found = {"designs": str(len(HAMMER_10K)), "never": str(len(never))}
+    for expert, rows in success.groupby("expert", sort=False):
+        name, rows = "own" if expert == "own" else "dapg", rows.set_index("design")
+        if rows["mean"].notna().any():
+            found[f"best_{name}_success"] = _percent(rows.loc[rows["mean"].idxmax()])
+        if DENSE in rows.index:
+            found[f"dense_{name}_success"] = _percent(rows.loc[DENSE])
     if len(few):
         found |= _with_few(few, never)
-    runs = page.data.stored
-    budget = runs["design"].map(list_designs("hammer").set_index("name")["budget"])
-    found["runs"] = _complete(runs, len(EXPERT_LABELS))
-    found["runs_few"] = _complete(page.data.few, few[DEMONSTRATIONS].nunique())
-    found["runs_larger"] = int((budget > 10_000).sum())
-    return {name: str(value) for name, value in found.items()}
-
-
-def _of_expert(name: str, rows: DataFrame) -> dict[str, object]:
-    """The best design, and how dense does beside the others, for one expert."""
-    success = rows[rows["measure"] == SUCCESS].set_index("design")
-    best = success["mean"].idxmax()
-    found: dict[str, object] = {f"best_{name}": best}
-    found[f"best_{name}_success"] = _percent(success.loc[best])
-    found[f"dense_{name}_success"] = _percent(success.loc[DENSE])
-    for measure, word in ((SUCCESS, "success"), (EXPLAINED, "explained")):
-        above, below = dense_told_apart(rows[rows["measure"] == measure])
-        found[f"dense_apart_{name}_{word}"] = f"above {above}, below {below}"
     return found
 
 
-def _with_few(few: DataFrame, never: Sequence[str]) -> dict[str, object]:
-    """What designs reach with few demonstrations, and whether they differ."""
-    success = few[few["measure"] == SUCCESS]
-    low, high = success["mean"].min(), success["mean"].max()
-    found: dict[str, object] = {"few_success": f"{low:.0f} to {high:.0f}"}
-    least = success[success["design"].isin(never)].groupby("design")["mean"].min()
-    found["recovered"] = (least > NEVER).sum()
+def _with_few(few: DataFrame, never: Sequence[str]) -> dict[str, str]:
+    """How many designs recover with few demonstrations, and whether any differ."""
+    success = few[(few["measure"] == SUCCESS) & few["design"].isin(never)]
+    least = success.groupby("design")["mean"].min()
+    found = {"recovered": str((least > NEVER).sum())}
     for measure, word in ((SUCCESS, "success"), (EXPLAINED, "explained")):
         groups = few[few["measure"] == measure].groupby(DEMONSTRATIONS)
-        chances = [designs_differ(rows) for _, rows in groups]
+        chances = [means_differ(*summary(rows)) for _, rows in groups]
         found[f"differ_{word}"] = f"{min(chances):.2g} to {max(chances):.2g}"
     return found
 
@@ -471,13 +451,14 @@ def claims(page: Page) -> list[Claim]:
     ranking, few = page.table("hammer_ranking"), page.table("hammer_demonstrations")
     found = []
     for (expert, measure), rows in ranking.groupby(["expert", "measure"], sort=False):
-        known = rows[rows["seeds"] > 1]
-        if measure != RETURN and DENSE in set(known["design"]) and len(known) > 1:
+        known = rows.loc[rows["seeds"] > 1, "design"].tolist()
+        if measure != RETURN and DENSE in known and len(known) > 1:
             what = f"{measure.removesuffix(' [%]')}, {EXPERT_LABELS[expert]}"
             text = f"dense is above the mean of the other designs: {what}"
-            found.append(Claim(text, *dense_less_others(known), "points"))
-    success = ranking[(ranking["measure"] == SUCCESS) & (ranking["expert"] == "own")]
-    before = success.set_index("design")["mean"][_never(ranking)]
+            gap = one_against_others(*summary(rows), known.index(DENSE))
+            found.append(Claim(text, *gap, "points"))
+    before = ranking[(ranking["measure"] == SUCCESS) & (ranking["expert"] == "own")]
+    before = before.set_index("design")["mean"][_never(ranking)]
     again = few[few["measure"] == SUCCESS].groupby("design")["mean"].mean()
     text = "designs that never succeed as published do so at the larger rate"
     found += _gained(text, again - before)
@@ -492,20 +473,14 @@ def claims(page: Page) -> list[Claim]:
 def _gained(claim: str, gains: Series) -> list[Claim]:
     """A claim on the mean gain over designs."""
     table = intervals(DataFrame({"claim": claim, "gain": gains}), ["claim"], "gain")
-    ends = table[["mean", "low", "high"]].to_numpy(float).tolist()
-    return [Claim(claim, value, low, high, "points") for value, low, high in ends]
+    ends = table[["mean", "low", "high"]].to_numpy(float)
+    return [Claim.of(claim, found, "points") for found in ends]
 
 
 def _never(ranking: DataFrame) -> list[str]:
     """Designs that as good as never succeed at the published rate, our expert."""
     success = ranking[(ranking["measure"] == SUCCESS) & (ranking["expert"] == "own")]
     return list(success["design"][success["mean"] <= NEVER])
-
-
-def _complete(runs: DataFrame, tables: int) -> str:
-    """How many of the runs meant are there, three seeds of each design a table."""
-    ended = scored(runs)["design"].isin(HAMMER_10K).sum()
-    return f"{ended} of {tables * 3 * len(HAMMER_10K)}"
 
 
 def _percent(row: Series) -> str:
@@ -516,39 +491,11 @@ def _percent(row: Series) -> str:
     return f"{row['mean']:.1f} % ({low:.1f} to {high:.1f})"
 
 
-def dense_told_apart(rows: DataFrame) -> tuple[int, int]:
-    """How many designs dense is above and below of, each comparison by itself.
-
-    Args:
-        rows: of one expert and measure, as `hammer_ranking_table` gives them.
-    """
+def summary(rows: DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Means of designs with two seeds or more, squared standard errors, and seeds."""
     known = rows[rows["seeds"] > 1]
-    dense = known["design"] == DENSE
-    others = known["design"][~dense] if dense.any() else []
-    pairs = (known[dense | (known["design"] == other)] for other in others)
-    gaps = [dense_less_others(pair) for pair in pairs]
-    return sum(low > 0 for _, low, _ in gaps), sum(high < 0 for *_, high in gaps)
-
-
-def dense_less_others(rows: DataFrame) -> tuple[float, float, float]:
-    """Dense less the mean of the other designs, with its 95 % interval.
-
-    The interval is Welch's, where the mean of the others has the degrees of freedom
-    that Satterthwaite's formula gives it.
-
-    Args:
-        rows: of one expert and measure, with two seeds or more a design.
-    """
-    dense = (rows["design"] == DENSE).to_numpy()
-    means, seeds = rows["mean"].to_numpy(float), rows["seeds"].to_numpy(float)
-    squares = squared_errors(rows)
-    others, total = squares[~dense], squares[~dense].sum()
-    free = total**2 / (others**2 / (seeds[~dense] - 1)).sum() if total > 0 else 1.0
-    return welch_of_means(
-        [means[dense][0], means[~dense].mean()],
-        [squares[dense][0], total / len(others) ** 2],
-        [seeds[dense][0], free + 1],
-    )
+    means, seeds = known[["mean", "seeds"]].to_numpy(float).T
+    return means, squared_errors(known), seeds
 
 
 def squared_errors(rows: DataFrame) -> np.ndarray:
@@ -564,21 +511,3 @@ def squared_errors(rows: DataFrame) -> np.ndarray:
     success = rows["measure"].to_numpy() == SUCCESS
     squares = (half / stats.t.ppf(0.975, seeds - 1)) ** 2
     return np.where(success, np.fmax(squares, least), squares)
-
-
-def designs_differ(rows: DataFrame) -> float:
-    """Chance of means so far apart if designs were equal (analysis of variance).
-
-    Args:
-        rows: means of one measure, a design each, with equal numbers of seeds.
-
-    Returns:
-        The p-value; nan where seeds are unequal, one, or nothing varies.
-    """
-    known = rows[rows["seeds"] > 1]
-    seeds = known["seeds"].to_numpy(float)
-    within = squared_errors(known).mean() if len(known) > 1 else 0.0
-    if not within or np.ptp(seeds):
-        return np.nan
-    free = (len(known) - 1, (seeds - 1).sum())
-    return float(stats.f.sf(known["mean"].var() / within, *free))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,33 +19,16 @@ from pandas import DataFrame, Series
 
 from vsrnn.design.geometry import BLOCKS
 from vsrnn.design.random import BUDGETED, DISTRIBUTIONS
-from vsrnn.errors import VsrnnError
-from vsrnn.forecast import (
-    DENSITIES,
-    FEATURES,
-    MIN_DESIGNS,
-    SCORE,
-    cross_predict,
-    effects,
-    measure,
-    r2_gain,
-)
-from vsrnn.forecast.effects import (
-    AREA,
-    EPOCHS,
-    MEASURES,
-    designs_by_table,
-    feature_label,
-    score_course,
-)
-from vsrnn.plot.axes import SQRT, legend, panels, proportion_axis
+from vsrnn.forecast import DENSITIES, FEATURES, MIN_DESIGNS, RANK, SCORE, effects
+from vsrnn.forecast.effects import AREA, EPOCHS, MEASURES, feature_label
+from vsrnn.plot.axes import SQRT, each_panel, legend, panels, proportion_axis
 from vsrnn.plot.labels import BLUE, GRAY, GREEN, ORANGE, PROPORTION
 from vsrnn.plot.lines import lines, scatter
 from vsrnn.plot.points import dots
 from vsrnn.plot.registry import figure
 from vsrnn.plot.style import accuracy_top, chance_line, drawing
 from vsrnn.runs.tables import study_curves, study_runs
-from vsrnn.stats import Claim, welch
+from vsrnn.stats import Claim, extent, outlying, welch
 from vsrnn.studies.labels import chance, table_label
 from vsrnn.studies.page import Page
 from vsrnn.studies.scores import ACCURACY
@@ -129,7 +113,7 @@ def load(tables: Sequence[str] = STUDY, **given: Any) -> Data:
 
 def proportion_study_table(data: Data) -> DataFrame:
     """Designs with their expected hidden proportion and mean score, table by table."""
-    tables = [known for _, known in designs_by_table(data.runs)]
+    tables = [known for _, known in effects.designs_by_table(data.runs)]
     columns = ("table", "scale", "design", "hidden_proportion", SCORE)
     more = ("hidden", "weights", "seeds", "diverged")
     known = pd.concat(tables, ignore_index=True)
@@ -139,32 +123,11 @@ def proportion_study_table(data: Data) -> DataFrame:
 def learning_speed_table(data: Data) -> DataFrame:
     """How soon the runs of each design learn, beside its hidden proportion.
 
-    Two measures: validation accuracy averaged over all epochs, and the first epoch
-    that passes a threshold. An epoch that a diverged run did not reach counts as
-    chance. A run that never passes counts as passing in the epoch after the last;
-    `never` is true of a design most of whose runs do not.
-
-    Raises:
-        VsrnnError: the curves are of other runs.
+    As `vsrnn.forecast.effects.learning_speed` gives it.
     """
-    runs, curves = data.runs, data.curves.drop_duplicates(["id", "epoch"])
-    epochs = int(runs["epochs"].max())
-    lines = curves.pivot(index="id", columns="epoch", values="val_accuracy")
-    failed = runs.loc[runs["score"].isna(), "id"]
-    known = runs[runs["id"].isin([*lines.index, *failed])]
-    if known.empty:
-        raise VsrnnError("the curves are of other runs; give those of the same tables")
-    lines = 100.0 * lines.reindex(index=known["id"], columns=range(1, epochs + 1))
-    grid = lines.astype(float).fillna(chance("rad")).to_numpy()  # (runs, epochs)
-    over = np.hstack([grid > data.passed, np.ones((len(grid), 1), bool)])
-    columns = {AREA: grid.mean(1), EPOCHS: 1 + over.argmax(1)}
-    speed = known.assign(**columns, never=~over[:, :-1].any(1))
-    keys = ["table", "design"]
-    means = speed.groupby(keys, sort=False)[[*columns, "never"]].mean().round(4)
-    table = proportion_study_table(Data(known, curves))
-    table = table.merge(means.reset_index(), on=keys)
-    ends = {"threshold [%]": data.passed, "trained [epochs]": epochs}
-    return table.assign(never=table["never"] > 0.5, **ends)
+    speed = effects.learning_speed(data.runs, data.curves, data.passed)
+    known = data.runs.merge(speed[["table", "design"]].drop_duplicates())
+    return proportion_study_table(replace(data, runs=known)).merge(speed)
 
 
 def proportion_draws_table(data: Data) -> DataFrame:
@@ -192,10 +155,6 @@ def proportion_draws_table(data: Data) -> DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def _made_by_seed(data: Data) -> dict[str, Any]:
-    return {"seed": data.seed}
-
-
 def rank_correlation_table(data: Data) -> DataFrame:
     """Rank correlation of each design feature with score and learning speed."""
     return effects.rank_correlation(
@@ -205,7 +164,7 @@ def rank_correlation_table(data: Data) -> DataFrame:
 
 def proportion_optimum_table(data: Data) -> DataFrame:
     """Smooth course of the score over the hidden proportion, and where it is best."""
-    return score_course(data.runs, data.within, seed=data.seed)
+    return effects.score_course(data.runs, data.within, seed=data.seed)
 
 
 def variance_explained_table(data: Data) -> DataFrame:
@@ -225,56 +184,32 @@ def variance_explained_table(data: Data) -> DataFrame:
     """
     rows = []
     runs = data.runs[data.runs["table"] != NAMED]
-    for name, known in designs_by_table(runs, MIN_DESIGNS):
+    for name, known in effects.designs_by_table(runs, MIN_DESIGNS):
         part = runs[runs["table"] == name]
-        each = _gains(part, [base for base in BASES if base != TRIMMED], data)
-        far = known["design"][far_scores(known[SCORE].to_numpy())]
+        bases = {base: BASES[base] for base in BASES if base != TRIMMED}
+        gains = partial(
+            effects.added_by_proportion, repeats=data.repeats, seed=data.seed
+        )
+        each = gains(part, bases)
+        far = known["design"][outlying(known[SCORE])]
         if 0 < len(far) <= len(known) - MIN_DESIGNS:
-            rest = part[~part["design"].isin(far)]
-            each[1:1] = _gains(rest, [TRIMMED], data)
+            each[1:1] = gains(part[~part["design"].isin(far)], {TRIMMED: ()})
         rows += [{"table": name, "scale": known["scale"].iloc[0]} | row for row in each]
     return DataFrame(rows)
 
 
-def far_scores(scores: np.ndarray) -> np.ndarray:
-    """Which scores lie outside Tukey's fences, 1.5 quartile ranges from the quartiles.
-
-    >>> far_scores(np.array([1, 2, 3, 4, 30])).tolist()
-    [False, False, False, False, True]
-    """
-    low, high = np.quantile(scores, [0.25, 0.75])
-    reach = 1.5 * (high - low)
-    return np.asarray((scores < low - reach) | (scores > high + reach))
+def _name(rows: DataFrame) -> str:
+    return str(rows["table"].iloc[0])
 
 
-def _gains(runs: DataFrame, bases: Sequence[str], data: Data) -> list[dict[str, Any]]:
-    """What the hidden proportion adds to some bases, a row each."""
-    pairs = {
-        base: (_model(BASES[base]), _model((*BASES[base], "hidden_proportion")))
-        for base in bases
-    }
-    models = dict.fromkeys(model for pair in pairs.values() for model in pair)
-    forecasts = cross_predict(runs, models, repeats=data.repeats, seed=data.seed)
-    seen = ["observed", "forecast", "base"]
-    each = forecasts.groupby(["model", "features", "repeat"])[seen].apply(
-        lambda part: float(measure("R2", *part.to_numpy(float).T))
-    )
-    means = each.groupby(["model", "features"]).mean()
-    rows: list[dict[str, Any]] = []
-    for base, pair in pairs.items():
-        without, added = ((model, " ".join(columns)) for model, columns in pair)
-        gained, low, high = r2_gain(forecasts, added, without)
-        rows.append(
-            {"designs": forecasts["row"].nunique(), "base": base}
-            | {"without [R2]": means[without], "with [R2]": means[added]}
-            | {"gain [R2]": gained, "low [R2]": low, "high [R2]": high}
-        )
-    return rows
+def _title(rows: DataFrame) -> str:
+    first = rows.iloc[0]
+    designs = first["designs"] if "designs" in rows else len(rows)
+    return f"{table_label(_name(rows))}\n{designs} designs, {first['scale']} scale"
 
 
-def _model(columns: Sequence[str]) -> tuple[str, tuple[str, ...]]:
-    """The spline model of some columns; of none, the mean."""
-    return ("spline", tuple(columns)) if columns else ("mean", ("hidden",))
+def _narrow_title(rows: DataFrame) -> str:
+    return _title(rows).replace(", ", ",\n", 1)
 
 
 @figure(table=proportion_study_table)
@@ -327,13 +262,13 @@ def proportion_optimum(table: DataFrame, style: str = "web") -> Figure:
 @figure(table=learning_speed_table)
 def learning_speed(table: DataFrame, style: str = "web") -> Figure:
     """How soon designs learn against their hidden proportion, a column a table."""
-    groups = [rows for _, rows in table.groupby("table", sort=False)]
+    n = table["table"].nunique()
     end = int(table["trained [epochs]"].max()) + 1
     passed = table["threshold [%]"].iloc[0]
     looks: dict[Any, dict[str, Any]] = {False: {"color": BLUE, "alpha": 0.8}}
     looks[True] = {"color": BLUE, "marker": "^", "markerfacecolor": "none"}
     with drawing(style, 0.75) as fig:
-        n = len(groups)
+        groups = [rows for _, rows in table.groupby("table", sort=False)]
         axes = panels(fig, 2 * n, n, sharex=True, sharey="row")
         for above, below, rows in zip(axes[:n], axes[n:], groups, strict=True):
             chance_line(above, chance("rad"))
@@ -354,19 +289,24 @@ def learning_speed(table: DataFrame, style: str = "web") -> Figure:
 
 
 @figure(table=rank_correlation_table)
-def rank_correlation(table: DataFrame, style: str = "web") -> Figure:
+def rank_correlation(
+    table: DataFrame,
+    style: str = "web",
+    title: Callable[[DataFrame], str] = _narrow_title,
+) -> Figure:
     """Rank correlation of what designs set with what they reach, with intervals."""
     features = list(table["feature"].unique())
     looks = {name: _LOOKS[name] for name in MEASURES if name in set(table["measure"])}
+    how: dict[str, Any] = {"hue": "measure", "looks": looks, "order": features}
     height = 0.2 + (0.03 + 0.01 * len(looks)) * len(features)
     with drawing(style, _lines(table) * height) as fig:
         for ax, rows in _columns(fig, table):
-            how: dict[str, Any] = {"hue": "measure", "looks": looks, "order": features}
-            dots(ax, rows, "rank correlation", "feature", "low", "high", **how)
+            columns = ("rank correlation", "feature", "low", "high")
+            dots(ax, rows, *columns, named=feature_label, **how)
             ax.axvline(0, color=GRAY, linewidth=0.8)
             ax.set(xlim=(-1, 1), xticks=[-1, 0, 1])
             ax.xaxis.label.set_fontsize("small")
-            ax.set_yticks(range(len(features)), map(feature_label, features))
+            ax.set_title(title(rows), fontsize="x-small")
         words = {_MEASURE_WORDS[name]: look for name, look in looks.items()}
         legend(fig, words if len(looks) > 1 else {})
     return fig
@@ -376,42 +316,33 @@ def rank_correlation(table: DataFrame, style: str = "web") -> Figure:
 def variance_explained(table: DataFrame, style: str = "web") -> Figure:
     """Variance explained out of fold without and with the hidden proportion."""
     bases = [base for base in BASES if base in set(table["base"])]
-    ends = [table["without [R2]"] + table[name] for name in ("low [R2]", "high [R2]")]
-    looks: dict[str, dict[str, Any]] = {
-        "what the row names": {"color": GRAY, "marker": "o", "mfc": "white"},
-        "and hidden proportion, with interval of the gain": {
-            "color": BLUE,
-            "marker": "o",
-        },
-    }
-    before, after = (
-        table.assign(kind=kind, value=table[name])
-        for kind, name in zip(looks, ("without [R2]", "with [R2]"), strict=True)
-    )
-    after = after.assign(low=ends[0], high=ends[1])
-    both = pd.concat([before, after], ignore_index=True)
+    (before, after), base = _GAIN_LOOKS, table["without [R2]"]
+    ends = {end: base + table[f"{end} [R2]"] for end in ("low", "high")}
+    without = table.assign(kind=before, value=base)
+    added = table.assign(kind=after, value=table["with [R2]"], **ends)
+    both = pd.concat([without, added], ignore_index=True)
+    how: dict[str, Any] = {"hue": "kind", "looks": _GAIN_LOOKS, "order": bases}
     with drawing(style, _lines(table) * 0.62) as fig:
         for ax, rows in _columns(fig, both):
-            how: dict[str, Any] = {"hue": "kind", "looks": looks, "order": bases}
-            how |= {"step": 0, "within": (-0.3, 1)}
-            dots(ax, rows, "value", "base", "low", "high", **how)
+            columns = ("value", "base", "low", "high")
+            dots(ax, rows, *columns, step=0, within=(-0.3, 1), **how)
             ax.axvline(0, color=GRAY, linewidth=0.8)
             ax.set_xlim(-0.3, 1)
             ax.set_xticks([0, 0.5, 1], ["0", ".5", "1"])
             ax.set_xlabel("R² out of fold", fontsize="small")
-        without, added = looks.items()
-        legend(fig, {without[0]: {**without[1], "ls": ""}, added[0]: added[1]}, 2)
+            ax.set_title(_narrow_title(rows), fontsize="x-small")
+        legend(fig, _GAIN_LOOKS | {before: {**_GAIN_LOOKS[before], "ls": ""}}, 2)
     return fig
 
 
-@figure(table=proportion_draws_table, made_by=_made_by_seed)
+@figure(table=proportion_draws_table, made_by=lambda data: {"seed": data.seed})
 def proportion_draws(table: DataFrame, style: str = "web") -> Figure:
     """Share of random designs below each hidden proportion, a line a distribution."""
     colors = (BLUE, ORANGE, GREEN, "#CC79A7", "#E69F00")
-    names = list(table["distribution"].unique())
-    dashes = zip(names, colors, ("-", "--", "-.", ":", "-"), strict=True)
+    names, dashes = table["distribution"].unique(), ("-", "--", "-.", ":", "-")
     looks: dict[str, dict[str, Any]] = {
-        name: {"color": color, "linestyle": dash} for name, color, dash in dashes
+        name: {"color": color, "linestyle": dash}
+        for name, color, dash in zip(names, colors, dashes, strict=True)
     }
     looks["even"]["linewidth"] = 2.6
     with drawing(style, 0.55) as fig:
@@ -433,6 +364,10 @@ _LOOKS: dict[str, dict[str, Any]] = {
     AREA: {"color": ORANGE, "marker": "s", "mfc": "white"},
     EPOCHS: {"color": GREEN, "marker": "^"},
 }
+_GAIN_LOOKS: dict[str, dict[str, Any]] = {
+    "what the row names": {"color": GRAY, "marker": "o", "mfc": "white"},
+    "and hidden proportion, with interval of the gain": {"color": BLUE, "marker": "o"},
+}
 _MEASURE_WORDS = {
     SCORE: "test accuracy",
     AREA: "mean validation accuracy",
@@ -446,20 +381,6 @@ def _below(rows: DataFrame) -> str:
     spent = first["budget [weights]"]
     budget = f", {spent:,} weights" if spent else ""
     return f"{first['distribution']}{budget}: {first['below .3 [%]']:.0f} % below .3"
-
-
-def _name(rows: DataFrame) -> str:
-    return str(rows["table"].iloc[0])
-
-
-def _title(rows: DataFrame) -> str:
-    first = rows.iloc[0]
-    designs = first["designs"] if "designs" in rows else len(rows)
-    return f"{table_label(_name(rows))}\n{designs} designs, {first['scale']} scale"
-
-
-def _narrow_title(rows: DataFrame) -> str:
-    return _title(rows).replace(", ", ",\n", 1)
 
 
 def _weights(rows: DataFrame) -> str:
@@ -478,10 +399,7 @@ def _score_panels(
     fig: Figure, table: DataFrame, shown: Series
 ) -> Iterator[tuple[Axes, DataFrame]]:
     """A panel of scores against hidden proportion for each table, two in a row."""
-    groups = [rows for _, rows in table.groupby("table", sort=False)]
-    for ax, rows in zip(
-        panels(fig, len(groups), 2, sharex=True, sharey=True), groups, strict=True
-    ):
+    for ax, rows in each_panel(fig, table, "table", 2, sharex=True, sharey=True):
         proportion_axis(ax)
         chance_line(ax, chance("rad"))
         yield ax, rows
@@ -498,33 +416,27 @@ def _lines(table: DataFrame) -> int:
 
 def _columns(fig: Figure, table: DataFrame) -> Iterator[tuple[Axes, DataFrame]]:
     """A panel for each table side by side, whose rows have the same names."""
-    groups = [rows for _, rows in table.groupby("table", sort=False)]
-    columns = math.ceil(len(groups) / _lines(table))
-    axes = panels(fig, len(groups), columns, sharey=True)
-    for ax, rows in zip(axes, groups, strict=True):
-        yield ax, rows
-        ax.set_title(_narrow_title(rows), fontsize="x-small")
+    columns = math.ceil(table["table"].nunique() / _lines(table))
+    return each_panel(fig, table, "table", columns, sharey=True)
 
 
 def numbers(page: Page) -> dict[str, str]:
     """What the page quotes: counts and medians are over the random designs."""
-    study, speed = page.table("proportion_study"), page.table("learning_speed")
+    drawn = page.table("proportion_study").query("table != @NAMED")
+    share, failed = drawn[PROPORTION], drawn[SCORE] < LEARNED
+    few, many, middle = share < FEW, share > MANY, share.between(0.1, MANY)
     explained = page.table("variance_explained")
     alone = 100 * explained.loc[explained["base"] == NOTHING, "with [R2]"]
-    drawn = page.table("proportion_draws").groupby("distribution")["below .3 [%]"]
-    published = drawn.first().drop("even")
-    ranks = page.table("rank_correlation").query("feature == 'hidden_proportion'")
-    rho = ranks.groupby("measure")["rank correlation"]
+    below = page.table("proportion_draws").query("distribution != 'even'")
     return {
-        **_learned(study[study["table"] != NAMED]),
-        "explained": _range(alone.clip(lower=0), ".0f"),
-        "rank_score": _range(rho.get_group(SCORE), "z.2f"),
-        "rank_epochs": _range(rho.get_group(EPOCHS), "z.2f"),
-        "drawn_below": _range(published, ".0f"),
-        "designs": f"{len(study):,}",
-        "runs": f"{study['runs'].sum():,}",
-        "diverged": str(int(study["diverged"].sum())),
-        "never": str(int(speed["never"].sum())),
+        "failed_below": str(failed[few].sum()),
+        "designs_below": str(few.sum()),
+        "failed_above": str(failed[many].sum()),
+        "designs_above": str(many.sum()),
+        "median_middle": f"{drawn.loc[middle & ~failed, SCORE].median():.1f}",
+        "median_above": f"{drawn.loc[many & ~failed, SCORE].median():.1f}",
+        "explained": extent(alone.clip(lower=0)),
+        "drawn_below": extent(below["below .3 [%]"]),
     }
 
 
@@ -537,64 +449,29 @@ def claims(page: Page) -> list[Claim]:
     failed, share = 100.0 * (study[SCORE] < LEARNED), study[PROPORTION]
     words = f"more designs never learn below {FEW:g} than above {MANY:g}"
     difference = welch(failed[share < FEW], failed[share > MANY])
+    found = [Claim(f"{words}, random designs", *difference, "points")]
     ranks = page.table("rank_correlation").query("feature == 'hidden_proportion'")
+    for measured, words, sign in _RANKED:
+        for _, row in ranks[ranks["measure"] == measured].iterrows():
+            claim = f"hidden proportion {words}: {table_label(row['table'])}"
+            found.append(Claim.of(claim, row[[RANK, "low", "high"]], RANK, sign))
     explained = page.table("variance_explained")
-    return [
-        Claim(f"{words}, random designs", *difference, "points"),
-        *_ranked(ranks[ranks["measure"] == SCORE], "ranks designs by score", 1),
-        *_ranked(ranks[ranks["measure"] == AREA], "ranks designs by mean accuracy", 1),
-        *_ranked(ranks[ranks["measure"] == EPOCHS], "goes with fewer epochs", -1),
-        *_gained(explained, NOTHING, "alone explains scores"),
-        *_gained(explained, TRIMMED, "alone explains scores that are not far off"),
-        *_gained(explained, "hidden size", "explains more than hidden size"),
-        *_gained(explained, "all densities", "explains more than all densities"),
-    ]
+    for base, words in _GAINED.items():
+        for _, row in explained[explained["base"] == base].iterrows():
+            claim = f"hidden proportion {words}: {table_label(row['table'])}"
+            gain = row[["gain [R2]", "low [R2]", "high [R2]"]]
+            found.append(Claim.of(claim, gain, "R2"))
+    return found
 
 
-def _learned(drawn: DataFrame) -> dict[str, str]:
-    """Random designs that never learn, and the median score of those that do."""
-    share, failed = drawn[PROPORTION], drawn[SCORE] < LEARNED
-    few, many, middle = share < FEW, share > MANY, share.between(0.1, MANY)
-    return {
-        "failed_below": str(failed[few].sum()),
-        "designs_below": str(few.sum()),
-        "failed_above": str(failed[many].sum()),
-        "designs_above": str(many.sum()),
-        "median_middle": f"{drawn.loc[middle & ~failed, SCORE].median():.1f}",
-        "median_above": f"{drawn.loc[many & ~failed, SCORE].median():.1f}",
-    }
-
-
-def _ranked(ranks: DataFrame, words: str, sign: int) -> list[Claim]:
-    """What hidden proportion ranks, a claim a table."""
-    return [
-        Claim(
-            f"hidden proportion {words}: {table_label(row['table'])}",
-            sign * row["rank correlation"],
-            min(sign * row["low"], sign * row["high"]),
-            max(sign * row["low"], sign * row["high"]),
-            "rank correlation",
-        )
-        for row in ranks.to_dict("records")
-    ]
-
-
-def _gained(explained: DataFrame, base: str, words: str) -> list[Claim]:
-    """What hidden proportion explains beyond some features, a claim a table."""
-    return [
-        Claim(
-            f"hidden proportion {words}: {table_label(row['table'])}",
-            row["gain [R2]"],
-            row["low [R2]"],
-            row["high [R2]"],
-            "R2",
-        )
-        for row in explained[explained["base"] == base].to_dict("records")
-    ]
-
-
-def _range(values: Series, how: str) -> str:
-    """The least and the greatest of several values."""
-    return f"{values.min():{how}} to {values.max():{how}}".replace(
-        "-", "\N{MINUS SIGN}"
-    )
+_RANKED = (
+    (SCORE, "ranks designs by score", 1),
+    (AREA, "ranks designs by mean accuracy", 1),
+    (EPOCHS, "goes with fewer epochs", -1),
+)
+_GAINED = {
+    NOTHING: "alone explains scores",
+    TRIMMED: "alone explains scores that are not far off",
+    "hidden size": "explains more than hidden size",
+    "all densities": "explains more than all densities",
+}

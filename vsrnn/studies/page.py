@@ -93,12 +93,15 @@ class Page:
             if name in figures_of(self.study):
                 make = FIGURES[name].table
             if make is None:
-                raise VsrnnError(
-                    f"the study {self.study} has no table {name!r}; choose one of: "
-                    f"{', '.join(figures_of(self.study))}"
-                )
+                raise self._unknown("table", name)
             self._tables[name] = make(self.data)
         return self._tables[name]
+
+    def _unknown(self, kind: str, name: str) -> VsrnnError:
+        known = ", ".join(figures_of(self.study))
+        return VsrnnError(
+            f"the study {self.study} has no {kind} {name!r}; choose one of: {known}"
+        )
 
     def show(
         self, name: str, style: str = "web", kinds: Sequence[str] | None = None
@@ -115,10 +118,7 @@ class Page:
                 be written.
         """
         if name not in figures_of(self.study):
-            raise VsrnnError(
-                f"the study {self.study} has no figure {name!r}; choose one of: "
-                f"{', '.join(figures_of(self.study))}"
-            )
+            raise self._unknown("figure", name)
         spec, table = FIGURES[name], self.table(name)
         drawn = spec.draw(table, style=style)
         runs = getattr(self.data, "runs", None)
@@ -216,10 +216,5 @@ def _data_options(runs: DataFrame) -> list[str]:
 
 def _shortened(table: DataFrame) -> DataFrame:
     """Numbers of a table as text, of three digits."""
-    numbers = table.select_dtypes("number").columns
-    return table.assign(
-        **{
-            name: [f"{value:.3g}" if value == value else "" for value in table[name]]
-            for name in numbers
-        }
-    )
+    short = table.select_dtypes("number").map(lambda x: f"{x:.3g}" if x == x else "")
+    return table.assign(**{str(name): short[name] for name in short})

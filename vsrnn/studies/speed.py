@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +19,7 @@ from vsrnn.plot.points import dots
 from vsrnn.plot.registry import figure
 from vsrnn.plot.style import drawing
 from vsrnn.runs.results import get_results
-from vsrnn.stats import Claim
+from vsrnn.stats import Claim, extent
 from vsrnn.studies.labels import task_label
 from vsrnn.studies.page import Page
 
@@ -53,6 +54,7 @@ PUBLISHED = {"rad": 16, "hammer": 64}
 """The published batches."""
 
 _SAME = ["task", "batch", "design"]
+_TIMES = {"ms": "median [ms]", "ms_low": "low [ms]", "ms_high": "high [ms]"}
 
 
 @dataclass(frozen=True)
@@ -133,14 +135,13 @@ def speed_memory_table(data: Data) -> DataFrame:
 
 def speed_growth_table(data: Data) -> DataFrame:
     """Time for one sequence and model, against what varies in each study of growth."""
-    columns = ["study", "value", "kind", "models", TIME, "low [ms]", "high [ms]"]
     parts = []
     for study, label in GROWTH.items():
         rows = data.bench[data.bench["study"] == study]
-        rows = rows.assign(study=label, value=rows[study].astype(float))
-        names = ["study", "value", "kind", "models", "ms", "ms_low", "ms_high"]
-        parts.append(rows[names].set_axis(columns, axis="columns"))
-    return pd.concat(parts, ignore_index=True)
+        parts.append(rows.assign(study=label, value=rows[study].astype(float)))
+    columns = ["study", "value", "kind", "models", *_TIMES]
+    table = pd.concat(parts, ignore_index=True)[columns]
+    return table.rename(columns=_TIMES | {"ms": TIME})
 
 
 def stepping_table(data: Data) -> DataFrame:
@@ -151,9 +152,7 @@ def stepping_table(data: Data) -> DataFrame:
         median, low and high [ms].
     """
     rows = data.bench[data.bench["study"] == "stepping"]
-    table = rows[["design", "batch", "threads", "ms", "ms_low", "ms_high"]]
-    table = table.rename(columns={"ms": "median [ms]"})
-    table = table.rename(columns={"ms_low": "low [ms]", "ms_high": "high [ms]"})
+    table = rows[["design", "batch", "threads", *_TIMES]].rename(columns=_TIMES)
     table.insert(1, "way", [WAYS[kind] for kind in rows["kind"]])
     return table.reset_index(drop=True)
 
@@ -277,19 +276,17 @@ def _by_task(
     """A panel for each task and batch: a row for each name, a point for each design."""
     groups = list(table.groupby(["task", "batch"], sort=False))
     most = max(own[names].nunique() for _, own in groups)
-    rows = -(-len(groups) // 2)
+    pairs = math.ceil(len(groups) / 2)
     known = {
         DESIGN_LABELS.get(name, "16 designs"): {**_LOOKS[name], "linestyle": ""}
-        for name in dict.fromkeys(table["design"])
+        for name in table["design"].unique()
     }
-    with drawing(style, 0.06 + rows * (0.14 + 0.045 * most)) as figure:
+    with drawing(style, 0.06 + pairs * (0.14 + 0.045 * most)) as figure:
         axes = panels(figure, len(groups), 2, sharey="row")
-        for number, (ax, ((task, batch), own)) in enumerate(
-            zip(axes, groups, strict=True)
-        ):
-            row = [rows for _, rows in groups[number // 2 * 2 :][:2]]
-            draw(ax, own, list(dict.fromkeys(pd.concat(row)[names])))
-            ax.set_title(f"{task_label(str(task))}\nbatches of {batch}")
+        for number, (ax, (key, own)) in enumerate(zip(axes, groups, strict=True)):
+            pair = groups[number // 2 * 2 :][:2]  # both have the same rows
+            draw(ax, own, list(pd.concat([rows for _, rows in pair])[names].unique()))
+            ax.set_title(f"{task_label(key[0])}\nbatches of {key[1]}")
             ax.set_xscale("log")
             plain_numbers(ax)
         legend(figure, known | (words or {}))
@@ -320,20 +317,24 @@ def _mark(ax: Axes, bounds: Series, line: str) -> None:
 
 
 def numbers(page: Page) -> dict[str, str]:
-    """What the page quotes, by name; what was not measured is said to be so."""
-    bench, rates = page.data.bench, page.table("speed")
-    gflops, first = bench["product_gflops"], bench.iloc[0]
+    """What the page quotes, by name; what was not measured is said to be so.
+
+    Factors are those on Random Anomaly, from design to design; hours are those of the
+    whole study at the rates of the varied design.
+    """
+    first, rates = page.data.bench.iloc[0], page.table("speed")
     machine = f"{first['machine']}, {first['cores']} cores"
     found = {"machine": f"{machine}, torch {first['torch']}, Python {first['python']}"}
-    found["finished"] = str(bench["finished"].max())
-    found["gflops"] = (
-        f"{gflops.median():.0f} ({gflops.min():.0f} to {gflops.max():.0f})"
-    )
-    found |= _times(page.table("speed_ratio")) | _hours(rates) | _shares(rates)
-    for kind in ("single", "many", "masked", "peer"):
-        rows = rates[(rates["kind"] == kind) & (rates["processes"] == 1)]
-        found[f"memory_{kind}"] = _span(rows[MEMORY].dropna())
-    found |= _growth(page.table("speed_growth"))
+    ratios = _published(page.table("speed_ratio")).query("task == 'rad'")
+    for name, trained in (("one", "one model"), ("many", "many models")):
+        for kind, how in (("masked", ".1f"), ("peer", ".0f")):
+            same = (ratios["trained"] == trained) & (ratios["baseline"] == WAYS[kind])
+            found[f"{name}_{kind}"] = _extent(ratios.loc[same, "ratio"], how)
+    varied = rates[(rates["design"] == "balanced_0") & (rates["batch"] == 16)]
+    varied = varied[(varied["processes"] == 1) | (varied["kind"] == "many")]
+    for kind in ("peer", "masked", "single", "many"):
+        hours = RUNS * SEQUENCES / varied.loc[varied["kind"] == kind, RATE] / 3600
+        found[f"hours_{kind}"] = _extent(hours.nsmallest(1), ",.0f")
     return found
 
 
@@ -342,15 +343,14 @@ def claims(page: Page) -> list[Claim]:
 
     The worst of the designs at the published batches; ends compare quartiles.
     """
-    ratios = _published(page.table("speed_ratio"))
-    found = []
-    for (trained, baseline), rows in ratios.groupby(
+    groups = _published(page.table("speed_ratio")).groupby(
         ["trained", "baseline"], sort=False
-    ):
+    )
+    found = []
+    for (trained, baseline), rows in groups:
         worst = rows.loc[rows["ratio"].idxmin(), ["ratio", "low", "high"]]
         text = f"{trained}: faster than {baseline}, for every design"
-        value, low, high = 100 * (worst - 1)
-        found.append(Claim(text, value, low, high, "% faster"))
+        found.append(Claim.of(text, 100 * (worst - 1), "% faster"))
     return found
 
 
@@ -360,58 +360,5 @@ def _published(table: DataFrame) -> DataFrame:
     return table[same & (table["design"] != "mixed")]
 
 
-def _times(ratios: DataFrame) -> dict[str, str]:
-    """Times as fast as two baselines on Random Anomaly, from design to design."""
-    chosen = _published(ratios)
-    chosen = chosen[chosen["task"] == "rad"]
-    found = {}
-    for name, trained in (("one", "one model"), ("many", "many models")):
-        for kind, how in (("masked", ".1f"), ("peer", ".0f")):
-            same = (chosen["trained"] == trained) & (chosen["baseline"] == WAYS[kind])
-            found[f"{name}_{kind}"] = _span(chosen.loc[same, "ratio"], how)
-    return found
-
-
-def _hours(rates: DataFrame) -> dict[str, str]:
-    """Hours of the whole study at the rates of the varied design."""
-    rows = rates[(rates["design"] == "balanced_0") & (rates["batch"] == 16)]
-    rows = rows[(rows["processes"] == 1) | (rows["kind"] == "many")]
-    hours = RUNS * SEQUENCES / rows[RATE] / 3600
-    return {
-        f"hours_{kind}": _span(hours[rows["kind"] == kind].nsmallest(1), ",.0f")
-        for kind in ("peer", "masked", "single", "many")
-    }
-
-
-def _shares(rates: DataFrame) -> dict[str, str]:
-    """Shares of what dense products alone would allow, from case to case [%]."""
-    found = {}
-    for kind in ("single", "many"):
-        rows = rates[(rates["kind"] == kind) & (rates["design"] != "mixed")]
-        rows = rows[(rows["processes"] == 1) | (kind == "many")]
-        best = rows.sort_values(RATE).groupby(_SAME).tail(1)
-        share = 100 * best[RATE] / best[BOUNDS["dense_mflop"]]
-        found[f"bound_{kind}"] = _span(share)
-    return found
-
-
-def _growth(growth: DataFrame) -> dict[str, str]:
-    """Times as long a sequence takes at one end of a study as at the other."""
-    found = {}
-    for name in ("weights", "density", "steps"):
-        rows = growth[growth["study"] == GROWTH[name]].sort_values("value")
-        time = rows.loc[rows["kind"] == "single", TIME]
-        found[f"growth_{name}"] = f"{time.iloc[-1] / time.iloc[0]:.3g}"
-    return found
-
-
-def _span(values: Series, how: str = ".0f") -> str:
-    """The ends of some values, one where they are equal.
-
-    >>> _span(Series([2.0, 1.0])), _span(Series([1.0])), _span(Series([], dtype=float))
-    ('1 to 2', '1', 'not measured')
-    """
-    if values.empty:
-        return "not measured"
-    low, high = f"{values.min():{how}}", f"{values.max():{how}}"
-    return low if low == high else f"{low} to {high}"
+def _extent(values: Series, how: str) -> str:
+    return extent(values, how) if len(values) else "not measured"

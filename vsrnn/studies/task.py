@@ -15,7 +15,7 @@ from pandas import DataFrame
 from torch import Tensor, nn
 
 from vsrnn.plot.images import frame, images
-from vsrnn.plot.labels import DESIGN_LABELS, look, seeds_label
+from vsrnn.plot.labels import DESIGN_LABELS, look
 from vsrnn.plot.lines import heat
 from vsrnn.plot.points import dots
 from vsrnn.plot.registry import figure
@@ -278,8 +278,7 @@ def numbers(page: Page) -> dict[str, str]:
     """What the page quotes: the easiest and hardest pairs, what sharing changes."""
     seen = page.data.pairs.query("sequences > 0").set_index(["alternative", "base"])
     accuracy, guess = seen[FOUND], chance("rad")
-    found = {
-        "fresh": f"{seen['sequences'].sum():,}",
+    return {
         "accuracy": f"{np.average(accuracy, weights=seen['sequences']):.1f} %",
         "chance": f"{guess:.0f} %",
         "easiest": " among ".join(accuracy.idxmax()).replace("_", " "),
@@ -287,13 +286,7 @@ def numbers(page: Page) -> dict[str, str]:
         "hardest": " among ".join(accuracy.idxmin()).replace("_", " "),
         "hardest_accuracy": f"{accuracy.min():.0f} %",
         "near_chance": f"{(accuracy < 2 * guess).sum()} of {len(seen)}",
-        "seeds": seeds_label(page.table("shared_images")),
     }
-    ranks, *shared = claims(page)
-    found["rank"] = f"{ranks.value:.2f}"
-    words = [claim.claim.rpartition(" helps ")[2].split()[0] for claim in shared]
-    spans = [claim.span("+.1f") for claim in shared]
-    return found | {f"shared_{w}": span for w, span in zip(words, spans, strict=True)}
 
 
 def claims(page: Page) -> list[Claim]:

@@ -62,7 +62,8 @@ def load(
         jobs: how many train at the same time; the number of processors if absent.
     """
     names = () if scale is None else SMALL[:1] if scale == "smoke" else SMALL
-    kept = _kept(store)
+    there = Path(store).is_dir() if store else False
+    kept = [result["id"] for result in Store(str(store)).results()] if there else []
     parts = []
     for name in names:
         runs = get_results(name)
@@ -70,13 +71,6 @@ def load(
         ids = runs["id"][runs["id"].isin({*kept, *drawn})]
         parts.append(verify(name, ids=ids, jobs=jobs, store=store))
     return Data(pd.concat(parts, ignore_index=True) if parts else DataFrame())
-
-
-def _kept(store: str | Path | None) -> list[str]:
-    """Ids of the runs of a store."""
-    if store is None or not Path(store).is_dir():
-        return []
-    return [result["id"] for result in Store(store).results()]
 
 
 def agreement_table(data: Data) -> DataFrame:
@@ -93,16 +87,10 @@ def agreement_table(data: Data) -> DataFrame:
     """
     rounded = [get_results(n) for n in list_results() if n.startswith("rounding_")]
     seeds = [_other_seeds(name) for name in SMALL]
-    parts = {HERE_NOW: [data.report], ROUNDED: rounded, OTHER_SEED: seeds}
-    table = pd.concat(
-        [
-            part.assign(compared=compared)
-            for compared, reports in parts.items()
-            for part in reports
-            if len(part)
-        ],
-        ignore_index=True,
-    )
+    groups = {HERE_NOW: [data.report], ROUNDED: rounded, OTHER_SEED: seeds}
+    pairs = [(words, part) for words, parts in groups.items() for part in parts]
+    known = [part.assign(compared=words) for words, part in pairs if len(part)]
+    table = pd.concat(known, ignore_index=True)
     columns = ["compared", "scale", "design", "seed", LOSS, SCORE, "verdict"]
     return table.rename(columns={"loss_shift": LOSS, "score_shift": SCORE})[columns]
 
@@ -139,11 +127,10 @@ def _other_seeds(name: str) -> DataFrame:
     return runs.dropna(subset=["loss_shift"])
 
 
-def _made_by(data: Data) -> dict[str, Any]:
-    return provenance_of(data.report) if len(data.report) else {}
-
-
-@figure(table=agreement_table, made_by=_made_by)
+@figure(
+    table=agreement_table,
+    made_by=lambda data: provenance_of(data.report) if len(data.report) else {},
+)
 def agreement(table: DataFrame, style: str = "web") -> Figure:
     """Show how far runs move when trained again, beside tolerance and other seeds.
 
@@ -180,28 +167,22 @@ def numbers(page: Page) -> dict[str, str]:
     """What the page quotes, by name."""
     report, table = page.data.report, page.table("agreement")
     verdicts = report["verdict"] if len(report) else Series(dtype=str)
-    found: dict[str, object] = {"runs": len(report)}
-    for name, verdict in _VERDICTS.items():
-        found[name] = (verdicts == verdict).sum()
-    for name in ("machine", "torch"):
-        found[name] = ", ".join(report[name].unique()) if len(report) else "none"
-    sizes = table.assign(**{name: table[name].abs() for name in (LOSS, SCORE)})
-    rounded = sizes[sizes["compared"] == ROUNDED]
-    gpu = rounded[rounded["scale"] == "paper"]
-    small = rounded.drop(index=gpu.index)
-    found["rounded"], found["gpu"] = len(small), len(gpu)
-    found["gpu_identical"] = (gpu["verdict"] == IDENTICAL).sum()
-    found["rounded_loss"] = f"{small[LOSS].max():.2g}"
-    found["rounded_score"] = f"{small[SCORE].max():.2g}"
-    found["gpu_loss"] = f"{gpu[LOSS].max():.2g}"
-    seeds = sizes[sizes["compared"] == OTHER_SEED]
-    found["seeds"], found["seed_loss"] = len(seeds), f"{seeds[LOSS].median():.2g}"
-    found["seed_by_loss"] = f"{100 * (seeds[LOSS] > 1).mean():.0f}"
-    found["seed_found"] = f"{100 * (seeds['verdict'] == DIFFERENT).mean():.0f}"
-    return {name: str(value) for name, value in found.items()}
-
-
-_VERDICTS = {"identical": IDENTICAL, "within": WITHIN, "different": DIFFERENT}
+    machines = report["machine"].unique() if len(report) else ["none"]
+    rounded = table[table["compared"] == ROUNDED]
+    paper = rounded["scale"] == "paper"
+    seeds = table[table["compared"] == OTHER_SEED]
+    return {
+        "runs": str(len(report)),
+        "identical": str((verdicts == IDENTICAL).sum()),
+        "within": str((verdicts == WITHIN).sum()),
+        "different": str((verdicts == DIFFERENT).sum()),
+        "machine": ", ".join(machines),
+        "rounded_loss": f"{rounded.loc[~paper, LOSS].abs().max():.2g}",
+        "rounded_score": f"{rounded.loc[~paper, SCORE].abs().max():.2g}",
+        "gpu_loss": f"{rounded.loc[paper, LOSS].abs().max():.2g}",
+        "seed_loss": f"{seeds[LOSS].abs().median():.2g}",
+        "seed_found": f"{100 * (seeds['verdict'] == DIFFERENT).mean():.0f}",
+    }
 
 
 def claims(page: Page) -> list[Claim]:
