@@ -14,7 +14,6 @@ from matplotlib.ticker import MaxNLocator
 from pandas import DataFrame, Series
 
 from vsrnn.design.published import RAD_100K, list_designs
-from vsrnn.errors import VsrnnError
 from vsrnn.forecast import RANK, SCORE, scored
 from vsrnn.plot.axes import legend, panels
 from vsrnn.plot.labels import (
@@ -43,6 +42,7 @@ from vsrnn.studies.labels import chance
 from vsrnn.studies.page import Page, provenance_of
 from vsrnn.studies.scores import (
     ACCURACY,
+    expected_of,
     final_scores,
     in_percent,
     mean_curves,
@@ -144,18 +144,9 @@ def design_ranking_table(data: Data) -> DataFrame:
     Raises:
         VsrnnError: the stored runs are of more than one scale.
     """
-    runs = data.stored
-    if runs["scale"].nunique() > 1:
-        raise VsrnnError("a ranking compares runs of one scale; select one first")
-    known = list_designs("rad").set_index("name").loc[list(RAD_100K)]
-    columns = {
-        "scale": runs["scale"].iloc[0] if len(runs) else "paper",
-        "design": list(RAD_100K),
-        PROPORTION: known["hidden_proportion"].to_numpy(),
-        "weights": known["weights"].round().astype(int).to_numpy(),
-    }
-    groups = intervals(scored(runs), ["design"], SCORE)
-    table = DataFrame(columns).merge(groups, on="design", how="left")
+    table = expected_of(data.stored, "rad", RAD_100K)
+    groups = intervals(scored(data.stored), ["design"], SCORE)
+    table = table.merge(groups, on="design", how="left")
     table["seeds"] = table["seeds"].fillna(0).astype(int)
     table = table.sort_values("mean", ascending=False, ignore_index=True, kind="stable")
     return in_percent(table)
@@ -339,11 +330,13 @@ def numbers(page: Page) -> dict[str, str]:
     budgets = page.table("budget_scores").dropna(subset=[PROPORTION])
     curves = _stored_curves(page.data)
     mean = 100 * curves.groupby(["design", "epoch"])["val_accuracy"].mean().unstack()
+    passed = mean > PASSED
+    soon = passed.idxmax(axis=1).astype(str).where(passed.any(axis=1), "never")
     large = budgets[budgets[_BUDGET] == budgets[_BUDGET].max()]
     train, peak = large[_TRAIN], large[_BEST] - large[_LAST]
     claimed = {claim.claim: claim for claim in claims(page)}
     return {
-        **{f"soon_{word}": _first_above(mean.loc[d]) for d, word in _WORDS.items()},
+        **{f"soon_{word}": soon[name] for name, word in _WORDS.items()},
         "varied_uniform": claimed["varied scores above uniform"].span("+.1f"),
         "uniform_dense": claimed["uniform scores above dense"].span("+.1f"),
         "order": claimed[ORDER_STAYS].span("z.2f"),
@@ -413,9 +406,3 @@ def _stored_curves(data: Data) -> DataFrame:
     """Epochs of the stored runs of the five designs."""
     stored = data.stored[data.stored["design"].isin(FIVE)]
     return data.budget_curves[data.budget_curves["id"].isin(stored["id"])]
-
-
-def _first_above(curve: Series) -> str:
-    """The first epoch after which a mean curve is above the threshold."""
-    above = curve.index[curve > PASSED]
-    return str(above[0]) if len(above) else "never"

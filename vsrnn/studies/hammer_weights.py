@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ from vsrnn.runs.tables import committed_runs, concat_runs, order_rows
 from vsrnn.stats import Claim, intervals, means_differ, one_against_others
 from vsrnn.studies.labels import EXPERT_LABELS
 from vsrnn.studies.page import Page, provenance_of
-from vsrnn.studies.scores import mean_curves
+from vsrnn.studies.scores import expected_of, mean_curves, panels_of
 from vsrnn.tasks import get_task, task_class
 
 PUBLISHED, FEW = ("hammer_named", "hammer_named_dapg"), "hammer_few"
@@ -161,24 +161,12 @@ def hammer_ranking_table(data: Data) -> DataFrame:
     Raises:
         VsrnnError: the stored runs are of more than one scale.
     """
-    runs = data.stored
-    if runs["scale"].nunique() > 1:
-        raise VsrnnError("a ranking compares runs of one scale; select one first")
-    known = list_designs("hammer").set_index("name").loc[list(HAMMER_10K)]
-    frame = DataFrame(
-        {
-            "design": HAMMER_10K,
-            PROPORTION: known["hidden_proportion"].to_numpy(),
-            "weights": known["weights"].round().astype(int).to_numpy(),
-        }
-    )
-    keys = ["expert", "design", "measure"]
-    each = _measured(runs[runs["design"].isin(HAMMER_10K)])
-    table = DataFrame({"expert": list(EXPERT_LABELS)}).merge(frame, how="cross")
-    table = table.merge(DataFrame({"measure": MEASURES}), how="cross")
+    keys, known = ["expert", "design", "measure"], DataFrame({"measure": MEASURES})
+    known = expected_of(data.stored, "hammer", HAMMER_10K).merge(known, how="cross")
+    each = _measured(data.stored[data.stored["design"].isin(HAMMER_10K)])
+    table = DataFrame({"expert": list(EXPERT_LABELS)}).merge(known, how="cross")
     table = table.merge(intervals(each, keys, "value"), on=keys, how="left")
     table["seeds"] = table["seeds"].fillna(0).astype(int)
-    table.insert(1, "scale", runs["scale"].iloc[0] if len(runs) else "paper")
     return _sorted(table, keys, _best_first(table))
 
 
@@ -256,7 +244,7 @@ def _best_first(table: DataFrame) -> list[str]:
 @figure(table=hammer_success_table)
 def hammer_success(table: DataFrame, style: str = "web") -> Figure:
     """Show each run by each measure, with its design's mean and 95 % interval."""
-    groups = list(_groups(table))
+    groups = list(panels_of(table))
     designs = list(dict.fromkeys(table["design"]))
     with drawing(style, 1.3) as figure:
         axes = figure.subplots(3, len(groups), sharex="row", sharey=True, squeeze=False)
@@ -273,7 +261,7 @@ def hammer_success(table: DataFrame, style: str = "web") -> Figure:
 @figure(table=hammer_curve_table)
 def hammer_curve(table: DataFrame, style: str = "web") -> Figure:
     """Show the share of variance explained by epoch, a line a design."""
-    groups = list(_groups(table))
+    groups = list(panels_of(table))
     ends = ("low [%]", "high [%]")
     with drawing(style, 0.5) as figure:
         axes = panels(figure, len(groups), sharey=True)
@@ -349,20 +337,10 @@ _OPEN = {"color": ORANGE, "marker": "s", "markerfacecolor": "white"}
 _EXPERTS = dict(zip(EXPERT_LABELS, (_FILLED, _OPEN), strict=True))
 
 
-def _groups(table: DataFrame) -> Iterator[tuple[str, DataFrame]]:
-    """Rows of one scale, source and expert, with the panel's title that says so."""
-    if table.empty:
-        yield "no runs yet", table
-    keys = ["source", "scale", "expert"]
-    for (source, scale, expert), rows in table.groupby(keys, sort=False):
-        label = EXPERT_LABELS[expert]
-        yield f"{scale} scale, {source}\n{label}: {seeds_label(rows)}", rows
-
-
 def _dots(ax: Axes, rows: DataFrame, designs: list[str], **how: Any) -> None:
     """Means and intervals, a row a design, its name in words."""
     if designs:
-        how |= {"order": designs, "named": design_label}
+        how |= {"order": designs, "named": design_label, "missing": "no run yet"}
         dots(ax, rows, "mean", "design", "low", "high", **how)
 
 

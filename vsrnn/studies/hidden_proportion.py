@@ -198,14 +198,10 @@ def variance_explained_table(data: Data) -> DataFrame:
     return DataFrame(rows)
 
 
-def _name(rows: DataFrame) -> str:
-    return str(rows["table"].iloc[0])
-
-
 def _title(rows: DataFrame) -> str:
     first = rows.iloc[0]
     designs = first["designs"] if "designs" in rows else len(rows)
-    return f"{table_label(_name(rows))}\n{designs} designs, {first['scale']} scale"
+    return f"{table_label(first['table'])}\n{designs} designs, {first['scale']} scale"
 
 
 def _narrow_title(rows: DataFrame) -> str:
@@ -218,12 +214,12 @@ def proportion_study(table: DataFrame, style: str = "web") -> Figure:
     sizes_of = table[_HIDDEN]
     norm = LogNorm(sizes_of.min(), max(sizes_of.max(), sizes_of.min() + 1))
     lost: dict[str, Any] = {"color": ORANGE, "marker": "x"}
-    with drawing(style, 0.12 + 0.4 * _rows(table)) as fig:
+    with drawing(style, 0.12 + 0.4 * _lines(table, 2)) as fig:
         for ax, rows in _score_panels(fig, table, table[SCORE]):
             diverged = rows["diverged"] > 0
             xy = (PROPORTION, SCORE)
             scatter(ax, rows[~diverged], *xy, hue=_HIDDEN, norm=norm, clip_on=False)
-            scatter(ax, rows[diverged], *xy, hue="table", looks={_name(rows): lost})
+            scatter(ax, rows[diverged], *xy, looks={None: lost})
             ax.set_title(_title(rows) + _weights(rows), fontsize="small")
         bar = fig.colorbar(ScalarMappable(norm, "cividis"), ax=fig.axes, aspect=30)
         bar.set_label("hidden size [units]")
@@ -239,13 +235,14 @@ def proportion_study(table: DataFrame, style: str = "web") -> Figure:
 def proportion_optimum(table: DataFrame, style: str = "web") -> Figure:
     """Smooth course of the score over the hidden proportion, and where it is best."""
     within = table["within [points]"].iloc[0]
-    with drawing(style, 0.14 + 0.36 * _rows(table)) as fig:
+    with drawing(style, 0.14 + 0.36 * _lines(table, 2)) as fig:
         for ax, rows in _score_panels(fig, table, table["high [%]"]):
             first = rows.iloc[0]
             near: dict[str, Any] = {"color": GREEN, "alpha": 0.2, "linewidth": 0}
             ax.fill_between(rows[PROPORTION], 0, 100, where=rows["near"], **near)
             columns = (PROPORTION, "fit [%]", "low [%]", "high [%]")
-            lines(ax, rows, *columns, hue="table", looks={_name(rows): {"color": BLUE}})
+            blue = {first["table"]: {"color": BLUE}}
+            lines(ax, rows, *columns, hue="table", looks=blue)
             ends = [first["best low [fraction]"], first["best high [fraction]"]]
             ax.plot(ends, [3, 3], color="black", linewidth=2.5, alpha=0.6)
             ax.plot(first["best [fraction]"], 3, "D", color="black", clip_on=False)
@@ -391,10 +388,6 @@ def _weights(rows: DataFrame) -> str:
     return f"\n{round(low, -3):,.0f} to {round(high, -3):,.0f} weights"
 
 
-def _rows(table: DataFrame) -> int:
-    return math.ceil(table["table"].nunique() / 2)
-
-
 def _score_panels(
     fig: Figure, table: DataFrame, shown: Series
 ) -> Iterator[tuple[Axes, DataFrame]]:
@@ -409,9 +402,9 @@ def _score_panels(
         ax.label_outer()
 
 
-def _lines(table: DataFrame) -> int:
-    """How many lines of panels: four stand side by side."""
-    return math.ceil(table["table"].nunique() / 4)
+def _lines(table: DataFrame, beside: int = 4) -> int:
+    """How many lines of panels there are, with so many side by side."""
+    return math.ceil(table["table"].nunique() / beside)
 
 
 def _columns(fig: Figure, table: DataFrame) -> Iterator[tuple[Axes, DataFrame]]:

@@ -6,10 +6,13 @@ from collections.abc import Iterator, Sequence
 
 from pandas import DataFrame
 
+from vsrnn.design.published import list_designs
+from vsrnn.errors import VsrnnError
 from vsrnn.forecast import SCORE, scored
-from vsrnn.plot.labels import seeds_label
+from vsrnn.plot.labels import PROPORTION, seeds_label
 from vsrnn.runs.tables import order_rows
 from vsrnn.stats import intervals
+from vsrnn.studies.labels import EXPERT_LABELS
 
 ACCURACY = "test accuracy [%]"
 
@@ -76,8 +79,23 @@ def in_percent(table: DataFrame) -> DataFrame:
     return table.round(dict.fromkeys([*names.values(), ACCURACY], 4))
 
 
+def expected_of(runs: DataFrame, task: str, names: Sequence[str]) -> DataFrame:
+    """Named designs with what is expected of them, to be ranked by runs of one scale.
+
+    Raises:
+        VsrnnError: the runs are of more than one scale.
+    """
+    if runs["scale"].nunique() > 1:
+        raise VsrnnError("a ranking compares runs of one scale; select one first")
+    known = list_designs(task).set_index("name").loc[list(names)].reset_index()
+    table = known[["name", "hidden_proportion", "weights"]]
+    table = table.set_axis(["design", PROPORTION, "weights"], axis="columns")
+    table.insert(0, "scale", runs["scale"].iloc[0] if len(runs) else "paper")
+    return table.assign(weights=known["weights"].round().astype(int))
+
+
 def panels_of(table: DataFrame) -> Iterator[tuple[str, DataFrame]]:
-    """Rows of one scale and source, with the title of their panel.
+    """Rows of one scale and source, and expert if any, with the title of their panel.
 
     >>> [title for title, _ in panels_of(DataFrame())]
     ['no runs yet']
@@ -85,5 +103,7 @@ def panels_of(table: DataFrame) -> Iterator[tuple[str, DataFrame]]:
     if table.empty:
         yield "no runs yet", table
         return
-    for (source, scale), rows in table.groupby(["source", "scale"], sort=False):
-        yield f"{scale} scale, {source}: {seeds_label(rows)}", rows
+    keys = [name for name in ("source", "scale", "expert") if name in table]
+    for (source, scale, *expert), rows in table.groupby(keys, sort=False):
+        names = "".join(f"\n{EXPERT_LABELS[name]}" for name in expert)
+        yield f"{scale} scale, {source}{names}: {seeds_label(rows)}", rows

@@ -195,7 +195,7 @@ def speed(table: DataFrame, style: str = "web") -> Figure:
     bounds = dict(zip(BOUNDS.values(), ("--", ":"), strict=True))
 
     def draw(ax: Axes, rows: DataFrame, order: list[str]) -> None:
-        _dots(ax, rows, RATE, "way", LOW, HIGH, order=order)
+        _dots(ax, rows, order, [RATE, "way", LOW, HIGH])
         for name, line in bounds.items():
             _mark(ax, rows.groupby("design")[name].median(), line)
 
@@ -209,11 +209,10 @@ def speed_ratio(table: DataFrame, style: str = "web") -> Figure:
     white = {"markerfacecolor": "white"}
 
     def draw(ax: Axes, rows: DataFrame, order: list[str]) -> None:
-        for trained, inside in (("one model", {}), ("many models", white)):
+        for trained, inside in (("one model", ()), ("many models", white)):
             own = rows[rows["trained"] == trained]
-            own = own.rename(columns={"ratio": "times as fast"})
-            one: dict[str, Any] = {"order": order, "inside": inside}
-            _dots(ax, own, "times as fast", "baseline", "low", "high", **one)
+            _dots(ax, own, order, ["ratio", "baseline", "low", "high"], inside)
+        ax.set_xlabel("times as fast")
         ax.axvline(1, color=GRAY, linewidth=0.8, zorder=0)
 
     words = {"many models (open)": {"color": GRAY, "marker": "o", "ls": "", **white}}
@@ -225,7 +224,7 @@ def speed_memory(table: DataFrame, style: str = "web") -> Figure:
     """Show peak memory of training beyond data and libraries, by task and batch."""
 
     def draw(ax: Axes, rows: DataFrame, order: list[str]) -> None:
-        _dots(ax, rows, MEMORY, "way", order=order)
+        _dots(ax, rows, order, [MEMORY, "way"])
 
     return _by_task(table, style, "way", draw)
 
@@ -294,15 +293,11 @@ def _by_task(
 
 
 def _dots(
-    ax: Axes,
-    rows: DataFrame,
-    *columns: str,
-    order: list[str],
-    inside: dict[str, Any] | None = None,
+    ax: Axes, rows: DataFrame, order: list[str], columns: list[str], inside: Any = ()
 ) -> None:
     """A row for each name, with the designs of the panel below each other."""
     designs = [name for name in _LOOKS if name in set(rows["design"])]
-    looks = {name: _LOOKS[name] | (inside or {}) for name in designs}
+    looks = {name: _LOOKS[name] | dict(inside) for name in designs}
     how: dict[str, Any] = {"looks": looks, "order": order, "step": 0.2}
     dots(ax, rows, *columns, hue="design", **how)
 
