@@ -110,7 +110,7 @@ MUTATIONS: list[Mutation] = [
     ),
     Mutation(
         "names of lines at the start",
-        *(LINES, "height[-1], str(shape", "height[0], str(shape", LINES_TEST),
+        *(LINES, "height[-1], color", "height[0], color", LINES_TEST),
     ),
     Mutation(
         "rows and columns of a heat map swapped",
@@ -128,7 +128,11 @@ MUTATIONS: list[Mutation] = [
     ),
     Mutation(
         "verdicts swapped",
-        *(STATS, "HOLDS if low > 0 else REVERSED", "REVERSED if low > 0 else HOLDS"),
+        *(
+            STATS,
+            '"holds" if low > 0 else "reversed"',
+            '"reversed" if low > 0 else "holds"',
+        ),
         STATS_TEST,
     ),
     Mutation(
@@ -147,8 +151,8 @@ MUTATIONS: list[Mutation] = [
     ),
     Mutation(
         "blocks drawn in the wrong column",
-        *("vsrnn/plot/blocks.py", 'left + scale * row["first column [units]"]'),
-        *('left + scale * row["first row [units]"]', "tests/plot/test_blocks.py"),
+        *("vsrnn/plot/blocks.py", "left + scale * column"),
+        *("left + scale * row", "tests/plot/test_blocks.py"),
     ),
     Mutation(
         "hidden proportion compared the wrong way round",
@@ -270,8 +274,11 @@ MUTATIONS: list[Mutation] = [
     ),
     Mutation(
         "designs held out are fitted to",
-        *("vsrnn/forecast/validation.py", "values, observed, fit, test)\n"),
-        *("values, observed, test, test)\n", "tests/forecast/test_validation.py"),
+        *("vsrnn/forecast/validation.py", "pipeline, values[fit], known_scores"),
+        *(
+            "pipeline, values[test], observed[test]",
+            "tests/forecast/test_validation.py",
+        ),
     ),
     Mutation(
         "importance with its sign flipped",
@@ -279,7 +286,7 @@ MUTATIONS: list[Mutation] = [
     ),
     Mutation(
         "dependence upside down",
-        *(INSPECTION, "each.mean(axis=1)}", "each.mean(axis=1)[::-1]}", INSPECTED),
+        *(INSPECTION, '"average"][0]}', '"average"][0][::-1]}', INSPECTED),
     ),
     Mutation(
         "cost curve with its sign flipped",

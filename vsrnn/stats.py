@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import astuple, dataclass, fields
 
 import numpy as np
 from numpy.typing import ArrayLike
 from pandas import DataFrame
 from scipy import stats
-
-HOLDS, REVERSED, UNDECIDED = "holds", "reversed", "undecided"
 
 
 def intervals(
@@ -206,25 +204,18 @@ def rank_interval(
     >>> [round(r, 2) for r in rank_interval([1, 2, 3, 4, 5, 6], [2, 1, 4, 3, 6, 5])]
     [0.83, 0.61, 1.0]
     """
-    one, other = (
-        np.round(np.asarray(each), 9) for each in (first, second)
-    )  # ties of means are ties
+    one, other = np.round([first, second], 9)  # ties of means are ties
     if len(one) < 5 or min(np.ptp(one), np.ptp(other)) == 0:
         return (np.nan,) * 3
     rho = float(spearman(one, other))
     if abs(rho) > 1 - 1e-9:  # so is every resample's, which leaves nothing to correct
         return rho, rho, rho
     order = np.lexsort((other, one))
-    found = stats.bootstrap(
-        (one[order], other[order]),
-        spearman,
-        paired=True,
-        vectorized=True,
-        n_resamples=resamples,
-        random_state=np.random.default_rng(seed),
-    )
-    low, high = found.confidence_interval
-    return rho, float(low), float(high)
+    how = {"paired": True, "vectorized": True, "n_resamples": resamples}
+    pairs, rng = (one[order], other[order]), np.random.default_rng(seed)
+    found = stats.bootstrap(pairs, spearman, **how, random_state=rng)
+    low, high = map(float, found.confidence_interval)
+    return rho, low, high
 
 
 def verdict(low: float, high: float) -> str:
@@ -240,7 +231,7 @@ def verdict(low: float, high: float) -> str:
     >>> verdict(0.5, 2), verdict(-2, -0.5), verdict(-1, 2), verdict(np.nan, np.nan)
     ('holds', 'reversed', 'undecided', 'undecided')
     """
-    return HOLDS if low > 0 else REVERSED if high < 0 else UNDECIDED
+    return "holds" if low > 0 else "reversed" if high < 0 else "undecided"
 
 
 def extent(values: ArrayLike, how: str = ".0f") -> str:
@@ -264,7 +255,7 @@ class Claim:
 
     Args:
         claim: the claim in words.
-        value: the size of the effect.
+        value: the size of the effect, in the unit given.
         low: lower end of its 95 % interval; nan where there is none.
         high: upper end.
         unit: of all three.
@@ -293,7 +284,7 @@ class Claim:
 
     @property
     def verdict(self) -> str:
-        """What the interval says, see `vsrnn.stats.verdict`."""
+        """What the interval says, as `vsrnn.stats.verdict` gives it."""
         return verdict(self.low, self.high)
 
     def span(self, how: str = ".1f") -> str:
@@ -312,6 +303,5 @@ def claims_table(claims: Iterable[Claim]) -> DataFrame:
     >>> claims_table([Claim("b beats a", 3.0, 1.0, 5.0)])["verdict"].tolist()
     ['holds']
     """
-    columns = ["claim", "value", "low", "high", "unit", "verdict"]
-    rows = [asdict(claim) | {"verdict": claim.verdict} for claim in claims]
-    return DataFrame(rows, columns=columns)
+    rows = [(*astuple(claim), claim.verdict) for claim in claims]
+    return DataFrame(rows, columns=[each.name for each in fields(Claim)] + ["verdict"])

@@ -2,7 +2,6 @@
 
 from vsrnn.forecast.effects import designs_by_table as designs_by_table
 from vsrnn.forecast.effects import feature_label as feature_label
-from vsrnn.forecast.growth import GROWN as GROWN
 from vsrnn.forecast.growth import STATE as STATE
 from vsrnn.forecast.growth import state_growth as state_growth
 from vsrnn.forecast.inspection import KIND as KIND
@@ -17,7 +16,6 @@ from vsrnn.forecast.intervals import FORECAST as FORECAST
 from vsrnn.forecast.intervals import check_intervals as check_intervals
 from vsrnn.forecast.intervals import predict_scores as predict_scores
 from vsrnn.forecast.measures import AUC as AUC
-from vsrnn.forecast.measures import CLASSES as CLASSES
 from vsrnn.forecast.measures import ERROR as ERROR
 from vsrnn.forecast.measures import MEASURES as MEASURES
 from vsrnn.forecast.measures import R2 as R2
@@ -45,7 +43,5 @@ from vsrnn.forecast.validation import COMPARED as COMPARED
 from vsrnn.forecast.validation import MIN_DESIGNS as MIN_DESIGNS
 from vsrnn.forecast.validation import cross_predict as cross_predict
 from vsrnn.forecast.validation import predict_splits as predict_splits
-from vsrnn.forecast.validation import quick_fits as quick_fits
 from vsrnn.forecast.validation import splits as splits
-from vsrnn.forecast.validation import strata as strata
 from vsrnn.forecast.validation import top_third as top_third

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from vsrnn.errors import VsrnnError
 from vsrnn.forecast.measures import measure, r2_gain
 from vsrnn.forecast.table import DENSITIES, SCORE, training_table
 from vsrnn.forecast.validation import MIN_DESIGNS, cross_predict, quick_fits
-from vsrnn.stats import rank_interval as rank_interval
+from vsrnn.stats import rank_interval
 from vsrnn.tasks import task_class
 
 AREA = "mean validation accuracy [%]"
@@ -28,7 +29,6 @@ MEASURES = (SCORE, AREA, EPOCHS)
 FEATURES = ("hidden_proportion", "hidden", "weights", "learning_rate", *DENSITIES)
 """What a design sets and its hidden proportion, which follows."""
 
-_FIT = ("hidden proportion [fraction]", "fit [%]", "low [%]", "high [%]", "near")
 _WORDS = {"init_mean": "initial mean", "init_std": "initial deviation"}
 
 
@@ -48,24 +48,21 @@ def feature_label(name: str) -> str:
 def designs_by_table(
     runs: DataFrame, least: int = 1
 ) -> Iterator[tuple[str, DataFrame]]:
-    """The designs of each table of runs with their mean scores.
-
-    Args:
-        runs: one row a run, see `vsrnn.runs.tables.study_runs`.
-        least: tables with fewer designs are left out.
+    """Name and `training_table` of each table of runs with so many designs or more.
 
     Raises:
-        VsrnnError: no table has so many.
+        VsrnnError: there is none.
     """
-    parts = {
-        name: training_table(part) for name, part in runs.groupby("table", sort=False)
-    }
-    large = {str(name): part for name, part in parts.items() if len(part) >= least}
+    parts = [
+        (str(name), training_table(part))
+        for name, part in runs.groupby("table", sort=False)
+    ]
+    large = [(name, known) for name, known in parts if len(known) >= least]
     if not large:
         raise VsrnnError(
             f"this takes a table of {least} designs or more; train more designs"
         )
-    yield from large.items()
+    yield from large
 
 
 def rank_correlation(
@@ -91,19 +88,17 @@ def rank_correlation(
     rows = []
     for name, known in designs_by_table(runs, MIN_DESIGNS):
         if speed is not None:
-            columns = speed.loc[speed["table"] == name, ["design", AREA, EPOCHS]]
-            known = known.merge(columns, on="design")
-        first = {"table": name, "scale": known["scale"].iloc[0], "designs": len(known)}
-        for feature in FEATURES:
-            for reached in [each for each in MEASURES if each in known]:
-                x, y = known[[feature, reached]].to_numpy(float).T
-                rho, low, high = rank_interval(x, y, resamples, seed)
-                if np.isfinite(rho):
-                    found = {"rank correlation": rho, "low": low, "high": high}
-                    rows.append(
-                        first | {"feature": feature, "measure": reached} | found
-                    )
-    return DataFrame(rows)
+            own = speed.loc[speed["table"] == name, ["design", AREA, EPOCHS]]
+            known = known.merge(own, on="design")
+        first = (name, known["scale"].iloc[0], len(known))
+        measures = [each for each in MEASURES if each in known]
+        for feature, reached in product(FEATURES, measures):
+            x, y = known[[feature, reached]].to_numpy(float).T
+            interval = rank_interval(x, y, resamples, seed)
+            rows.append((*first, feature, reached, *interval))
+    names = ["table", "scale", "designs", "feature", "measure"]
+    table = DataFrame(rows, columns=[*names, "rank correlation", "low", "high"])
+    return table.dropna(ignore_index=True)
 
 
 def learning_speed(
@@ -204,9 +199,9 @@ def score_course(
     pointwise 95 % bands from resampled designs.
 
     Args:
-        runs: one row a run, see `vsrnn.runs.tables.study_runs`.
+        runs: as `rank_correlation` takes them, with resamples and seed.
         within: how far below the best a score still counts as near it [points].
-        resamples: of designs, for bands and the interval of the optimum.
+        resamples: for the bands and the interval of the optimum.
         seed: of the resampling.
 
     Returns:
@@ -218,24 +213,24 @@ def score_course(
     tables = []
     for name, known in designs_by_table(runs, MIN_DESIGNS):
         shares, scores = known[["hidden_proportion", SCORE]].to_numpy().T
-        ends = np.sqrt([shares.min(), shares.max()])
-        grid = np.linspace(ends[0], ends[1], 101) ** 2
+        first, last = np.sqrt([shares.min(), shares.max()])
+        grid = np.linspace(first, last, 101) ** 2
         fit = _smooth(shares, scores, grid)
         rng = np.random.default_rng(seed)
         draws = rng.integers(len(known), size=(resamples, len(known)))
         fits = np.array([_smooth(shares[rows], scores[rows], grid) for rows in draws])
         band = np.percentile(fits, [2.5, 97.5], axis=0)
         best = np.percentile(grid[fits.argmax(axis=1)], [2.5, 97.5])
-        first = {"table": name, "scale": known["scale"].iloc[0], "designs": len(known)}
-        columns = zip(_FIT, (grid, fit, *band, fit >= fit.max() - within), strict=True)
-        top = dict(zip(_BEST, (grid[fit.argmax()], *best), strict=True))
-        tables.append(
-            DataFrame({**first, **dict(columns), "within [points]": within, **top})
-        )
+        columns = {
+            **{"table": name, "scale": known["scale"].iloc[0], "designs": len(known)},
+            **{"hidden proportion [fraction]": grid, "fit [%]": fit},
+            **{"low [%]": band[0], "high [%]": band[1]},
+            **{"near": fit >= fit.max() - within, "within [points]": within},
+            "best [fraction]": grid[fit.argmax()],
+            **{"best low [fraction]": best[0], "best high [fraction]": best[1]},
+        }
+        tables.append(DataFrame(columns))
     return pd.concat(tables, ignore_index=True)
-
-
-_BEST = ("best [fraction]", "best low [fraction]", "best high [fraction]")
 
 
 def _smooth(shares: np.ndarray, scores: np.ndarray, grid: np.ndarray) -> np.ndarray:

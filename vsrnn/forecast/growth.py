@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -50,7 +51,7 @@ def state_growth(task: str, designs: Iterable[Design], seed: int = 0) -> DataFra
     for design in designs:
         config = Config(task, design, seed=seed)
         model = build_model(config, sizes)
-        states = list(_sizes(model, x, steps))
+        states = _sizes(model, x, steps)
         grown = states[-1] > 0 and states[-1] >= GROWN * states[0]
         first = (task, design.name, design.hidden)
         rows += [(*first, *pair, grown) for pair in zip(steps, states, strict=True)]
@@ -59,13 +60,11 @@ def state_growth(task: str, designs: Iterable[Design], seed: int = 0) -> DataFra
 
 
 @torch.no_grad()
-def _sizes(
-    model: torch.nn.Module, x: torch.Tensor, steps: list[int]
-) -> Iterator[float]:
+def _sizes(model: torch.nn.Module, x: torch.Tensor, steps: list[int]) -> list[float]:
     """Root mean square of the hidden state after each of the steps."""
-    state, before = None, 0
-    for step in steps:
+    state, found = None, []
+    for before, step in pairwise([0, *steps]):
         _, state = model(x[:, before:step], state)  # state[0]: (sequences, hidden)
         size = float(state[0].double().square().mean().sqrt())
-        yield size if np.isfinite(size) else np.inf
-        before = step
+        found.append(size if np.isfinite(size) else np.inf)
+    return found

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 
 import numpy as np
 import pandas as pd
 from pandas import DataFrame
-from scipy.stats.mstats import mquantiles
 from sklearn.ensemble import RandomForestRegressor
+from sklearn.inspection import partial_dependence as dependence
 from sklearn.inspection import permutation_importance
 from sklearn.model_selection import StratifiedShuffleSplit
 
@@ -67,8 +68,8 @@ def feature_importance(
     from sizes and densities. Features that do not vary are left out.
 
     Args:
-        known: as `training_table` gives it.
-        forests: as `fit_forests` gives them.
+        known: the designs, as for `fit_forests`, which gives the forests.
+        forests: fitted to them.
         seed: of the shuffling.
 
     Returns:
@@ -101,23 +102,21 @@ def partial_dependence(
     """Mean forecast of each forest when one feature is set to a value in all designs.
 
     Args:
-        known: as `training_table` gives it.
-        forests: as `fit_forests` gives them.
+        known: the designs, as for `fit_forests`, which gives the forests.
+        forests: fitted to them.
         shown: the features; those that do not vary are left out.
 
     Returns:
         One row a forest, feature and value: feature, forest, value, forecast [%].
     """
     table = features(known, KIND)
+    varied = [name for name in shown if table[name].nunique() > 1]
     tables = []
-    for number, (_, _, forest) in enumerate(forests):
-        for name in [name for name in shown if table[name].nunique() > 1]:
-            grid = _grid(table[name].to_numpy())
-            many = pd.concat([table] * len(grid))
-            many[name] = np.repeat(grid, len(table))
-            each = forest.predict(many.to_numpy()).reshape(len(grid), -1)
-            columns = {"feature": name, "forest": number, "value": grid}
-            tables.append(DataFrame(columns | {FORECAST: each.mean(axis=1)}))
+    for (number, (_, _, forest)), name in product(enumerate(forests), varied):
+        place, how = [table.columns.get_loc(name)], {"method": "brute"}
+        found = dependence(forest, table.to_numpy(), place, grid_resolution=40, **how)
+        columns = {"feature": name, "forest": number, "value": found["grid_values"][0]}
+        tables.append(DataFrame(columns | {FORECAST: found["average"][0]}))
     return pd.concat(tables, ignore_index=True)
 
 
@@ -176,12 +175,3 @@ def enough_designs(curve: DataFrame, slack: float = 0.05) -> int:
         raise VsrnnError("the table has no rows; make it with `cost_curve`")
     mean = curve[curve["measure"] == R2].set_index(TRAINED)["mean"]
     return int(mean.index[mean >= mean.iloc[-1] - slack].min())
-
-
-def _grid(column: np.ndarray, points: int = 40) -> np.ndarray:
-    """Values that a feature is set to: its own if few, else evenly spread ones."""
-    each = np.unique(column)
-    if len(each) < points:
-        return each
-    low, high = mquantiles(column, [0.05, 0.95])
-    return np.linspace(low, high, points)

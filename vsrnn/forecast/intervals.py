@@ -118,35 +118,22 @@ def _forecast(
             f"intervals at level {level:g} need more than {len(score)} trained designs"
         )
     values, asked = (pipeline[0].transform(x).to_numpy() for x in (known, designs))
-    model = pipeline[1:]
+    model, folds = pipeline[1:], KFold(FOLDS, shuffle=True, random_state=seed)
     errors, expected = np.empty((2, len(score)))
     with quick_fits():
-        for fit, rest in _folds(seed).split(values):
-            inner = _errors_out_of_fold(model, values[fit], score[fit], seed)
-            expected[rest] = _expect_errors(model, values[fit], inner, values[rest])
+        for fit, rest in folds.split(values):
+            inner = cross_val_predict(model, values[fit], score[fit], cv=folds)
+            misses = np.abs(score[fit] - inner)
+            expected[rest] = _expect_errors(model, values[fit], misses, values[rest])
             middle = model.fit(values[fit], score[fit]).predict(values[rest])
             errors[rest] = np.abs(score[rest] - middle)
         error = _expect_errors(model, values, errors, asked)
         middle = model.fit(values, score).predict(asked)
     width = np.sort(errors / expected)[rank - 1] * error
     least = 0 if score.min() >= 0 else -np.inf  # variance explained can be below 0
-    columns = {
-        FORECAST: middle,
-        "low [%]": np.clip(middle - width, least, 100),
-        "high [%]": np.clip(middle + width, least, 100),
-    }
+    low, high = np.clip([middle - width, middle + width], least, 100)
+    columns = {FORECAST: middle, "low [%]": low, "high [%]": high}
     return DataFrame(columns, index=designs.index)
-
-
-def _folds(seed: int) -> KFold:
-    return KFold(FOLDS, shuffle=True, random_state=seed)
-
-
-def _errors_out_of_fold(
-    model: Pipeline, values: np.ndarray, score: np.ndarray, seed: int
-) -> np.ndarray:
-    """Absolute error of each score, forecast by models fitted without it."""
-    return np.abs(score - cross_val_predict(model, values, score, cv=_folds(seed)))
 
 
 def _expect_errors(

@@ -124,12 +124,9 @@ def r2_gain(
     Returns:
         Gain, low and high.
     """
-    keys = list(zip(forecasts["model"], forecasts["features"], strict=True))
-    both = [
-        _resampled(R2, forecasts[[key == one for key in keys]], resamples, seed)
-        for one in (better, base)
-    ]
-    return _interval(both[0] - both[1])
+    parts = dict(list(forecasts.groupby(["model", "features"])))
+    high, low = (_resampled(R2, parts[one], resamples, seed) for one in (better, base))
+    return _interval(high - low)
 
 
 def corrected_interval(
@@ -166,37 +163,26 @@ def _resampled(
     name: str, part: DataFrame, resamples: int, seed: int, refitted: bool = False
 ) -> np.ndarray:
     """A measure, mean over repeats: of all designs first, then of resampled ones."""
-    grid = part.pivot(index="repeat", columns="row", values="forecast")
-    base = part.pivot(index="repeat", columns="row", values="base").to_numpy()
-    observed = part.drop_duplicates("row").set_index("row")["observed"]
-    seen = observed.loc[grid.columns].to_numpy()
-    forecasts = list(zip(grid.to_numpy(), base, strict=True))
-    rows = _draws(len(seen), resamples, seed)  # (1 + resamples, designs)
-    if not refitted:
-        each = [_measure_rows(name, seen, *pair, rows) for pair in forecasts]
-        values = np.mean(each, axis=0)
-    else:
-        turns = np.arange(len(rows)) % len(forecasts)
-        values = np.empty(len(rows))
-        for turn, pair in enumerate(forecasts):
-            mine = turns == turn
-            values[mine] = _measure_rows(name, seen, *pair, rows[mine])
-        first = [_measure_rows(name, seen, *pair, rows[:1]) for pair in forecasts]
-        values[0] = np.mean(first)
+    seen, forecasts, base = (
+        part.pivot(index="repeat", columns="row", values=column).to_numpy()
+        for column in ("observed", "forecast", "base")
+    )  # (repeats, designs)
+    number = seen.shape[1]
+    draws = np.random.default_rng(seed).integers(number, size=(resamples, number))
+    rows = np.vstack([np.arange(number), draws])  # (1 + resamples, designs)
+    each = np.array(
+        [
+            _r2_shares(*pair[:2])[rows].mean(axis=1)
+            if name == R2
+            else measure(name, *(values[rows] for values in pair))
+            for pair in zip(seen, forecasts, base, strict=True)
+        ]
+    )  # (repeats, 1 + resamples)
+    values = each.mean(axis=0)
+    if refitted:
+        sets = np.arange(1, len(rows))
+        values[1:] = each[sets % len(each), sets]
     return np.minimum(values, 1) if name == R2 else values
-
-
-def _measure_rows(
-    name: str,
-    observed: np.ndarray,
-    forecast: np.ndarray,
-    base: np.ndarray,
-    rows: np.ndarray,
-) -> np.ndarray:
-    """A measure of each set of rows, (sets, designs) to (sets,)."""
-    if name == R2:
-        return np.asarray(_r2_shares(observed, forecast)[rows].mean(axis=1))
-    return measure(name, observed[rows], forecast[rows], base[rows])
 
 
 def _r2_shares(observed: np.ndarray, forecast: np.ndarray) -> np.ndarray:
@@ -212,12 +198,6 @@ def _r2_shares(observed: np.ndarray, forecast: np.ndarray) -> np.ndarray:
         return np.zeros(len(observed))
     ratio = error.mean() / variance
     return np.asarray(1 - ratio - (error - ratio * spread) / variance)
-
-
-def _draws(number: int, resamples: int, seed: int) -> np.ndarray:
-    """Every row once, then rows drawn with replacement, (1 + resamples, number)."""
-    draws = np.random.default_rng(seed).integers(number, size=(resamples, number))
-    return np.vstack([np.arange(number), draws])
 
 
 def _interval(values: np.ndarray) -> tuple[float, float, float]:

@@ -66,47 +66,35 @@ def make_regressor(
     """
     columns = FEATURES.get(kind, (kind,)) if isinstance(kind, str) else tuple(kind)
     read = FunctionTransformer(features, kw_args={"kind": columns})
-    make = _classifier if classify else _regressor
-    return make_pipeline(read, *make(model, len(columns), seed))
-
-
-def _regressor(model: str, columns: int, seed: int) -> list[BaseEstimator]:
-    ridge = RidgeCV(np.geomspace(1e-3, 1e3, 13))
-    return _choose(
-        model,
-        mean=[DummyRegressor()],
-        linear=[StandardScaler(), ridge],
-        spline=[
-            QuantileTransformer(n_quantiles=10),
-            SplineTransformer(degree=2, knots=np.tile(_KNOTS, (columns, 1)).T),
-            ridge,
-        ],
-        forest=[
-            RandomForestRegressor(max_features=1 / 3, **_trees(seed)),
-        ],
-        boosting=[GradientBoostingRegressor(max_features=1 / 3, random_state=seed)],
-    )
-
-
-def _classifier(model: str, columns: int, seed: int) -> list[BaseEstimator]:
-    return _choose(
-        model,
-        mean=[DummyClassifier()],
-        linear=[StandardScaler(), LogisticRegression()],
-        forest=[RandomForestClassifier(**_trees(seed))],
-        boosting=[GradientBoostingClassifier(max_features=1 / 3, random_state=seed)],
-    )
-
-
-def _trees(seed: int) -> dict[str, int]:
-    return {"n_estimators": TREES, "random_state": seed}
-
-
-def _choose(model: str, **steps: list[BaseEstimator]) -> list[BaseEstimator]:
+    steps = _classifiers(seed) if classify else _regressors(len(columns), seed)
     if model not in steps:
         raise VsrnnError(f"unknown model {model!r}; choose one of {sorted(steps)}")
-    return steps[model]
+    return make_pipeline(read, *steps[model])
 
 
-# quantiles of each feature, so that a feature that does not vary needs no case
-_KNOTS = np.linspace(0, 1, 4)
+def _regressors(columns: int, seed: int) -> dict[str, list[BaseEstimator]]:
+    ridge = RidgeCV(np.geomspace(1e-3, 1e3, 13))
+    # of quantiles, so that a feature that does not vary needs no case
+    knots = np.tile(np.linspace(0, 1, 4), (columns, 1)).T
+    third = {"max_features": 1 / 3, "random_state": seed}
+    return {
+        "mean": [DummyRegressor()],
+        "linear": [StandardScaler(), ridge],
+        "spline": [
+            QuantileTransformer(n_quantiles=10),
+            SplineTransformer(degree=2, knots=knots),
+            ridge,
+        ],
+        "forest": [RandomForestRegressor(TREES, **third)],
+        "boosting": [GradientBoostingRegressor(**third)],
+    }
+
+
+def _classifiers(seed: int) -> dict[str, list[BaseEstimator]]:
+    third = {"max_features": 1 / 3, "random_state": seed}
+    return {
+        "mean": [DummyClassifier()],
+        "linear": [StandardScaler(), LogisticRegression()],
+        "forest": [RandomForestClassifier(TREES, random_state=seed)],
+        "boosting": [GradientBoostingClassifier(**third)],
+    }

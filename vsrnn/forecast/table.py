@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 import pandas as pd
-from pandas import DataFrame
+from pandas import DataFrame, Series
 
 from vsrnn.design.family import get_family
 from vsrnn.design.geometry import BLOCKS, Geometry
@@ -126,25 +126,23 @@ def training_table(runs: DataFrame) -> DataFrame:
             "a forecast is of one task and one way to train; these runs differ in "
             f"{', '.join(differ)}: select one first"
         )
-    returned = [name for name in tasks if _returns(name)]
-    if returned:
-        raise VsrnnError(
-            f"a forecast is of accuracy or success; the score of {returned[0]} is a "
-            "mean return"
-        )
-    kept = scored(runs[runs["model"].map(_has_blocks)]).assign(seeds=1)
+    for task in tasks:
+        if task_class(task).metric == "return":
+            raise VsrnnError(
+                f"a forecast is of accuracy or success; the score of {task} is a "
+                "mean return"
+            )
+    blocks = [get_family(model).matrices({}) == BLOCKS for model in runs["model"]]
+    kept = scored(runs[blocks]).assign(seeds=1)
     if kept.empty:
         raise VsrnnError("a forecast needs runs of block designs; there are none")
     known = features(kept, "with both")
     own = [name for name in ("design", "task", "scale", "table") if name in runs]
-    return (
-        pd.concat([kept[[*own, SCORE, "seeds", "diverged"]], known], axis=1)
-        .groupby(list(HYPERPARAMETERS), sort=False, as_index=False)
-        .agg(
-            dict.fromkeys([*own, *COUNTS, PROPORTION], "first")
-            | {SCORE: "mean", "seeds": "sum", "diverged": "sum"}
-        )
-    )
+    rows = pd.concat([kept[[*own, SCORE, "seeds", "diverged"]], known], axis=1)
+    how = dict.fromkeys([*own, *COUNTS, PROPORTION], "first")
+    how |= {SCORE: "mean", "seeds": "sum", "diverged": "sum"}
+    designs = rows.groupby(list(HYPERPARAMETERS), sort=False, as_index=False)
+    return designs.agg(how)
 
 
 def scored(runs: DataFrame) -> DataFrame:
@@ -154,25 +152,11 @@ def scored(runs: DataFrame) -> DataFrame:
     on Random Anomaly Detection, no success on a task that is played. Runs that failed
     otherwise, such as those of designs that no hidden size fits, are left out.
     """
-    diverged = _diverged(runs)
+    errors = runs.get("error", Series("", runs.index))
+    diverged = errors.astype("str").str.startswith("diverged")
     chance = runs["task"].map(lambda task: task_class(task).chance)
     score = 100.0 * runs["score"].astype(float).mask(diverged, chance)
     return runs.assign(**{SCORE: score, "diverged": diverged})[score.notna()]
-
-
-def _has_blocks(model: str) -> bool:
-    return get_family(model).matrices({}) == BLOCKS
-
-
-def _returns(task: str) -> bool:
-    return bool(task_class(task).metric == "return")
-
-
-def _diverged(runs: DataFrame) -> DataFrame:
-    """Which runs diverged; a table without errors has none."""
-    if "error" not in runs:
-        return runs["score"].isna() & False
-    return runs["error"].astype("str").str.startswith("diverged")
 
 
 @lru_cache(10_000)  # each fold of a forecast asks for the same designs

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pandas as pd
 from pandas import DataFrame, Series
 from scipy import stats
+from sklearn.utils import resample
 
 from vsrnn.forecast.effects import designs_by_table
 from vsrnn.forecast.measures import AUC, R2, RANK, measure_forecasts
@@ -51,21 +50,17 @@ def transfer_between_tables(
     every = pd.concat([runs, asked], ignore_index=True)
     tables = []
     for name, known in designs_by_table(every, MIN_DESIGNS):
-        own, others = (
-            runs[mine] for mine in (runs["table"] == name, runs["table"] != name)
-        )
+        mine = runs["table"] == name
         first = {"table": name, "scale": known["scale"].iloc[0], "designs": len(known)}
         forecasts = {}
-        if len(own):
-            forecasts["same table"] = cross_predict(
-                own, models, repeats=repeats, seed=seed
-            )
-        if len(others):
-            both = pd.concat([known, training_table(others)], ignore_index=True)
+        if mine.any():
+            own = cross_predict(runs[mine], models, repeats=repeats, seed=seed)
+            forecasts["same table"] = own
+        if not mine.all():
+            both = pd.concat([known, training_table(runs[~mine])], ignore_index=True)
             test, fit = np.split(np.arange(len(both)), [len(known)])
-            forecasts["other tables"] = predict_splits(
-                both, [(fit, test, 0, seed)], models
-            )
+            others = predict_splits(both, [(fit, test, 0, seed)], models)
+            forecasts["other tables"] = others
         for source, each in forecasts.items():
             measured = measure_forecasts(each, measures=(R2, RANK))
             tables.append(measured.assign(**first, source=source))
@@ -118,32 +113,26 @@ def _sources(
     own: DataFrame, others: int, repeats: int, seed: int
 ) -> dict[str, list[Split]]:
     """Splits by source, of a table with the task's own designs above the others."""
-    folds = list(enumerate(splits(own, FOLDS, repeats, seed)))
     mine, rest = np.split(np.arange(len(own) + others), [len(own)])
+    same = [
+        (fit, test, number // FOLDS, seed)
+        for number, (fit, test) in enumerate(splits(own, FOLDS, repeats, seed))
+    ]
+    refits = [(resample(rest, random_state=seed + n), n) for n in range(REFITS)]
     return {
-        SAME: [(fit, test, n // FOLDS, seed) for n, (fit, test) in folds],
-        BOTH: [
-            (np.append(fit, rest), test, n // FOLDS, seed) for n, (fit, test) in folds
-        ],
-        OTHER: [(rows, mine, n, seed + n) for n, rows in _resampled(rest, seed)],
+        SAME: same,
+        BOTH: [(np.append(fit, rest), test, n, seed) for fit, test, n, _ in same],
+        OTHER: [(rows, mine, n, seed + n) for rows, n in refits],
     }
-
-
-def _resampled(rows: np.ndarray, seed: int) -> Iterator[tuple[int, np.ndarray]]:
-    for number in range(REFITS):
-        drawn = Series(rows).sample(frac=1, replace=True, random_state=seed + number)
-        yield number, drawn.to_numpy()
 
 
 def _order(forecasts: DataFrame, refitted: bool) -> DataFrame:
     """How well forecasts order designs, and separate the top third from the rest."""
     seen = forecasts.drop_duplicates("row").set_index("row")["observed"]
-    above = dict(zip(seen.index, top_third(seen), strict=True))
-    classes = forecasts.assign(observed=forecasts["row"].map(above).astype(bool))
-    return pd.concat(
-        [
-            measure_forecasts(each, refitted=refitted, measures=(RANK, AUC))
-            for each in (forecasts, classes)
-        ],
-        ignore_index=True,
-    )
+    above = Series(top_third(seen), seen.index)
+    classes = forecasts.assign(observed=forecasts["row"].map(above))
+    measured = [
+        measure_forecasts(each, refitted=refitted, measures=(RANK, AUC))
+        for each in (forecasts, classes)
+    ]
+    return pd.concat(measured, ignore_index=True)

@@ -66,17 +66,16 @@ def splits(
         )
     if not 2 <= folds <= len(known):
         raise VsrnnError(f"folds must be from 2 to {len(known)} designs, not {folds}")
-    folding = RepeatedStratifiedKFold(
+    splitter = RepeatedStratifiedKFold(
         n_splits=folds, n_repeats=repeats, random_state=seed
     )
-    yield from folding.split(known, strata(known[SCORE], folds))
+    yield from splitter.split(known, strata(known[SCORE], folds))
 
 
 def strata(scores: Series, folds: int) -> np.ndarray:
     """Which scores are in the top third; none where a side lacks one for each fold."""
     above = top_third(scores)
-    shared = min(above.sum(), len(above) - above.sum()) >= folds
-    return np.asarray(above & shared)
+    return above & (min(above.sum(), (~above).sum()) >= folds)
 
 
 def top_third(scores: Series | np.ndarray) -> np.ndarray:
@@ -85,9 +84,9 @@ def top_third(scores: Series | np.ndarray) -> np.ndarray:
     >>> top_third(np.array([10, 20, 30])).tolist()
     [False, False, True]
     """
-    limit = np.quantile(scores, 2 / 3)
-    above = np.asarray(scores > limit)
-    return above if above.any() else np.asarray(scores >= limit)
+    values = np.asarray(scores)
+    limit = np.quantile(values, 2 / 3)
+    return values > limit if (values > limit).any() else values >= limit
 
 
 def cross_predict(
@@ -105,7 +104,7 @@ def cross_predict(
         runs: one row a run, as `vsrnn.get_results` gives them.
         models: pairs of a model and its features, see `make_regressor`.
         classify: forecast whether a design is in the top third of the scores.
-        folds: parts that designs are split into, stratified by the top third.
+        folds: parts that designs are split into, see `splits`.
         repeats: number of times the designs are split anew.
         seed: of splits and models.
 
@@ -139,11 +138,8 @@ def predict_splits(
         known: one row a design, as `training_table` gives them.
         parts: rows to fit to, rows to forecast, number of the repeat, and seed of the
             models, for each split.
-        models: pairs of a model and its features, see `make_regressor`.
-        classify: forecast whether a design is in the top third of the scores.
-
-    Returns:
-        As `cross_predict`.
+        models: as `cross_predict` takes them, which gives the same columns.
+        classify: as `cross_predict` takes it.
     """
     score = known[SCORE].to_numpy()
     observed = top_third(score) if classify else score
@@ -153,29 +149,24 @@ def predict_splits(
         values = features(known, kind).to_numpy()  # (designs, features)
         for fit, test, repeat, seed in parts:
             pipeline = make_regressor(kind, model, classify=classify, seed=seed)[1:]
-            forecast = _forecast(pipeline, values, observed, fit, test)
+            known_scores, asked = observed[fit], values[test]
+            forecast = _forecast(pipeline, values[fit], known_scores, asked)
             columns = {
                 **{"model": model, "features": name, "repeat": repeat, "row": test},
                 **{"observed": observed[test], "forecast": forecast},
-                "base": observed[fit].mean(),
+                "base": known_scores.mean(),
             }
             tables.append(DataFrame(columns))
     return pd.concat(tables, ignore_index=True)
 
 
 def _forecast(
-    pipeline: Pipeline,
-    values: np.ndarray,
-    observed: np.ndarray,
-    fit: np.ndarray,
-    test: np.ndarray,
+    pipeline: Pipeline, values: np.ndarray, observed: np.ndarray, asked: np.ndarray
 ) -> np.ndarray:
-    """Fit to some rows and forecast others: scores, or the probability of true."""
+    """Fit to designs and forecast others: scores, or the probability of true."""
     if observed.dtype != bool:
-        return np.asarray(
-            pipeline.fit(values[fit], observed[fit]).predict(values[test])
-        )
-    if len(np.unique(observed[fit])) == 1:
+        return np.asarray(pipeline.fit(values, observed).predict(asked))
+    if len(np.unique(observed)) == 1:
         pipeline = DummyClassifier()
-    shares = pipeline.fit(values[fit], observed[fit]).predict_proba(values[test])
+    shares = pipeline.fit(values, observed).predict_proba(asked)
     return np.asarray(shares @ pipeline.classes_.astype(float))

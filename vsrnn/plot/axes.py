@@ -58,12 +58,7 @@ def each_panel(
 
 
 def name_rows(ax: Axes, names: Iterable[str]) -> None:
-    """Name the rows of a panel from the top down, with a pale line through each.
-
-    Args:
-        ax: axes whose rows are at 0, 1, 2 and so on.
-        names: a name a row.
-    """
+    """Name the rows 0, 1, 2 and so on from the top down; a pale line through each."""
     names = list(names)
     ax.set_yticks(range(len(names)), names)
     ax.set_ylim(len(names) - 0.5, -0.5)
@@ -93,13 +88,7 @@ def _square(x: np.ndarray) -> np.ndarray:
 
 
 def log_ticks(ax: Axes, values: Iterable[float], unit: float = 1) -> None:
-    """Give the x axis a logarithmic scale with a tick at each value and no other.
-
-    Args:
-        ax: the axes.
-        values: where ticks go.
-        unit: what the numbers at the ticks are multiples of.
-    """
+    """Make the x axis logarithmic, with a tick at each value, written in a unit."""
     ticks = sorted(set(values))
     ax.set_xscale("log")
     ax.set_xticks(ticks, [f"{tick / unit:g}" for tick in ticks])
@@ -107,12 +96,7 @@ def log_ticks(ax: Axes, values: Iterable[float], unit: float = 1) -> None:
 
 
 def plain_numbers(ax: Axes, axes: str = "x") -> None:
-    """Write numbers on logarithmic axes out, at more ticks where less is shown.
-
-    Args:
-        ax: the axes.
-        axes: "x", "y" or "xy".
-    """
+    """Write numbers on logarithmic axes ("x", "y" or "xy") out, as many as fit."""
     for axis in (getattr(ax, f"{name}axis") for name in axes):
         low, high = axis.get_view_interval()
         decades = math.log10(high / low)
@@ -137,13 +121,7 @@ def plain(value: float) -> str:
 def legend(
     figure: Figure, looks: Mapping[str, Mapping[str, Any]], columns: int = 3
 ) -> None:
-    """Say below a figure what its lines and markers mean.
-
-    Args:
-        figure: the figure.
-        looks: arguments of `matplotlib.lines.Line2D` by the words beside the line.
-        columns: entries side by side.
-    """
+    """Name lines and markers below a figure: their looks by their words."""
     handles = [Line2D([], [], label=words, **look) for words, look in looks.items()]
     if handles:
         figure.legend(handles=handles, loc="outside lower center", ncols=columns)

@@ -11,21 +11,12 @@ from vsrnn.design.geometry import BLOCKS, Geometry
 from vsrnn.plot.labels import BLOCK_COLORS
 
 PLACE = (
-    "block",
-    "first row [units]",
-    "first column [units]",
-    "rows [units]",
-    "columns [units]",
-    "density [fraction]",
-    "weights",
+    *("block", "first row [units]", "first column [units]", "rows [units]"),
+    *("columns [units]", "density [fraction]", "weights"),
 )
 """Columns of the tables that are drawn: where each block lies, how dense it is."""
 
-BLOCK_INKS = dict.fromkeys(BLOCKS, "black") | {
-    "hx": "white",
-    "hh": "white",
-    "yh": "white",
-}
+BLOCK_INKS = {b: "white" if b in ("hx", "hh", "yh") else "black" for b in BLOCKS}
 """Color of words that are legible on the color of a block."""
 
 _READABLE = 120
@@ -50,13 +41,11 @@ def block_places(geometry: Geometry) -> DataFrame:
     """
     top = {"h": 0, "y": geometry.hidden}
     left = {"x": 0, "h": geometry.inputs, "y": geometry.inputs + geometry.hidden}
+    counts = geometry.block_weights
     rows = [
-        (block, top[block[0]], left[block[1]], *shape, density, round(weights))
-        for (block, shape), density, weights in zip(
-            geometry.shapes.items(),
-            geometry.density,
-            geometry.block_weights.values(),
-            strict=True,
+        (block, top[block[0]], left[block[1]], *shape, density, round(counts[block]))
+        for (block, shape), density in zip(
+            geometry.shapes.items(), geometry.density, strict=True
         )
     ]
     return DataFrame(rows, columns=PLACE)
@@ -80,19 +69,15 @@ def blocks(
         scale: length of a unit.
         densities: whether each name has the block's density beside it.
     """
-    for row in table.to_dict("records"):
-        x = left + scale * row["first column [units]"]
-        y = top + scale * row["first row [units]"]
-        width, height = scale * row["columns [units]"], scale * row["rows [units]"]
-        alpha = row["density [fraction]"] ** 0.6
-        color = BLOCK_COLORS[row["block"]]
-        ax.add_patch(Rectangle((x, y), width, height, color=color, lw=0, alpha=alpha))
+    for block, row, column, rows, columns, density, _ in table[[*PLACE]].to_numpy():
+        x, y = left + scale * column, top + scale * row
+        width, height, alpha = scale * columns, scale * rows, density**0.6
+        look = {"color": BLOCK_COLORS[block], "linewidth": 0, "alpha": alpha}
+        ax.add_patch(Rectangle((x, y), width, height, **look))
         if min(width, height) > _READABLE:
-            ink = BLOCK_INKS[row["block"]] if alpha > 0.6 else "black"
-            name = row["block"]
-            if densities:
-                gap = " " if width > 3 * height else "\n"
-                name += f"{gap}{row['density [fraction]']:g}"
+            ink = BLOCK_INKS[block] if alpha > 0.6 else "black"
+            gap = " " if width > 3 * height else "\n"
+            name = f"{block}{gap}{density:g}" if densities else block
             middle = (x + width / 2, y + height / 2)
             ax.text(*middle, name, color=ink, ha="center", va="center")
 
@@ -110,19 +95,11 @@ def to_scale(ax: Axes, width: float, top: float, bottom: float) -> None:
 
 
 def block_legend(figure: Figure, note: str = "") -> None:
-    """Name the blocks and their colors below a figure.
-
-    Args:
-        figure: where the legend goes.
-        note: what the title says beside "block"; no title if empty.
-    """
-    reads = {"x": "input", "h": "hidden", "y": "output"}
+    """Name the blocks and their colors below a figure; a note goes into the title."""
+    parts = {"x": "input", "h": "hidden", "y": "output"}
     handles = [
-        Patch(
-            facecolor=BLOCK_COLORS[block],
-            label=f"{block}  {reads[block[0]]} reads {reads[block[1]]}",
-        )
-        for block in BLOCKS
+        Patch(facecolor=color, label=f"{b}  {parts[b[0]]} reads {parts[b[1]]}")
+        for b, color in BLOCK_COLORS.items()
     ]
     title = f"block{note}" if note else None
     figure.legend(handles=handles, loc="outside lower center", ncols=3, title=title)

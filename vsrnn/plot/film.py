@@ -23,8 +23,6 @@ RATE = 15
 ENDINGS = ("mp4", "png", "json")
 """The film, its first picture, and what made it."""
 
-Writers = dict[str, Callable[[Path], object]]
-
 
 @dataclass(frozen=True)
 class Film:
@@ -75,52 +73,41 @@ def film(
             written.
     """
     origin = "Filmed when this page was made."
+    writers: dict[str, Callable[[Path], object]]
     try:
-        writers = _made(stem, shoot, provenance)
+        pictures = _take(shoot)
     except VsrnnError as problem:
         origin = f"The film is stored, not made here: {problem}."
-        writers = _stored(stem, kept)
-        if not writers:
+        stored = [folder / f"{stem}.{end}" for folder in kept for end in ENDINGS]
+        found = [path for path in stored if path.exists()]
+        writers = {path.suffix[1:]: partial(shutil.copyfile, path) for path in found}
+        if not found:
             raise
+    else:
+        record = {
+            **{"film": stem, "license": LICENSE, "pictures": len(pictures)},
+            "pictures a second": RATE,
+            "packages": {name: metadata.version(name) for name in ("vsrnn", "av")},
+            "provenance": dict(provenance or {}),
+        }
+        credit = {"Title": stem, "Copyright": LICENSE}
+        writers = {
+            "mp4": partial(_encode, pictures, stem),
+            "png": partial(imsave, arr=pictures[0], format="png", metadata=credit),
+            "json": lambda path: path.write_text(json.dumps(record, indent=2) + "\n"),
+        }
     return Film(write_files(folder, stem, writers), alt, origin)
 
 
-def _made(
-    stem: str,
-    shoot: Callable[[], np.ndarray],
-    provenance: Mapping[str, object] | None,
-) -> Writers:
+def _take(shoot: Callable[[], np.ndarray]) -> np.ndarray:
+    """Take the pictures, which takes long, once it is known that a film can be made."""
     try:
-        import av  # noqa: F401, asked for before the pictures, which take longer
+        import av  # noqa: F401
     except ImportError as problem:
         raise VsrnnError(
             "a film needs the package av; install it with: pip install 'vsrnn[adroit]'"
         ) from problem
-    pictures = shoot()
-    record = {
-        "film": stem,
-        "license": LICENSE,
-        "pictures": len(pictures),
-        "pictures a second": RATE,
-        "packages": {name: metadata.version(name) for name in ("vsrnn", "av")},
-        "provenance": dict(provenance or {}),
-    }
-    credit = {"Title": stem, "Copyright": LICENSE}
-    return {
-        "mp4": lambda path: _encode(pictures, stem, path),
-        "png": lambda path: imsave(path, pictures[0], format="png", metadata=credit),
-        "json": lambda path: path.write_text(json.dumps(record, indent=2) + "\n"),
-    }
-
-
-def _stored(stem: str, kept: Iterable[Path]) -> Writers:
-    """Copy the committed files, if there are any."""
-    found = (folder / f"{stem}.{end}" for folder in kept for end in ENDINGS)
-    return {
-        path.suffix[1:]: partial(shutil.copyfile, path)
-        for path in found
-        if path.exists()
-    }
+    return shoot()
 
 
 def _encode(pictures: np.ndarray, stem: str, path: Path) -> None:

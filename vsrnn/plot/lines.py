@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
-from numpy.typing import ArrayLike
-from pandas import DataFrame, Series
+from pandas import DataFrame
 
 from vsrnn.plot.labels import BLUE, GRAY, look
 from vsrnn.plot.points import Looks, cloud
 from vsrnn.plot.style import chance_line, label_ends, spread
+
+_AS_IS: dict[str, Any] = {"estimator": None, "legend": False}  # no mean, no legend
 
 
 def lines(
@@ -52,41 +53,24 @@ def lines(
     for rank, (level, own) in enumerate(groups):
         shape = {**((looks or {}).get(level) or look(str(level), rank))}
         place, height = own[x].to_numpy(float), own[y].to_numpy(float)
-        every = max(1, len(own) // 6)
+        color, every = str(shape["color"]), max(1, len(own) // 6)
         if bars:  # the middle one in its place
             place = place * 1.03 ** (rank - len(groups) // 2)
-        sns.lineplot(
-            x=place,
-            y=height,
-            estimator=None,
-            ax=ax,
-            legend=False,
-            **{"markevery": every, "markeredgecolor": shape["color"], **shape},
-        )
-        if low:
-            _between(ax, place, own[low], own[high], str(shape["color"]), bars)
-        if named and len(own):
-            ends.append((named(str(level)), height[-1], str(shape["color"])))
+        shape = {"markevery": every, "markeredgecolor": color, **shape}
+        sns.lineplot(x=place, y=height, ax=ax, **_AS_IS, **shape)
+        if low and bars:
+            ax.vlines(place, own[low], own[high], color=color, linewidth=1)
+        elif low:
+            band: dict[str, Any] = {"color": color, "alpha": 0.15, "linewidth": 0}
+            ax.fill_between(place, own[low], own[high], **band)
+        if named:
+            ends.append((named(str(level)), height[-1], color))
     if chance is not None:
         chance_line(ax, chance)
         ends += [("chance", chance, GRAY)] if named else []
     ax.set(xlabel=x, ylabel=y)
     if ends:
         label_ends(ax, *zip(*ends, strict=True))
-
-
-def _between(
-    ax: Axes,
-    place: np.ndarray,
-    low: ArrayLike,
-    high: ArrayLike,
-    color: str,
-    bars: bool,
-) -> None:
-    if bars:
-        ax.vlines(place, low, high, color=color, linewidth=1)
-    else:
-        ax.fill_between(place, low, high, color=color, alpha=0.15, linewidth=0)
 
 
 def scatter(
@@ -153,32 +137,17 @@ def heat(
     """
     orders = [list(dict.fromkeys(table[name])) for name in (columns, rows)]
     grid = table.pivot(index=rows, columns=columns, values=value)
-    grid = grid.loc[orders[1], orders[0]]
-    sns.heatmap(
-        grid.astype(float),
-        vmin=0,
-        vmax=high,
-        cmap="cividis",
-        annot=True,
-        fmt=how,
-        annot_kws={"fontsize": "x-small"},
-        square=True,
-        cbar=False,
-        ax=ax,
-    )
+    grid = grid.loc[orders[1], orders[0]].astype(float)
+    colors = {"vmin": 0, "vmax": high, "cmap": "cividis", "cbar": False}
+    words = {"annot": True, "fmt": how, "annot_kws": {"fontsize": "x-small"}}
+    sns.heatmap(grid, square=True, ax=ax, **colors, **words)
     across, down = ([str(name).replace("_", " ") for name in names] for names in orders)
     ax.set_xticks(np.arange(len(across)) + 0.5, across, rotation=45, ha="right")
     ax.set_yticks(np.arange(len(down)) + 0.5, down, rotation=0)
     ax.tick_params(length=0)
 
 
-_CIRCLE: dict[str, Any] = {
-    "marker": "o",
-    "mfc": "white",
-    "ms": 15,
-    "ls": "",
-    "zorder": 3,
-}
+_CIRCLE: dict[str, Any] = {"marker": "o", "mfc": "white", "ms": 15, "ls": ""}
 _INSIDE: dict[str, Any] = {"ha": "center", "va": "center", "size": "x-small"}
 
 
@@ -212,10 +181,8 @@ def slopes(
     table = table.assign(place=place)
     for _, own in table.groupby(group, sort=False):
         shape = {"linewidth": 1.2, **looks[own[hue].iloc[0]]}
-        sns.lineplot(
-            own, x="place", y=y, estimator=None, alpha=0.7, legend=False, ax=ax, **shape
-        )
-        ax.plot(own["place"], own[y], color=shape["color"], **_CIRCLE)
+        sns.lineplot(own, x="place", y=y, alpha=0.7, ax=ax, **_AS_IS, **shape)
+        ax.plot(own["place"], own[y], color=shape["color"], zorder=3, **_CIRCLE)
         for row in own.to_dict("records"):
             ax.text(row["place"], row[y], f"{row[text]:.0f}", zorder=4, **_INSIDE)
     ax.set(xlim=(-0.4, len(columns) - 0.6), ylim=(table[y].max() + 0.6, 0.3))
@@ -223,24 +190,10 @@ def slopes(
     ax.set_xticks(range(len(columns)), columns)
     ax.spines[:].set_visible(False)
     ax.tick_params(length=0, labelleft=False)
-    for end, side in ((0, "right"), (len(columns) - 1, "left")):
+    for end, away, side in ((0, -0.3, "right"), (len(columns) - 1, 0.3, "left")):
         shown = table[table["place"] == end]
-        colors = [looks[level]["color"] for level in shown[hue]]
-        _name_slopes(ax, shown[y], map(named, shown[group]), colors, end, side)
-
-
-def _name_slopes(
-    ax: Axes,
-    ranks: Series,
-    names: Iterable[str],
-    colors: Sequence[str],
-    column: int,
-    side: str,
-) -> None:
-    """Names beside a column, so far apart that none covers another."""
-    place = column + (0.3 if side == "left" else -0.3)
-    look: dict[str, Any] = {"ha": side, "va": "center", "fontsize": "small"}
-    for height, name, color in zip(
-        spread(ranks.tolist(), 1.0), names, colors, strict=True
-    ):
-        ax.text(place, height, name, color=color, **look)
+        words: dict[str, Any] = {"ha": side, "va": "center", "fontsize": "small"}
+        heights = spread(shown[y].tolist(), 1.0)
+        for height, name, level in zip(heights, shown[group], shown[hue], strict=True):
+            color = looks[level]["color"]
+            ax.text(end + away, height, named(name), color=color, **words)

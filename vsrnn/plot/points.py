@@ -19,6 +19,8 @@ from vsrnn.plot.style import chance_line
 
 Looks = Mapping[Any, Mapping[str, Any]]
 _ROW, _DRAWN = "row of the panel", "drawn value"
+_NUMBERS = {"orient": "y", "native_scale": True}  # rows at numbers, not categories
+_SMALL: dict[str, Any] = {"textcoords": "offset points", "fontsize": "small"}
 
 
 def dots(
@@ -83,7 +85,9 @@ def dots(
         shape = {**((looks or {}).get(level) or look(str(level), rank))}
         shape.pop("linestyle", None)
         if points:
-            _runs(ax, own, points, shape)
+            above = own.assign(**{_ROW: own[_ROW] - 0.25})
+            small = {"jitter": False, "size": 2.2, "color": shape["color"]}
+            sns.stripplot(above, x=points, y=_ROW, ax=ax, **_NUMBERS, **small)
         names = [name for name in (low, x, high) if name]
         means = own[[_ROW, *names]].drop_duplicates().dropna(subset=[x])
         if means[_ROW].duplicated().any():
@@ -91,8 +95,11 @@ def dots(
         _means(ax, means, names, x, within, {"width": width, **shape})
         if how:
             _value_labels(ax, means, names, x, how, beside)
+    ax.set(xlabel=x, ylabel="")
     name_rows(ax, map(named, order))
-    _finish_rows(ax, table, x, y, order, chance, missing)
+    known = set(table.loc[table[x].notna(), y])
+    empty = [row for row, name in enumerate(order) if name not in known]
+    _finish_rows(ax, len(order), empty, chance, missing)
 
 
 def _means(
@@ -101,42 +108,17 @@ def _means(
     """Markers and bars of one look; the ends of each row come in order."""
     bars = {"linewidth": shape.pop("width"), "alpha": shape.get("alpha"), "zorder": 1.9}
     bars["color"] = shape.pop("bar", shape["color"])
-    outside = means[x] < within[0]
-    for rows, change in (
-        (means[~outside], {}),
-        (means[outside], {"marker": "<", "clip_on": False}),
-    ):
-        if rows.empty:
-            continue
+    how: dict[str, Any] = {
+        "estimator": lambda values: values.iloc[len(values) // 2],
+        "errorbar": lambda values: (values.iloc[0], values.iloc[-1]),
+        **{"linestyle": "none", "markersize": 6, "markeredgewidth": 1, "err_kws": bars},
+    }
+    arrow = {"marker": "<", "clip_on": False}
+    for outside, rows in means.groupby(means[x] < within[0]):
         long = rows.astype(float).melt(_ROW, names, value_name=_DRAWN)
-        sns.pointplot(
-            long.assign(**{_DRAWN: long[_DRAWN].clip(*within)}),
-            x=_DRAWN,
-            y=_ROW,
-            orient="y",
-            native_scale=True,
-            estimator=lambda values: values.iloc[len(values) // 2],
-            errorbar=lambda values: (values.iloc[0], values.iloc[-1]),
-            linestyle="none",
-            err_kws=bars,
-            ax=ax,
-            **{"markersize": 6, "markeredgewidth": 1, **shape, **change},
-        )
-
-
-def _runs(ax: Axes, own: DataFrame, points: str, shape: Mapping[str, Any]) -> None:
-    above = own.assign(**{_ROW: own[_ROW] - 0.25})
-    sns.stripplot(
-        above,
-        x=points,
-        y=_ROW,
-        orient="y",
-        native_scale=True,
-        jitter=False,
-        size=2.2,
-        color=shape["color"],
-        ax=ax,
-    )
+        long[_DRAWN] = long[_DRAWN].clip(*within)
+        mark = {**how, **shape, **(arrow if outside else {})}
+        sns.pointplot(long, x=_DRAWN, y=_ROW, ax=ax, **_NUMBERS, **mark)
 
 
 def _value_labels(
@@ -147,36 +129,21 @@ def _value_labels(
         where = {"xytext": (6, 0), "ha": "left", "va": "center"}
     for row in means.to_dict("records"):
         end = np.nanmax([row[name] for name in names]) if beside else row[x]
-        ax.annotate(
-            *(f"{row[x]:{how}}", (end, row[_ROW])),
-            **where,
-            textcoords="offset points",
-            fontsize="small",
-        )
+        ax.annotate(f"{row[x]:{how}}", (end, row[_ROW]), **where, **_SMALL)
 
 
 def _finish_rows(
-    ax: Axes,
-    table: DataFrame,
-    x: str,
-    y: str,
-    order: Sequence[Any],
-    chance: float | None,
-    missing: str,
+    ax: Axes, rows: int, empty: Sequence[int], chance: float | None, missing: str
 ) -> None:
-    """Name the axis, and say what is chance and which rows have no mean."""
-    ax.set(xlabel=x, ylabel="")
+    """Say where chance is and what rows without a mean lack."""
     left = ax.get_xlim()[0] if chance is None else chance
-    small: dict[str, Any] = {"textcoords": "offset points", "fontsize": "small"}
-    small |= {"va": "center", "color": GRAY}
+    gray = {**_SMALL, "va": "center", "color": GRAY}
     if chance is not None:
         chance_line(ax, chance, along="y")
-        ax.set_ylim(len(order), -0.6)
-        ax.annotate("chance", (chance, len(order) - 0.3), (4, 0), **small)
-    known = set(table.loc[table[x].notna(), y])
-    for row, name in enumerate(order):
-        if missing and name not in known:
-            ax.annotate(missing, (left, row), (6, 0), **small)
+        ax.set_ylim(rows, -0.6)
+        ax.annotate("chance", (chance, rows - 0.3), (4, 0), **gray)
+    for row in empty if missing else ():
+        ax.annotate(missing, (left, row), (6, 0), **gray)
 
 
 def strip(
@@ -212,14 +179,7 @@ def strip(
 
 
 def cloud(ax: Axes, x: ArrayLike, y: ArrayLike, shape: Mapping[str, Any]) -> None:
-    """Draw a scatter plot in one look, given as for lines.
-
-    Args:
-        ax: the axes.
-        x: places.
-        y: heights.
-        shape: color, and if wanted marker, markersize, markerfacecolor and alpha.
-    """
+    """Draw a scatter plot in one look, given as for lines: color, marker and so on."""
     shape = {"marker": "o", "markersize": 4, **shape}
     face = shape.pop("markerfacecolor", None)
     thin = shape["marker"] == "x" or face is not None
@@ -250,18 +210,9 @@ def share_column(ax: Axes, shares: ArrayLike) -> None:
     """
     values = np.asarray(shares, float)
     lengths, rows = np.nan_to_num(values / np.nanmax(values)), range(len(values))
-    sns.barplot(
-        x=lengths,
-        y=rows,
-        hue=rows,
-        palette=share_colors(values),
-        orient="h",
-        native_scale=True,
-        width=0.7,
-        saturation=1,
-        legend=False,
-        ax=ax,
-    )
+    colors = {"hue": rows, "palette": share_colors(values), "saturation": 1}
+    bar = {**_NUMBERS, **colors, "width": 0.7, "legend": False}
+    sns.barplot(x=lengths, y=rows, ax=ax, **bar)
     for row, value in enumerate(values):
         text = f"{value:.3f}" if np.isfinite(value) else "none"
         ax.text(2.05, row, text, ha="right", va="center", fontsize="small")

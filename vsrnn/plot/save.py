@@ -6,6 +6,7 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 
@@ -53,7 +54,8 @@ def save(
         VsrnnError: an ending is unknown, or the folder cannot be written.
     """
     record = _record(stem, function, data, provenance, fig.get_label())
-    writers = {kind: _picture(fig, kind, stem) for kind in FORMATS}
+    writers: dict[str, Callable[[Path], object]] = {}
+    writers |= {kind: partial(_draw, fig, kind, stem) for kind in FORMATS}
     writers["csv"] = lambda path: data.to_csv(path, index=False, lineterminator="\n")
     writers["json"] = lambda path: path.write_text(record)
     for kind in kinds or ():
@@ -83,12 +85,9 @@ def write_files(
     return paths
 
 
-def _picture(fig: Figure, kind: str, stem: str) -> Callable[[Path], object]:
-    def write(path: Path) -> None:
-        with matplotlib.style.context(SHEET):
-            fig.savefig(path, format=kind, metadata={"Title": stem, **FORMATS[kind]})
-
-    return write
+def _draw(fig: Figure, kind: str, stem: str, path: Path) -> None:
+    with matplotlib.style.context(SHEET):
+        fig.savefig(path, format=kind, metadata={"Title": stem, **FORMATS[kind]})
 
 
 def _replace(path: Path, write: Callable[[Path], object]) -> None:
@@ -113,9 +112,7 @@ def _record(
 ) -> str:
     packages = ("vsrnn", "matplotlib", "pandas", "numpy")
     record = {
-        "figure": stem,
-        "function": function or stem,
-        "license": LICENSE,
+        **{"figure": stem, "function": function or stem, "license": LICENSE},
         "rows": len(data),
         "columns": [str(column) for column in data.columns],
         "packages": {name: metadata.version(name) for name in packages},

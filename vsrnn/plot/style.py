@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import matplotlib.style
@@ -13,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import blended_transform_factory
 from numpy.typing import ArrayLike
+from scipy.optimize import isotonic_regression
 
 from vsrnn.errors import VsrnnError
 from vsrnn.plot.labels import GRAY
@@ -62,32 +64,16 @@ def _title_to_label(figure: Figure) -> None:
 def spread(heights: Sequence[float], gap: float, floor: float = -np.inf) -> np.ndarray:
     """Move label heights apart until neighbors are a gap from each other.
 
-    >>> spread([1.0, 1.1, 5.0], 1.0).tolist()
+    >>> spread([1.0, 1.1, 5.0], 1.0).round(2).tolist()
     [0.55, 1.55, 5.0]
     >>> spread([1.0, 1.1, 5.0], 1.0, floor=0.75).tolist()
     [0.75, 1.75, 5.0]
     """
-    order = np.argsort(heights, kind="stable")
-    groups: list[list[float]] = []  # each: center, members
-    for height in np.asarray(heights, dtype=float)[order]:
-        groups.append([float(height), 1])
-        while len(groups) > 1 and _touching(groups[-2], groups[-1], gap):
-            right, left = groups.pop(), groups.pop()
-            members = left[1] + right[1]
-            center = (left[0] * left[1] + right[0] * right[1]) / members
-            groups.append([center, members])
-    placed = [
-        center + gap * (member - (members - 1) / 2)
-        for center, members in groups
-        for member in range(int(members))
-    ]
-    out = np.empty(len(placed))
-    out[order] = np.maximum(placed, floor + gap * np.arange(len(placed)))
+    order, steps = np.argsort(heights, kind="stable"), gap * np.arange(len(heights))
+    nearest = isotonic_regression(np.asarray(heights, float)[order] - steps).x
+    out = np.empty(len(heights))
+    out[order] = np.maximum(nearest, floor) + steps
     return out
-
-
-def _touching(left: list[float], right: list[float], gap: float) -> bool:
-    return right[0] - left[0] < gap * (left[1] + right[1]) / 2 - 1e-9
 
 
 def label_ends(
@@ -101,14 +87,9 @@ def label_ends(
     gap = (high - low) * matplotlib.rcParams["font.size"] / 72 / inches
     beside = blended_transform_factory(ax.transAxes, ax.transData)
     places = spread(heights, gap, floor=low)
+    words: dict[str, Any] = {"transform": beside, "va": "center", "fontsize": "small"}
     for text, height, color in zip(labels, places, colors, strict=True):
-        ax.text(
-            *(1.02, height, text),
-            transform=beside,
-            color=color,
-            va="center",
-            fontsize="small",
-        )
+        ax.text(1.02, height, text, color=color, **words)
 
 
 def accuracy_top(values: ArrayLike, chance: float) -> float:
