@@ -431,7 +431,7 @@ def test_the_page_says_what_the_committed_runs_say(monkeypatch):
     page, answer = page_of(study.load().runs), NOTEBOOK.cells[0].source
     verdicts = page.claims().set_index("claim")["verdict"]
     named = table_label("hammer_named")
-    assert "poor on Hammer is undecided" in answer
+    assert "It is undecided whether density patterns" in answer
     order = f"patterns good on Random Anomaly are poor on Hammer: {named}"
     assert verdicts[order] == "undecided"
     larger = "designs of larger hidden proportion score higher: "
