@@ -46,17 +46,10 @@ def intervals(
 def welch(
     first: ArrayLike, second: ArrayLike, shared: ArrayLike = 0.0
 ) -> tuple[float, float, float]:
-    """Difference of two means with its 95 % interval, variances not assumed equal.
+    """Mean of the first less mean of the second, with its 95 % interval by Welch.
 
-    One value alone has no interval: both ends are nan.
-
-    Args:
-        first: values.
-        second: values.
-        shared: squared error of each mean that all its values have in common.
-
-    Returns:
-        Mean of the first less mean of the second, and the ends of the interval.
+    `shared` is the squared error of each mean that all its values have in common. One
+    value alone has no interval: both ends are nan.
 
     >>> [round(number, 2) for number in welch([2.0, 4.0], [1.0, 2.0, 3.0])]
     [1.0, -4.98, 6.98]
@@ -70,15 +63,7 @@ def welch(
 def welch_of_means(
     means: ArrayLike, squares: ArrayLike, numbers: ArrayLike
 ) -> tuple[float, float, float]:
-    """Welch's interval of the difference of two means that are known by their errors.
-
-    Args:
-        means: two means.
-        squares: their squared standard errors.
-        numbers: how many values each is a mean of.
-
-    Returns:
-        As `welch`.
+    """What `welch` gives, of two means with their squared errors and numbers of values.
 
     >>> [round(number, 2) for number in welch_of_means([3, 2], [1, 1 / 3], [2, 3])]
     [1.0, -4.98, 6.98]
@@ -94,14 +79,9 @@ def welch_of_means(
 def difference_of_shares(
     first: Sequence[float], second: Sequence[float]
 ) -> tuple[float, float, float]:
-    """Difference of two shares with its interval by Newcombe's hybrid score.
+    """First share less second, with its interval by Newcombe's hybrid score.
 
-    Args:
-        first: a share and the ends of its own interval, by Wilson's score.
-        second: the same of the other share.
-
-    Returns:
-        First less second, and the ends of the interval.
+    Each share comes with the ends of its own interval, by Wilson's score.
 
     >>> shares = [(0.8, 0.6918, 0.8770), (0.6, 0.4905, 0.7004)]
     >>> [round(number, 3) for number in difference_of_shares(*shares)]
@@ -187,19 +167,10 @@ def spearman(first: np.ndarray, second: np.ndarray, axis: int = -1) -> np.ndarra
 def rank_interval(
     first: ArrayLike, second: ArrayLike, resamples: int = 1000, seed: int = 0
 ) -> tuple[float, float, float]:
-    """Rank correlation with its 95 % interval by bias-corrected bootstrap.
+    """Rank correlation with its 95 % interval by bias-corrected bootstrap of the pairs.
 
-    The order of the pairs does not matter.
-
-    Args:
-        first: a number for each of the pairs.
-        second: the other number of each pair.
-        resamples: of the pairs.
-        seed: of the resampling.
-
-    Returns:
-        The correlation and the ends of its interval; three nan where there are fewer
-        than five pairs or one of the two does not vary.
+    The order of the pairs does not matter. All three are nan where there are fewer
+    than five pairs or one of the two does not vary.
 
     >>> [round(r, 2) for r in rank_interval([1, 2, 3, 4, 5, 6], [2, 1, 4, 3, 6, 5])]
     [0.83, 0.61, 1.0]
@@ -221,12 +192,7 @@ def rank_interval(
 def verdict(low: float, high: float) -> str:
     """What an interval says of the claim that its value is above 0.
 
-    Args:
-        low: lower end of the interval.
-        high: upper end; nan where there is no interval, as of one run alone.
-
-    Returns:
-        "holds" above 0, "reversed" below it, "undecided" otherwise.
+    Without an interval, as of one run alone, both ends are nan.
 
     >>> verdict(0.5, 2), verdict(-2, -0.5), verdict(-1, 2), verdict(np.nan, np.nan)
     ('holds', 'reversed', 'undecided', 'undecided')

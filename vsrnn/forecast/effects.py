@@ -199,7 +199,7 @@ def score_course(
     pointwise 95 % bands from resampled designs.
 
     Args:
-        runs: as `rank_correlation` takes them, with resamples and seed.
+        runs: one row a run, as for `rank_correlation`.
         within: how far below the best a score still counts as near it [points].
         resamples: for the bands and the interval of the optimum.
         seed: of the resampling.

@@ -43,10 +43,7 @@ Fitted = tuple[np.ndarray, np.ndarray, RandomForestRegressor]
 def fit_forests(known: DataFrame, repeats: int = 1, seed: int = 0) -> list[Fitted]:
     """Fit a forest to four of five folds of designs, for each fold of each repeat.
 
-    Args:
-        known: as `training_table` gives it.
-        repeats: number of times the designs are split anew.
-        seed: of splits and forests.
+    Designs are as `training_table` gives them, splits as `splits` gives them.
 
     Returns:
         Rows fitted to, rows held out and the forest, for each fold.
@@ -65,12 +62,8 @@ def feature_importance(
     """Loss of R2 on designs held out when one feature is shuffled.
 
     Features that say the same share their importance: the hidden proportion follows
-    from sizes and densities. Features that do not vary are left out.
-
-    Args:
-        known: the designs, as for `fit_forests`, which gives the forests.
-        forests: fitted to them.
-        seed: of the shuffling.
+    from sizes and densities. Features that do not vary are left out. The designs are
+    those that `fit_forests` fitted the forests to.
 
     Returns:
         One row a feature, most important first: feature, loss [R2] and its 95 %
@@ -101,10 +94,8 @@ def partial_dependence(
 ) -> DataFrame:
     """Mean forecast of each forest when one feature is set to a value in all designs.
 
-    Args:
-        known: the designs, as for `fit_forests`, which gives the forests.
-        forests: fitted to them.
-        shown: the features; those that do not vary are left out.
+    The designs are those that `fit_forests` fitted the forests to; of the features
+    shown, those that do not vary are left out.
 
     Returns:
         One row a forest, feature and value: feature, forest, value, forecast [%].
@@ -158,11 +149,7 @@ def cost_curve(
 
 
 def enough_designs(curve: DataFrame, slack: float = 0.05) -> int:
-    """Fewest designs whose forecast is within a slack of the R2 of the most.
-
-    Args:
-        curve: as `cost_curve` gives it.
-        slack: how much R2 may be lost.
+    """Fewest designs of a `cost_curve` that lose no more than a slack of the last R2.
 
     Raises:
         VsrnnError: the table has no rows.

@@ -112,17 +112,10 @@ def r2_gain(
     resamples: int = 500,
     seed: int = 0,
 ) -> tuple[float, float, float]:
-    """How far the R2 of one model is above another's, with its 95 % interval.
+    """How far one model's R2 is above another's, with its 95 % interval.
 
-    Args:
-        forecasts: as `cross_predict` gives them, of scores.
-        better: model and features that are hoped to be better.
-        base: model and features it is compared with, on the same designs.
-        resamples: of the designs, the same for both.
-        seed: of the resampling.
-
-    Returns:
-        Gain, low and high.
+    Both are a model and its features among the forecasts of scores that
+    `cross_predict` gives; the same designs are resampled for both.
     """
     parts = dict(list(forecasts.groupby(["model", "features"])))
     high, low = (_resampled(R2, parts[one], resamples, seed) for one in (better, base))
@@ -130,22 +123,16 @@ def r2_gain(
 
 
 def corrected_interval(
-    values: Sequence[float] | pd.Series, ratio: float, level: float = 0.95
+    values: Sequence[float] | pd.Series, ratio: float
 ) -> tuple[float, float, float]:
-    r"""Mean of a measure over random splits and its interval, for splits that overlap.
+    r"""Mean of a measure over splits that overlap, with its 95 % interval.
 
     .. math:: \bar x \pm t_{J-1} \sqrt{\left(\tfrac 1 J + \text{ratio}\right) s^2}
 
     Splits share designs they are fitted to, so their measures vary together; the
     plain interval, without the second term, would shrink with every repeat.
 
-    Args:
-        values: one value a split, J in all.
-        ratio: designs tested over designs fitted to.
-        level: share of such intervals that are meant to cover the true mean.
-
-    Returns:
-        Mean, low and high.
+    There are J values, one a split; the ratio is designs tested over designs fitted to.
 
     Nadeau and Bengio, Machine Learning 52 (2003) 239-281.
 
@@ -155,7 +142,7 @@ def corrected_interval(
     values = np.asarray(values, dtype=float)
     n = len(values)
     mean, deviation = values.mean(), values.std(ddof=1)
-    half = stats.t.ppf((1 + level) / 2, n - 1) * np.sqrt(1 / n + ratio) * deviation
+    half = stats.t.ppf(0.975, n - 1) * np.sqrt(1 / n + ratio) * deviation
     return float(mean), float(mean - half), float(mean + half)
 
 

@@ -20,13 +20,9 @@ SQRT = "hidden proportion (square root scale)"
 def panels(
     figure: Figure, number: int, columns: int | None = None, **shared: Any
 ) -> list[Axes]:
-    """Panels in rows; what the last row lacks is left empty.
+    """So many panels in rows, or side by side; what the last row lacks is left empty.
 
-    Args:
-        figure: an empty figure.
-        number: of panels.
-        columns: panels in a row; all of them side by side if absent.
-        **shared: sharex, sharey and more, as `Figure.subplots` takes them.
+    More arguments, for instance sharex, are those of `Figure.subplots`.
 
     >>> [ax.get_subplotspec().colspan.start for ax in panels(Figure(), 3, 2)]
     [0, 1, 0]
@@ -68,9 +64,7 @@ def name_rows(ax: Axes, names: Iterable[str]) -> None:
 def proportion_axis(ax: Axes, panels: int = 2) -> None:
     """Give hidden proportions on the x axis a square root scale: most are small.
 
-    Args:
-        ax: the axes.
-        panels: how many stand side by side; beside many there is room for few ticks.
+    Where three or more panels stand side by side there is room for few ticks.
     """
     ax.set_xscale("function", functions=(_root, _square))
     ticks = [0, 0.02, 0.1, 0.2, 0.4, 0.6, 0.8, 1] if panels < 3 else [0, 0.1, 0.4, 1]

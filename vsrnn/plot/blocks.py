@@ -24,16 +24,11 @@ _READABLE = 120
 
 
 def block_places(geometry: Geometry) -> DataFrame:
-    """Where each block lies in a network's matrix, one row a block.
+    """Where each block lies in a network's matrix: columns of `PLACE`, one row a block.
 
     Rows are what is computed, hidden units above outputs; columns are what is read,
-    inputs, hidden units and outputs, from left to right.
-
-    Args:
-        geometry: sizes and densities.
-
-    Returns:
-        The columns of `PLACE`; weights are the expected number, rounded.
+    inputs, hidden units and outputs, from left to right. Weights are the expected
+    number, rounded.
 
     >>> places = block_places(Geometry(2500, 30, 10, 1)).set_index("block")
     >>> int(places.loc["hh", "first column [units]"])

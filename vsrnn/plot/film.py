@@ -26,13 +26,7 @@ ENDINGS = ("mp4", "png", "json")
 
 @dataclass(frozen=True)
 class Film:
-    """A film and its files; a notebook shows it.
-
-    Args:
-        paths: its files by ending: mp4, png (the first picture), json.
-        alt: what it shows, for those who cannot see it.
-        origin: whether it was made here, and if not, why.
-    """
+    """A film, which a notebook shows, and whether it was made here, and if not, why."""
 
     paths: dict[str, Path]
     alt: str

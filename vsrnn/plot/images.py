@@ -13,15 +13,9 @@ FRAME = "#D55E00"
 
 
 def images(figure: Figure, pictures: Sequence[Sequence[np.ndarray]]) -> np.ndarray:
-    """Draw pictures in rows; a row may be shorter than the first.
+    """Draw rows of pictures, none longer than the first; the axes, (rows, columns).
 
-    Args:
-        figure: an empty figure.
-        pictures: rows of pictures, each (height, width) in gray levels 0..255 or
-            (height, width, 3) uint8.
-
-    Returns:
-        The axes, (rows, columns), to be named and framed.
+    Each picture is (height, width) in gray levels 0..255 or (height, width, 3) uint8.
 
     >>> images(Figure(), [[np.zeros((4, 4)), np.ones((4, 4))]]).shape
     (1, 2)

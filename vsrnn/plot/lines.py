@@ -88,18 +88,11 @@ def scatter(
 ) -> None:
     """Draw a point a row, in one look, in a look a group, or colored by a number.
 
-    Args:
-        ax: the axes.
-        table: one row a point.
-        x: column of the places.
-        y: column of the heights.
-        low: column of the lower ends of intervals of `y`; without, none is drawn.
-        high: column of the upper ends.
-        hue: column that looks or colors stand for.
-        looks: color, marker and so on by value of `hue`.
-        norm: scale of the colors where `hue` is a number.
-        **marks: more of the looks, for instance alpha; with `norm` of
-            `seaborn.scatterplot`.
+    Columns are as for `lines`, and so are looks by value of `hue`. With `norm`, the
+    scale of the colors, `hue` is a number.
+
+    More of the looks, for instance alpha, goes to all points; with `norm` it is of
+    `seaborn.scatterplot`.
     """
     if norm is not None:
         colors = {"hue": hue, "hue_norm": norm, "palette": "cividis", "legend": False}
@@ -130,7 +123,7 @@ def heat(
         ax: the axes.
         table: one row a cell; cells without a number stay empty.
         rows: column that names the rows, in the order wanted.
-        columns: column that names the columns, in the order wanted.
+        columns: column that names the columns, likewise.
         value: column of the numbers.
         how: their format.
         high: end of the color scale, which starts at 0; the largest number if absent.

@@ -53,12 +53,7 @@ FIGURES: dict[str, Spec] = {}
 def figure(
     table: Callable[[Any], DataFrame], made_by: Provenance | None = None
 ) -> Callable[[Draw], Draw]:
-    """Register a function that draws a figure, under its own name.
-
-    Args:
-        table: makes from the data of the study the table that the function draws.
-        made_by: what made that table, from the same data; without, it is what made
-            the data's runs.
+    """Register a function that draws a figure, under its own name, see `Spec`.
 
     Raises:
         VsrnnError: another study has a figure of that name.

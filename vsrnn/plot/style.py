@@ -31,11 +31,7 @@ def drawing(style: str, height: float) -> Iterator[Figure]:
 
     In a manuscript the caption says what a title would: the only title of a figure
     becomes its label, which the JSON file beside the figure holds. Titles that tell
-    panels apart stay, and so does one above these.
-
-    Args:
-        style: "web" or "manuscript".
-        height: height of the figure over its width.
+    panels apart stay, and so does one above these. Height is over the figure's width.
 
     Raises:
         VsrnnError: the style is unknown.
