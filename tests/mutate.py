@@ -227,13 +227,17 @@ MUTATIONS: list[Mutation] = [
     ),
     Mutation(
         "experts swapped",
-        *(WEIGHTS, "EXPERT_LABELS, (BLUE, ORANGE)", "EXPERT_LABELS, (ORANGE, BLUE)"),
+        *(
+            WEIGHTS,
+            "zip(EXPERT_LABELS, (_FILLED, _OPEN)",
+            "zip(EXPERT_LABELS, (_OPEN, _FILLED)",
+        ),
         WEIGHTS_TEST,
     ),
     Mutation(
         "dense compared the wrong way round",
-        *(WEIGHTS, "[means[dense][0], means[~dense].mean()]"),
-        *("[means[~dense].mean(), means[dense][0]]", WEIGHTS_TEST),
+        *(WEIGHTS, "known.index(DENSE)"),
+        *("known.index(DENSE) - 1", WEIGHTS_TEST),
     ),
     Mutation(
         "gain at the larger rate with its sign flipped",
@@ -256,8 +260,8 @@ MUTATIONS: list[Mutation] = [
     ),
     Mutation(
         "one model and many swapped in the figure",
-        *(SPEED, '(("one model", {}), ("many models", white))'),
-        *('(("many models", {}), ("one model", white))', SPEED_TEST),
+        *(SPEED, '(("one model", ()), ("many models", white))'),
+        *('(("many models", ()), ("one model", white))', SPEED_TEST),
     ),
     Mutation(
         "the seed before instead of the next",
@@ -324,8 +328,8 @@ MUTATIONS: list[Mutation] = [
     ),
     Mutation(
         "order of the tasks with its sign flipped",
-        *(CONTRAST, "rows.iloc[0][CORRELATION], words, -1)"),
-        *("rows.iloc[0][CORRELATION], words, 1)", SAID),
+        *(CONTRAST, "hammer.iloc[0][CORRELATION], RANK, -1)"),
+        *("hammer.iloc[0][CORRELATION], RANK, 1)", SAID),
     ),
     Mutation(
         "best proportion at the end of its interval",

@@ -320,6 +320,9 @@ def numbers(page: Page) -> dict[str, str]:
     first, rates = page.data.bench.iloc[0], page.table("speed")
     machine = f"{first['machine']}, {first['cores']} cores"
     found = {"machine": f"{machine}, torch {first['torch']}, Python {first['python']}"}
+    found["gflops"] = _extent(page.data.bench["product_gflops"], ".0f")
+    alone = rates[rates["processes"] == 1].groupby("kind")[MEMORY]
+    found |= {f"memory_{kind}": _extent(each, ".0f") for kind, each in alone}
     ratios = _published(page.table("speed_ratio")).query("task == 'rad'")
     for name, trained in (("one", "one model"), ("many", "many models")):
         for kind, how in (("masked", ".1f"), ("peer", ".0f")):
