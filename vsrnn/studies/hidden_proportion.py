@@ -123,7 +123,7 @@ def proportion_study_table(data: Data) -> DataFrame:
 def learning_speed_table(data: Data) -> DataFrame:
     """How soon the runs of each design learn, beside its hidden proportion.
 
-    As `vsrnn.forecast.effects.learning_speed` gives it.
+    Its columns are those of ``vsrnn.forecast.effects.learning_speed``.
     """
     speed = effects.learning_speed(data.runs, data.curves, data.passed)
     known = data.runs.merge(speed[["table", "design"]].drop_duplicates())
