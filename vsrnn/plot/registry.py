@@ -47,7 +47,10 @@ class Spec:
 
 
 FIGURES: dict[str, Spec] = {}
-"""Every figure by its name; `vsrnn.studies` fills it."""
+"""Every figure by its name; `vsrnn.studies` fills it.
+
+:meta hide-value:
+"""
 
 
 def figure(
