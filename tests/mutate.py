@@ -34,7 +34,7 @@ class Mutation(NamedTuple):
 GEOMETRY, GEOMETRY_TEST = "vsrnn/studies/geometry.py", "tests/studies/test_geometry.py"
 TASK, TASK_TEST = "vsrnn/studies/task.py", "tests/studies/test_task.py"
 HAMMER, HAMMER_TEST = "vsrnn/studies/hammer.py", "tests/studies/test_hammer.py"
-ROOM, OWN = "vsrnn/tasks/task.py", "tests/tasks/test_interface.py -k own"
+ROOM, OWN = "vsrnn/tasks/task.py", "tests/tasks/test_interface.py"
 POINTS, POINTS_TEST = "vsrnn/plot/points.py", "tests/plot/test_points.py"
 LINES, LINES_TEST = "vsrnn/plot/lines.py", "tests/plot/test_lines.py"
 STATS, STATS_TEST = "vsrnn/stats.py", "tests/test_stats.py"
