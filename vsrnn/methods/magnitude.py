@@ -110,7 +110,7 @@ class Pruning(Work):
         parts = {part: self.model.weight(part) for part in self.model.shapes}
         sizes = torch.cat([weight.detach().abs() for weight in parts.values()])
         keep = torch.zeros_like(sizes, dtype=torch.bool)
-        for group, places in self._groups(len(sizes)).items():
+        for group, places in self._groups(sizes).items():
             number = min(len(places), self._number(group, epoch))
             keep[places[sizes[places].topk(number).indices]] = True
         kept = keep.split([len(weight) for weight in parts.values()])
@@ -135,10 +135,10 @@ class Pruning(Work):
         power = SCHEDULES[self.options.schedule]
         return round(final + (drawn - final) * share**power)
 
-    def _groups(self, number: int) -> dict[str, Tensor]:
+    def _groups(self, sizes: Tensor) -> dict[str, Tensor]:
         """Which weights, in the order of all parts, are compared with each other."""
         if self.options.scope == "global":
-            return {"": torch.arange(number)}
+            return {"": torch.arange(len(sizes), device=sizes.device)}
         first, start = {}, 0
         for part in self.model.shapes:
             first[part], start = start, start + len(self.model.weight(part))

@@ -91,7 +91,7 @@ def run_many(
         times.append(time.perf_counter())
         tests = _test(trainees, configs[0], task, device)
     times.append(time.perf_counter())
-    began, loaded, trained, ended = (time / len(configs) for time in times)
+    began, loaded, trained, ended = (moment / len(configs) for moment in times)
     shares = {
         "data": loaded - began,
         "train": trained - loaded,
