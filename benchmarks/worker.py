@@ -23,8 +23,8 @@ from vsrnn.models import BlockRNN, ModelBatch, PlainRNN, ProjectedLSTM
 from vsrnn.models.batch import ModelLoop
 from vsrnn.runs.provenance import provenance
 from vsrnn.tasks import sizes
-from vsrnn.training.adam import Adam
 from vsrnn.training.loop import make_step, train_epoch
+from vsrnn.training.optimizer import Optimizer
 from vsrnn.training.resources import keep_memory
 
 SIDE = 2048
@@ -230,10 +230,10 @@ def _train(case: Case, task: Any, blocks: list[BlockRNN], peer: Path | None) -> 
     return work
 
 
-def _adam(networks: list[nn.Module], kind: str) -> Adam | torch.optim.Optimizer:
+def _adam(networks: list[nn.Module], kind: str) -> Optimizer | torch.optim.Optimizer:
     """Adam as `vsrnn.run_many` steps it, or as torch does."""
     if kind in OURS:
-        return Adam(networks, [1e-4] * len(networks))
+        return Optimizer(networks, [1e-4] * len(networks))
     groups = [{"params": list(one.parameters()), "lr": 1e-4} for one in networks]
     return torch.optim.Adam(groups, fused=None if kind == "masked" else True)
 

@@ -49,7 +49,7 @@ SHOWN, SAID = f"{CONTRAST_TEST} -k drawn", f"{CONTRAST_TEST} -k truth"
 INSPECTION = "vsrnn/forecast/inspection.py"
 INSPECTED = "tests/forecast/test_inspection.py"
 SPARSE, PRUNED = "vsrnn/models/sparse.py", "tests/methods/test_magnitude.py"
-PRUNING, ADAM = "vsrnn/methods/magnitude.py", "vsrnn/training/adam.py"
+PRUNING, ADAM = "vsrnn/methods/magnitude.py", "vsrnn/training/optimizer.py"
 LOOP, LOOP_TEST = "vsrnn/training/loop.py", "tests/training/test_loop.py"
 
 MUTATIONS: list[Mutation] = [

@@ -11,7 +11,7 @@ from vsrnn.design.geometry import Geometry
 from vsrnn.methods.magnitude import Magnitude
 from vsrnn.models import BlockRNN
 from vsrnn.runs.run import build_model
-from vsrnn.training.adam import Adam
+from vsrnn.training.optimizer import Optimizer
 
 BLOCK = Design("small", 20, (0.5,) * 6)
 CELL = Design("lstm", 6, (0.5, 0.8, 1.0), "cell", (), (), options={"cell": "lstm"})
@@ -32,7 +32,7 @@ def test_the_ramp_is_that_of_the_formula_and_the_smallest_weights_go():
         left = total = sum(drawn.values())
         for epoch in range(1, 9):
             before = {name: block.abs() for name, block in model.matrices().items()}
-            rewired = work.after_epoch(epoch)
+            rewired = work.after_epoch(epoch, None)
             after = model.matrices()
             expected = dense_ramp(total, entries, 0.1, power, 2, 6, epoch)
             assert sum(model.block_weights().values()) == expected
@@ -54,7 +54,7 @@ def test_a_matrix_is_pruned_by_itself_and_a_sparser_one_left_alone():
     density = (0.5, 1, 0.3, 0.05, 0.9, 1)
     model = BlockRNN(Geometry(12, 9, 4, density), mask="exact", seed=3)
     drawn = model.block_weights()
-    Magnitude(0.2, scope="matrix", end=1).begin(model, 1).after_epoch(1)
+    Magnitude(0.2, scope="matrix", end=1).begin(model, 1).after_epoch(1, None)
     for block, entries in model.block_entries().items():
         assert model.block_weights()[block] == min(drawn[block], round(0.2 * entries))
 
@@ -106,7 +106,7 @@ def test_training_goes_on_as_with_a_mask_by_hand(kind):
     ours = build_model(config, task)
     by_hand = build_model(config, task)
     work = Magnitude(0.3, end=1).begin(ours, 1)
-    optimizer, other = Adam([ours], [1e-2]), Adam([by_hand], [1e-2])
+    optimizer, other = Optimizer([ours], [1e-2]), Optimizer([by_hand], [1e-2])
     masks = None
     for step in range(6):
         for model, adam in ((ours, optimizer), (by_hand, other)):
@@ -117,7 +117,7 @@ def test_training_goes_on_as_with_a_mask_by_hand(kind):
             adam.step()
             adam.zero_grad()
         if step == 2:
-            optimizer.carry(work.after_epoch(1))
+            optimizer.carry(work.after_epoch(1, None))
             masks = {part: (m != 0).flatten() for part, m in dense(ours).items()}
         if masks is not None:
             with torch.no_grad():

@@ -255,3 +255,47 @@ def test_bad_input_gets_a_sentence():
     ]:
         with pytest.raises(VsrnnError, match=words):
             make()
+
+
+def test_the_first_inputs_make_the_state_before_the_first_step():
+    for cell in GATES:
+        model = cell_of(cell, 2, start=3, bias=False)
+        assert not [name for name, _ in model.named_parameters() if "bias" in name]
+        x, full = torch.randn(4, 5, X), model.matrices()
+        rest, hidden = x[..., 3:], torch.zeros(2, 4, H)
+        hidden[0] = x[:, 0, :3] @ full["start"].T
+        kinds = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU}
+        own = {} if cell in kinds else {"nonlinearity": cell}
+        how = {"batch_first": True, "bias": False, **own}
+        rnn = kinds.get(cell, torch.nn.RNN)(X - 3, H, 2, **how)
+        with torch.no_grad():
+            for k in range(2):
+                for name in ("ih", "hh"):
+                    weight = getattr(rnn, f"weight_{name}_l{k}")
+                    weight.copy_(full[f"{name}_{k}"])
+        start = (hidden, torch.zeros(2, 4, H)) if cell == "lstm" else hidden
+        expected, last = rnn(rest, start)
+        output, ours = model(x)
+        torch.testing.assert_close(output, expected @ full["head"].T, **CLOSE)
+        for a, b in zip(parts(ours), parts(last), strict=True):
+            torch.testing.assert_close(a, b, **CLOSE)
+        torch.testing.assert_close(model(x[0])[0], output[0], **CLOSE)
+        torch.testing.assert_close(model(rest_only(x), last)[0], model(x, last)[0])
+    with pytest.raises(VsrnnError, match="start must leave inputs"):
+        cell_of("tanh", start=X)
+
+
+def rest_only(x):
+    """Inputs without those of the start, which a given state makes needless."""
+    return torch.cat([torch.zeros_like(x[..., :3]), x[..., 3:]], -1)
+
+
+def test_start_and_bias_are_options_of_a_design():
+    options = {"cell": "relu", "start": 3, "bias": 0}
+    design = Design("small", H, (0.5, 1, 1, 1), "cell", (), (), options=options)
+    family = get_family("cell")
+    model = family.build(design, X, Y, mask="exact")
+    assert design.matrices == ("start", "ih_0", "hh_0", "head")
+    counted = family.counts(model)
+    assert counted == family.expected(design, X, Y)
+    assert counted["parameters"] == 9 + 4 * H + H * H + Y * H

@@ -96,7 +96,10 @@ def test_options_of_any_task_have_columns(result):
 
 def test_a_method_other_than_the_usual_has_a_column(result):
     method = {"name": "magnitude", "density": 0.1}
-    assert row(other(result, method=method))["method"] == "magnitude"
+    found = row(other(result, method=method))
+    assert found["method"] == "magnitude" and found["magnitude_density"] == 0.1
+    found = row(other(result, method=[{"name": "static"}, method]))
+    assert found["method"] == "static + magnitude"
     assert "method" not in row(result)
 
 

@@ -9,9 +9,9 @@ from vsrnn import Task
 from vsrnn.design.geometry import Geometry
 from vsrnn.errors import VsrnnError
 from vsrnn.models import BlockRNN, ModelBatch
-from vsrnn.training.adam import Adam
 from vsrnn.training.cuda_graph import PLAIN, RecordedStep
 from vsrnn.training.loop import make_step
+from vsrnn.training.optimizer import Optimizer
 
 pytestmark = pytest.mark.skipif(
     not torch.cuda.is_available(), reason="needs a CUDA device"
@@ -55,7 +55,7 @@ def batches(task, number=12):
 
 def steps_of(models, task):
     rates = [1e-3 * (1 + number) for number in range(len(models))]
-    return make_step(ModelBatch(models), Adam(models, rates), task)
+    return make_step(ModelBatch(models), Optimizer(models, rates), task)
 
 
 @pytest.mark.parametrize("name", SETS)

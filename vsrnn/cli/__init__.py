@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from importlib import metadata
 
-from vsrnn.cli import _designs, _figure, _run, _sweep, _table, _verify
+from vsrnn.cli import _designs, _figure, _run, _study, _sweep, _table, _verify
 from vsrnn.errors import VsrnnError
 
 EXAMPLES = """\
@@ -76,6 +76,6 @@ def _parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--debug", action="store_true", help="show tracebacks")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (_run, _sweep, _designs, _table, _verify, _figure):
+    for command in (_run, _sweep, _study, _designs, _table, _verify, _figure):
         command.add(commands, common)
     return parser

@@ -14,7 +14,7 @@ from vsrnn.design.design import Design
 from vsrnn.design.published import RAD_100K, get_design
 from vsrnn.errors import VsrnnError
 from vsrnn.files import replace_text
-from vsrnn.methods import get_method
+from vsrnn.methods import METHODS, get_method
 from vsrnn.runs.config import Config
 from vsrnn.runs.rows import csv_text
 from vsrnn.runs.run import Result
@@ -36,10 +36,18 @@ def add_training(parser: Any) -> None:
     add("--learning-rate", type=float, metavar="RATE", help=rate)
     option = "of the task, for instance split=separate or digits=mnist"
     add("--option", **PAIRS, help=option)
-    method = "which weights exist while it trains: static (default) or magnitude"
-    add("--method", default="static", help=method)
-    option = "of the method, for instance density=0.1 or schedule=linear"
-    add("--method-option", **PAIRS, help=option)
+    method = (
+        f"which weights exist while it trains: {', '.join(METHODS)}; with options, "
+    )
+    method += "for instance magnitude density=0.1; again for one that acts after it"
+    shape: Any = {"action": "append", "nargs": "+", "default": []}
+    add("--method", **shape, metavar=("NAME", "NAME=VALUE"), help=method)
+    add_workers(parser)
+
+
+def add_workers(parser: Any) -> None:
+    """Add the arguments that say who trains, and where results go."""
+    add = parser.add_argument
     add("--jobs", type=int, help="processes; all processors if absent")
     most = f"designs a process trains at once, at most ({PER_PASS})"
     add("--per-pass", type=int, default=PER_PASS, metavar="M", help=most)
@@ -66,7 +74,7 @@ def check_training(arguments: Any) -> None:
     """Refuse numbers of processes, designs or GiB, and rates, that are too small."""
     check_positive(arguments, "jobs", "per_pass")
     for name in ("memory", "learning_rate"):
-        value, flag = getattr(arguments, name), name.replace("_", "-")
+        value, flag = getattr(arguments, name, None), name.replace("_", "-")
         if value is not None and not 0 < value < math.inf:
             raise VsrnnError(f"--{flag} must be a number above 0, not {value:g}")
 
@@ -81,10 +89,12 @@ def configs_of(
     arguments: Any, designs: Sequence[Design], seeds: Sequence[int]
 ) -> list[Config]:
     """Return a run of every design with every seed, as the arguments say."""
-    chosen = named_values("--method-option", arguments.method_option)
     how = {name: getattr(arguments, name) for name in ("scale", "mask", "epochs")}
     how["task_options"] = task_options(arguments.task, arguments.option)
-    how["method"] = get_method(arguments.method, **chosen)
+    how["method"] = [
+        get_method(name, **named_values("--method", options))
+        for name, *options in arguments.method
+    ]
     task = arguments.task
     return [Config(task, one, seed=seed, **how) for seed in seeds for one in designs]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,7 +75,7 @@ class Magnitude(Method):
                 epochs = f"(epoch {self.end}) before it starts (epoch {self.start})"
                 raise VsrnnError(f"pruning must not end {epochs}")
 
-    def begin(self, model: nn.Module, epochs: int) -> Pruning:
+    def begin(self, model: nn.Module, epochs: int, seed: int = 0) -> Pruning:
         """Begin a run; raise where it has no masks or is shorter than the ramp."""
         if not isinstance(model, SparseModule):
             raise VsrnnError(
@@ -103,7 +104,7 @@ class Pruning(Work):
             entries, drawn = ({"": sum(each.values())} for each in (entries, drawn))
         self.entries, self.drawn = entries, drawn
 
-    def after_epoch(self, epoch: int) -> Rewired:
+    def after_epoch(self, epoch: int, inputs: Callable[[], Tensor]) -> Rewired:
         """Remove what the ramp takes after this epoch, if it is one of the ramp's."""
         if not self.options.start <= epoch <= self.end:
             return {}

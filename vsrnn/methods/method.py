@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
@@ -38,8 +39,13 @@ class Work:
         """Change which weights exist, after a step of the optimizer."""
         return {}
 
-    def after_epoch(self, epoch: int) -> Rewired:
-        """Change which weights exist, at the end of an epoch, counted from 1."""
+    def after_epoch(self, epoch: int, inputs: Callable[[], Tensor]) -> Rewired:
+        """Change which weights exist, at the end of an epoch.
+
+        Args:
+            epoch: its number, from 1.
+            inputs: gives a batch of training inputs to look at the model with.
+        """
         return {}
 
     def record(self) -> dict[str, Any]:
@@ -65,12 +71,13 @@ class Method:
         super().__init_subclass__(**options)
         METHODS[cls.name] = cls
 
-    def begin(self, model: nn.Module, epochs: int) -> Work:
+    def begin(self, model: nn.Module, epochs: int, seed: int = 0) -> Work:
         """Begin a run of a model.
 
         Args:
             model: what is trained; its weights are those of before the first step.
             epochs: how many the run has.
+            seed: of what the method draws.
 
         Raises:
             VsrnnError: the method does not work on this model or this long.

@@ -59,14 +59,19 @@ class ModelBatch(nn.Module):
         Returns:
             The outputs, ``(models, batch, time, outputs)``.
         """
+        return self.run(x)[0]
+
+    def run(self, x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Run sequences from the state that the last call left; return one, too."""
         if any(map(is_not, self._layouts(), self.laid_out)):
             self._lay_out()  # a model was given other masks
         *weights, bias = map(self._all, ("weight_input", "weight_state", "bias"))
         rows = self.layout.models * self.layout.rows
         if len(bias) < rows:
             bias = bias.new_zeros(rows).scatter(0, self.rows, bias)
-        output, _ = propagate(x, None, (weights[0], weights[1], bias), self.layout)
-        return output.permute(0, 3, 2, 1)  # (models, batch, time, outputs)
+        own = weights[0], weights[1], bias
+        output, last = propagate(x, state, own, self.layout)
+        return output.permute(0, 3, 2, 1), last  # (models, batch, time, outputs)
 
     def _all(self, name: str) -> Tensor:
         """The models' parameters of a name, one behind the other."""
@@ -123,5 +128,11 @@ class ModelLoop(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Run sequences through all models, ``(models, batch, time, outputs)``."""
-        outputs = [model(x)[0] for model in self.models]
-        return torch.stack(outputs) if len(outputs) > 1 else outputs[0][None]
+        return self.run(x)[0]
+
+    def run(self, x: Tensor, states: Any = None) -> tuple[Tensor, Any]:
+        """Run sequences from the states that the last call left; return these, too."""
+        states = [None] * len(self.models) if states is None else states
+        pairs = [m(x, state) for m, state in zip(self.models, states, strict=True)]
+        outputs, last = zip(*pairs, strict=True)
+        return torch.stack(outputs) if len(outputs) > 1 else outputs[0][None], last

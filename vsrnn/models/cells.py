@@ -39,7 +39,8 @@ class MaskedCell(SparseModule):
     It computes what these modules compute, by the same kernels, on matrices that have
     weights only inside their masks: for layer k ``ih_k``, which reads the layer below,
     and ``hh_k``, which reads the layer itself, the gates under each other as torch has
-    them; and ``head``, which reads the last layer's hidden state of the same step.
+    them; ``head``, which reads the last layer's hidden state of the same step; and
+    before them ``start``, if inputs are to make the state before the first step.
     Biases are as torch has them, two vectors a layer and one of the head. Initial
     values are torch's own: at density 1 the very ones of these modules made after
     ``torch.manual_seed(seed)``.
@@ -48,13 +49,17 @@ class MaskedCell(SparseModule):
         inputs: size of the input; of symbols, how many there are.
         hidden: hidden units of each layer.
         outputs: size of the output.
-        density: share of entries that are weights, 0..1, for ih_0, hh_0, ih_1, hh_1,
-            ..., head; one number stands for all.
+        density: share of entries that are weights, 0..1, for (start,) ih_0, hh_0,
+            ih_1, hh_1, ..., head; one number stands for all.
         cell: ``"tanh"``, ``"relu"``, ``"lstm"`` or ``"gru"``.
         layers: how many.
         symbols: the inputs are whole numbers below ``inputs``, read as vectors that
             are 1 at that place and 0 elsewhere, or through an embedding.
         embedding: width of the embedding of symbols, 0 for none. It has no mask.
+        start: so many leading inputs of the first step make, by the matrix ``start``
+            alone, the hidden state of the first layer before that step, if no state is
+            given. The cell itself reads the other inputs.
+        bias: False for no biases at all.
         mask: ``"bernoulli"`` draws each entry by itself with the matrix's density,
             ``"exact"`` draws exactly ``round(density * entries)`` of them.
         seed: of initial values and masks. Global generators stay untouched.
@@ -86,6 +91,8 @@ class MaskedCell(SparseModule):
         layers: int = 1,
         symbols: bool = False,
         embedding: int = 0,
+        start: int = 0,
+        bias: bool = True,
         mask: str = "bernoulli",
         seed: int = 0,
         device: torch.device | str | None = None,
@@ -96,8 +103,11 @@ class MaskedCell(SparseModule):
         _check(cell, inputs, hidden, outputs, layers)
         if embedding and not symbols:
             raise VsrnnError("an embedding is of symbols; give symbols=True, too")
+        if start and (symbols or start >= inputs):
+            raise VsrnnError(f"start must leave inputs, numbers, to read, not {start}")
         self.inputs, self.hidden, self.outputs = inputs, hidden, outputs
         self.cell, self.layers, self.symbols = cell, layers, symbols
+        self.start, self.bias = start, bool(bias)
         generator = torch.Generator().manual_seed(seed)
         self.embedding: nn.Embedding | None = None
         if embedding:
@@ -105,15 +115,15 @@ class MaskedCell(SparseModule):
             self.embedding = nn.Embedding.from_pretrained(
                 table.to(device, dtype), freeze=False
             )
-        shapes = _shapes(embedding or inputs, hidden, outputs, cell, layers)
+        shapes = _shapes(embedding or inputs, hidden, outputs, cell, layers, start)
         shares = densities(density, tuple(shapes))
         values, biases = _draw(shapes, hidden, generator)
         for share, (part, matrix) in zip(shares, values.items(), strict=True):
             inside = draw_mask(shapes[part], share, mask, generator)
             self.add_part(part, matrix.to(device, dtype), inside)
             self.regions[part] = Region(part, *map(range, shapes[part]))
-        for part, bias in biases.items():
-            own = nn.Parameter(bias.to(device, dtype))
+        for part, values_of in biases.items() if bias else ():
+            own = nn.Parameter(values_of.to(device, dtype))
             self.register_parameter(f"bias_{part}", own)
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
@@ -137,19 +147,19 @@ class MaskedCell(SparseModule):
         batched = x.dim() == (2 if self.symbols else 3)
         x = self._read(x if batched else x[None])  # (batch, time, width)
         start = self._start(x, state, batched)
-        *pairs, head = [
-            (self.matrix(p), self.get_parameter(f"bias_{p}")) for p in self.shapes
-        ]
-        flat = []  # of each layer its matrices, then its biases
-        for ih, hh in zip(pairs[::2], pairs[1::2], strict=True):
-            flat += [ih[0], hh[0], ih[1], hh[1]]
-        lstm = self.cell == "lstm"
-        how = (True, self.layers, 0.0, self.training, False, True)  # batch first
+        flat: list[Tensor] = []  # of each layer its matrices, then its biases
+        for k in range(self.layers):
+            pair = f"ih_{k}", f"hh_{k}"
+            flat += [self.matrix(part) for part in pair]
+            flat += [self.get_parameter(f"bias_{p}") for p in pair if self.bias]
+        lstm, x = self.cell == "lstm", x[..., self.start :]
+        how = (self.bias, self.layers, 0.0, self.training, False, True)  # batch first
         with _quiet(x):
             hidden, *last = KERNELS[self.cell](
                 x, start if lstm else start[0], flat, *how
             )
-        output = functional.linear(hidden, *head)
+        bias = self.get_parameter("bias_head") if self.bias else None
+        output = functional.linear(hidden, self.matrix("head"), bias)
         if not batched:
             output, last = output[0], [part[:, 0] for part in last]
         return output, (last[0], last[1]) if lstm else last[0]
@@ -176,7 +186,11 @@ class MaskedCell(SparseModule):
         """The parts of the state before the first step."""
         parts, shape = 1 + (self.cell == "lstm"), (self.layers, len(x), self.hidden)
         if state is None:
-            return [x.new_zeros(shape)] * parts
+            zeros = [x.new_zeros(shape)] * parts
+            if not self.start:
+                return zeros
+            first = functional.linear(x[:, 0, : self.start], self.matrix("start"))
+            return [torch.cat([first[None], zeros[0][1:]]), *zeros[1:]]
         given = [state] if isinstance(state, Tensor) else list(state)
         if not batched:
             given = [part.unsqueeze(1) for part in given]
@@ -193,15 +207,18 @@ class CellFamily(Family):
     """Masked cells, a density for each of their matrices."""
 
     name = "cell"
-    defaults = MappingProxyType({"cell": "tanh", "layers": 1, "embedding": 0})
+    defaults = MappingProxyType(
+        {"cell": "tanh", "layers": 1, "embedding": 0, "start": 0, "bias": 1}
+    )
     choices = MappingProxyType({"cell": tuple(GATES)})
     symbols = True
     batch = ModelLoop
 
     def matrices(self, options: Mapping[str, Any]) -> tuple[str, ...]:
-        """ih_0, hh_0, ih_1, ..., head."""
-        layers = options.get("layers", self.defaults["layers"])
-        return (*(f"{m}_{k}" for k in range(layers) for m in ("ih", "hh")), "head")
+        """ih_0, hh_0, ih_1, ..., head, and before them start where there is one."""
+        layers = range(options.get("layers", self.defaults["layers"]))
+        start = ["start"] if options.get("start") else []
+        return (*start, *(f"{m}_{k}" for k in layers for m in ("ih", "hh")), "head")
 
     def options(self, given: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
         """As every family's; there is a layer at least."""
@@ -210,14 +227,15 @@ class CellFamily(Family):
 
     def expected(self, design: Design, inputs: int, outputs: int) -> Counts:
         """From the densities; an embedding counts as weights, too."""
-        cell, layers, width = map(design.option, ("cell", "layers", "embedding"))
+        cell, layers, width, start, bias = map(design.option, self.defaults)
         sizes = (width or inputs, design.hidden, outputs)
         _check(cell, *sizes, layers)
-        shapes = _shapes(*sizes, cell, layers)
+        shapes = _shapes(*sizes, cell, layers, start)
         shares = dict(zip(shapes, design.density, strict=True))
         weights = {part: shares[part] * rows * n for part, (rows, n) in shapes.items()}
         more = {"embedding": inputs * width} if width else {}
-        return self.counted(weights | more, sum(rows for rows, _ in shapes.values()))
+        biases = sum(rows for part, (rows, _) in shapes.items() if part != "start")
+        return self.counted(weights | more, biases if bias else 0)
 
     def make(self, design: Design, inputs: int, outputs: int, **how: Any) -> nn.Module:
         """The untrained model."""
@@ -243,12 +261,13 @@ class CellFamily(Family):
 
 
 def _shapes(
-    width: int, hidden: int, outputs: int, cell: str, layers: int
+    width: int, hidden: int, outputs: int, cell: str, layers: int, start: int
 ) -> dict[str, tuple[int, int]]:
     """Rows and columns of each matrix."""
-    rows, shapes = GATES[cell] * hidden, {}
+    rows = GATES[cell] * hidden
+    shapes = {"start": (hidden, start)} if start else {}
     for k in range(layers):
-        shapes[f"ih_{k}"] = rows, hidden if k else width
+        shapes[f"ih_{k}"] = rows, hidden if k else width - start
         shapes[f"hh_{k}"] = rows, hidden
     return shapes | {"head": (outputs, hidden)}
 
@@ -257,8 +276,8 @@ def _draw(
     shapes: Mapping[str, tuple[int, int]], hidden: int, generator: torch.Generator
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Initial values of matrices and biases, drawn in the order of torch's modules."""
-    bound, parts = 1 / sqrt(hidden), list(shapes)
-    values = {part: torch.empty(shapes[part]) for part in parts}
+    bound, parts = 1 / sqrt(hidden), [part for part in shapes if part != "start"]
+    values = {part: torch.empty(shape) for part, shape in shapes.items()}
     biases = {part: torch.empty(shapes[part][0]) for part in parts}
     for pair in zip(parts[:-1:2], parts[1::2], strict=True):
         for drawn in (values, biases):
@@ -266,6 +285,8 @@ def _draw(
                 drawn[part].uniform_(-bound, bound, generator=generator)
     init.kaiming_uniform_(values["head"], a=sqrt(5), generator=generator)
     biases["head"].uniform_(-bound, bound, generator=generator)
+    if "start" in values:
+        init.kaiming_uniform_(values["start"], a=sqrt(5), generator=generator)
     return values, biases
 
 

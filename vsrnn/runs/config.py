@@ -18,7 +18,8 @@ from vsrnn.models import check_mask
 from vsrnn.tasks import places
 
 SCHEMA = 1
-STATIC = Static()
+Chosen = Method | str | Mapping[str, Any]
+STATIC = (Static(),)
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ class Config:
         epochs: instead of the scale's number of epochs.
         task_options: passed to the task, for instance ``{"split": "separate"}``.
         method: which weights exist while it trains: a :class:`vsrnn.Method`, the name
-            of one, or its name and options, ``{"name": "magnitude", "density": 0.1}``.
+            of one, its name and options, ``{"name": "magnitude", "density": 0.1}``, or
+            a list of several that act in turn. It is kept as a tuple.
 
     Raises:
         VsrnnError: for an unknown design, mask or method, no epochs, a negative seed,
@@ -53,7 +55,7 @@ class Config:
     mask: str = "bernoulli"
     epochs: int | None = None
     task_options: dict[str, Any] = field(default_factory=dict)
-    method: Method = STATIC
+    method: tuple[Method, ...] = STATIC
 
     if TYPE_CHECKING:  # names are taken for a design and a method, too
 
@@ -66,13 +68,15 @@ class Config:
             mask: str = ...,
             epochs: int | None = ...,
             task_options: dict[str, Any] = ...,
-            method: Method | str | Mapping[str, Any] = ...,
+            method: Chosen | Sequence[Chosen] = ...,
         ) -> None: ...
 
     def __post_init__(self) -> None:
         if isinstance(self.design, str):
             object.__setattr__(self, "design", get_design(self.task, self.design))
-        object.__setattr__(self, "method", _method(self.method))
+        given: Any = self.method
+        several = given if isinstance(given, list | tuple) else [given]
+        object.__setattr__(self, "method", tuple(map(_method, several)) or STATIC)
         check_mask(self.mask)
         object.__setattr__(self, "seed", check_int("seed", self.seed, 0))
         if self.epochs is not None:
@@ -94,7 +98,8 @@ class Config:
         given = self.task_options.items()
         kept = places(self.task) if given else ()
         own["task_options"] = {key: value for key, value in given if key not in kept}
-        own["method"] = self.method.as_dict()
+        methods = [method.as_dict() for method in self.method]
+        own["method"] = methods if len(methods) > 1 else methods[0]
         if self.method == STATIC:
             del own["method"]
         plain: dict[str, Any] = json.loads(json.dumps(own, default=_plain))
@@ -160,7 +165,7 @@ def with_rate(designs: Sequence[Design], rate: float | None) -> list[Design]:
     return [replace(design, learning_rate=rate) for design in designs]
 
 
-def _method(given: Method | str | Mapping[str, Any]) -> Method:
+def _method(given: Chosen) -> Method:
     if isinstance(given, Method):
         return given
     if isinstance(given, str):

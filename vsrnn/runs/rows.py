@@ -51,7 +51,7 @@ def row(result: Result) -> dict[str, Any]:
         **{key: design[key] for key in ("model", "hidden", "learning_rate")},
         **_of_matrices(design),
         "mask": config["mask"],
-        **({"method": config["method"]["name"]} if "method" in config else {}),
+        **_of_methods(config.get("method", [])),
     }
     options = {key: value for key, value in data.items() if _is_option(key, value)}
     return {
@@ -59,7 +59,7 @@ def row(result: Result) -> dict[str, Any]:
         **{key: value for key, value in options.items() if key not in first},
         **{key: result[key] for key in ("epochs", "batch_size", "score")},
         **_tested(result),
-        **{key: last.get(key) for key in MEASURED},
+        **_measured(last),
         **{key: result[key] for key in ("total_weights", "parameters")},
         **{f"weights_{key}": n for key, n in (result["weights"] or {}).items()},
         "hidden_proportion": result["hidden_proportion"],
@@ -127,6 +127,22 @@ def _of_matrices(design: Mapping[str, Any]) -> dict[str, float]:
     }
 
 
+def _of_methods(given: Any) -> dict[str, Any]:
+    """The names of methods, and every option that is not at its default."""
+    methods = [given] if isinstance(given, dict) else given
+    columns = {"method": " + ".join(method["name"] for method in methods)}
+    for method in methods:
+        options = {key: value for key, value in method.items() if key != "name"}
+        columns |= {f"{method['name']}_{key}": each for key, each in options.items()}
+    return columns if methods else {}
+
+
+def _measured(last: Mapping[str, Any]) -> dict[str, Any]:
+    """What the last epoch measured, without the weights, which a row has counted."""
+    kept = {k: v for k, v in last.items() if not k.startswith(("epoch", "weights"))}
+    return kept or dict.fromkeys(MEASURED)
+
+
 def _is_option(key: str, value: Any) -> bool:
     """Whether a number or text of a data's provenance has no other column."""
     return key not in _NOT_OPTIONS and isinstance(value, str | int | float)
@@ -135,5 +151,5 @@ def _is_option(key: str, value: Any) -> bool:
 def _tested(result: Result) -> dict[str, Any]:
     """The test's numbers, without the accuracy where that is the score itself."""
     test = result["test"] or {"loss": None}
-    itself = {"accuracy"} if test.keys() == {"loss", "accuracy"} else set()
-    return {f"test_{key}": value for key, value in test.items() if key not in itself}
+    kept = ["loss"] if len(test) == 2 else test
+    return {f"test_{key}": test[key] for key in kept}

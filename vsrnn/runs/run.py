@@ -166,7 +166,11 @@ def _train(
     first = configs[0]
     epochs = first.epochs or task.epochs
     trainees = [
-        Trainee(model, config.design.learning_rate, config.method.begin(model, epochs))
+        Trainee(
+            model,
+            config.design.learning_rate,
+            [method.begin(model, epochs, config.seed) for method in config.method],
+        )
         for config, model in zip(configs, models, strict=True)
     ]
     steps = epochs * math.ceil(task.sizes["train"] / task.batch_size)

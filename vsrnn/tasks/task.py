@@ -46,6 +46,25 @@ class Scale:
         return self.played or self.test
 
 
+@dataclass(frozen=True)
+class Training:
+    """How a task's networks are trained, beside the learning rate of their design.
+
+    Args:
+        optimizer: ``"adam"`` or ``"sgd"``, plain gradient descent.
+        weight_decay: share of the rate by which every parameter shrinks at each step,
+            apart from the gradient, as in AdamW.
+        clip: the gradient of each model is scaled down to this norm, if it is given.
+        plateau: the rate is divided by this after an epoch whose validation loss is no
+            new best.
+    """
+
+    optimizer: str = "adam"
+    weight_decay: float = 0.0
+    clip: float | None = None
+    plateau: float = 1.0
+
+
 class Task:
     """A task of your own: a subclass says its sizes and gives its sequences.
 
@@ -73,6 +92,10 @@ class Task:
       steps), for models that embed them;
     - ``epochs`` (10), ``batch_size`` (16), ``shuffle`` (True: a new order each epoch);
     - ``chance`` (0): the score of knowing nothing, for runs that diverge;
+    - ``measure`` ("accuracy"): what `accuracy` is called in curves and tests;
+    - ``training`` (Adam): the optimizer, see :class:`vsrnn.tasks.task.Training`;
+    - ``carries`` (False): True where each batch goes on from the one before, so the
+      state does, too; the rows are then in order, ``batch_size`` side by side;
     - ``label``, ``score_label``: what it and its score are called in figures;
     - ``hidden_draw`` (900, 400): mean and standard deviation of the hidden sizes that
       :func:`vsrnn.draw_designs` draws from normal distributions;
@@ -118,7 +141,10 @@ class Task:
     symbols, shuffle = False, True
     scales: Mapping[str, Scale] = {}
     epochs, batch_size = 10, 16
-    metric, chance = "accuracy", 0.0
+    measure = metric = "accuracy"
+    chance = 0.0
+    training = Training()
+    carries = False
     hidden_draw: tuple[float, float] = (900, 400)
     places: tuple[str, ...] = ("cache",)
     generator: int | None = None
@@ -211,6 +237,9 @@ class Task:
         training: keep in a file what is slow to make.
         """
         raise NotImplementedError("a subclass needs a method `data`")
+
+    def renew(self, epoch: int) -> None:
+        """Make other training data for an epoch, counted from 1; none by default."""
 
     def batch(self, split: str, rows: slice | Tensor) -> tuple[Tensor, Tensor]:
         """Return inputs and targets of these rows.

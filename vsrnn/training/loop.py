@@ -5,16 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from vsrnn.methods import Rewired, Work
+from vsrnn.methods import Work
+from vsrnn.models.batch import ModelLoop
 from vsrnn.tasks.task import Task
-from vsrnn.training.adam import Adam
 from vsrnn.training.cuda_graph import RecordedStep, Step
+from vsrnn.training.optimizer import Optimizer
 
 Curve = list[dict[str, float]]
 Network = Callable[[Tensor], Tensor]
@@ -26,7 +27,7 @@ CHECK_EVERY = 50
 
 @dataclass
 class Trainee:
-    """A model in training, with its learning rate and method of sparsity at work.
+    """A model in training, with its learning rate and methods of sparsity at work.
 
     Its curve has an entry for each epoch that ended with a finite loss; its error says
     why it has no score, if it has none.
@@ -34,7 +35,7 @@ class Trainee:
 
     model: nn.Module
     rate: float
-    work: Work
+    works: Sequence[Work]
     curve: Curve = field(default_factory=list)
     error: str | None = None
 
@@ -64,24 +65,32 @@ def fit(
         bar: counts the training steps.
     """
     models = [trainee.model for trainee in trainees]
-    optimizer = Adam(models, [trainee.rate for trainee in trainees])
-    works = [trainee.work for trainee in trainees]
-    step = make_step(network, optimizer, task, device, works)
+    rates = [trainee.rate for trainee in trainees]
+    optimizer = Optimizer(models, rates, task.training)
+    works = [work for trainee in trainees for work in trainee.works]
+    trained = Carrying(network) if task.carries else network
+    step = make_step(trained, optimizer, task, device, works)
     order = torch.Generator().manual_seed(seed)
     for epoch in range(1, epochs + 1):
+        task.renew(epoch)
+        if isinstance(trained, Carrying):
+            trained.state = None
         train = train_epoch(step, task, order, device, bar)
-        rewired: Rewired = {}
-        for work in works:
-            rewired |= work.after_epoch(epoch)
-        if optimizer.carry(rewired):
-            step = make_step(network, optimizer, task, device, works)
+        changed = [
+            optimizer.carry(work.after_epoch(epoch, lambda: _sample(task, device)))
+            for work in works
+        ]
         val = evaluate_network(network, task, "val", device)
+        changed.append(optimizer.slow_down([means["loss"] for means in val]))
+        if any(changed):
+            step = make_step(trained, optimizer, task, device, works)
         for trainee, *means in zip(trainees, train, val, strict=True):
             _note(trainee, epoch, *means)
         if all(trainee.error for trainee in trainees):
             break
         if bar is not None:
-            bar.set_postfix(val_accuracy=f"{max(each['accuracy'] for each in val):.3f}")
+            best = min(val, key=lambda means: means["loss"])
+            bar.set_postfix({f"val_{name}": f"{n:.3f}" for name, n in best.items()})
 
 
 def _note(
@@ -93,7 +102,9 @@ def _note(
     if trainee.error is None:
         splits = {"train": train, "val": val}.items()
         point = {f"{s}_{key}": v for s, means in splits for key, v in means.items()}
-        trainee.curve.append({"epoch": epoch} | point | trainee.work.record())
+        for work in trainee.works:
+            point |= work.record()
+        trainee.curve.append({"epoch": epoch} | point)
 
 
 def train_epoch(
@@ -107,7 +118,7 @@ def train_epoch(
 
     It ends early when no loss is finite, since none would become so again.
     """
-    means = _Means()
+    means = _Means(task.measure)
     batches = _batches(task, "train", device, task.batch_size, order)
     for number, (x, y) in enumerate(batches):
         if number % CHECK_EVERY == CHECK_EVERY - 1 and not means.finite():
@@ -120,7 +131,7 @@ def train_epoch(
 
 def make_step(
     network: Network,
-    optimizer: Adam | torch.optim.Optimizer,
+    optimizer: Optimizer | torch.optim.Optimizer,
     task: Task,
     device: str = "cpu",
     works: Sequence[Work] = (),
@@ -144,7 +155,7 @@ def make_step(
 
 def train_step(
     network: Network,
-    optimizer: Adam | torch.optim.Optimizer,
+    optimizer: Optimizer | torch.optim.Optimizer,
     task: Task,
     x: Tensor,
     y: Tensor,
@@ -172,13 +183,14 @@ def predict(model: nn.Module, task: Task, split: str) -> Tensor:
         ``(sequences, outputs)`` where each sequence has its target at one step, such as
         its own last one; else outputs at every step, ``(sequences, time, outputs)``.
     """
+    network = _evaluated(ModelLoop([model]), task)
     batches = _batches(task, split)
-    return torch.cat([task.answers(model(x)[0], y) for x, y in batches])
+    return torch.cat([task.answers(network(x)[0], y) for x, y in batches])
 
 
 def evaluate(model: nn.Module, task: Task, split: str) -> dict[str, float]:
     """Mean loss and accuracy of one model over a split."""
-    return evaluate_network(lambda x: model(x)[0][None], task, split)[0]
+    return evaluate_network(ModelLoop([model]), task, split)[0]
 
 
 @torch.no_grad()
@@ -186,11 +198,40 @@ def evaluate_network(
     network: Network, task: Task, split: str, device: str = "cpu"
 ) -> list[dict[str, float]]:
     """Each model's mean loss and accuracy over a split."""
-    means = _Means()
+    means, network = _Means(task.measure), _evaluated(network, task)
     for x, y in _batches(task, split, device):
         output = network(x)  # (models, batch, time, outputs)
         means.add(len(x), task.loss(output, y), task.accuracy(output, y))
     return means.means()
+
+
+class Carrying:
+    """A network that goes on from the state in which the last batch left it."""
+
+    def __init__(self, network: Any) -> None:
+        self.network, self.state = network, None
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Run a batch on from the last one."""
+        output, state = self.network.run(x, self.state)
+        self.state = _detached(state)
+        return cast(Tensor, output)
+
+
+def _evaluated(network: Network, task: Task) -> Network:
+    return Carrying(network) if task.carries else network
+
+
+def _detached(state: Any) -> Any:
+    """The tensors of a state, apart from how they were computed."""
+    if isinstance(state, Tensor):
+        return state.detach()
+    return tuple(_detached(part) for part in state)
+
+
+def _sample(task: Task, device: str) -> Tensor:
+    """Inputs to look at a network with."""
+    return task.batch("train", slice(0, EVALUATION_BATCH))[0].to(device)
 
 
 class _Means:
@@ -200,8 +241,8 @@ class _Means:
     large ones of the batches, whose freed memory then is of no use.
     """
 
-    def __init__(self) -> None:
-        self.sequences = 0
+    def __init__(self, measure: str) -> None:
+        self.measure, self.sequences = measure, 0
         self.sums: list[Tensor] = []
 
     def add(self, sequences: int, *means: Tensor) -> None:
@@ -218,7 +259,7 @@ class _Means:
 
     def means(self) -> list[dict[str, float]]:
         columns = ((total / self.sequences).tolist() for total in self.sums)
-        return [{"loss": a, "accuracy": b} for a, b in zip(*columns, strict=True)]
+        return [{"loss": a, self.measure: b} for a, b in zip(*columns, strict=True)]
 
 
 def _batches(
@@ -229,7 +270,7 @@ def _batches(
     order: torch.Generator | None = None,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Inputs and targets of each batch; shuffled where order is given and wanted."""
-    number = task.sizes[split]
+    number, size = task.sizes[split], task.batch_size if task.carries else size
     parts: Iterable[slice | Tensor] = (
         slice(first, min(first + size, number)) for first in range(0, number, size)
     )
