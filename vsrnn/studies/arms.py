@@ -87,5 +87,4 @@ def paired(claim: str, better: Series, worse: Series, unit: str = "") -> Claim:
     gap = (worse - better).dropna()
     table = intervals(DataFrame({"claim": claim, "gap": gap}), ["claim"], "gap")
     ends = table[["mean", "low", "high"]].to_numpy(float)
-    found = ends[0] if len(ends) else (float("nan"),) * 3
-    return Claim(claim, *map(float, found), unit)
+    return Claim.of(claim, ends[0] if len(ends) else [float("nan")] * 3, unit)
