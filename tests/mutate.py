@@ -50,9 +50,35 @@ INSPECTION = "vsrnn/forecast/inspection.py"
 INSPECTED = "tests/forecast/test_inspection.py"
 SPARSE, PRUNED = "vsrnn/models/sparse.py", "tests/methods/test_magnitude.py"
 PRUNING, ADAM = "vsrnn/methods/magnitude.py", "vsrnn/training/optimizer.py"
+NAVIGATION, NAVIGATED = "vsrnn/tasks/navigation.py", "tests/tasks/test_navigation.py"
+ADDING, ADDED = "vsrnn/tasks/adding.py", "tests/tasks/test_adding.py"
 LOOP, LOOP_TEST = "vsrnn/training/loop.py", "tests/training/test_loop.py"
 
 MUTATIONS: list[Mutation] = [
+    Mutation(
+        "a walk turns into the wall",
+        *(
+            NAVIGATION,
+            "np.copysign(pi / 2, off) - off",
+            "off - np.copysign(pi / 2, off)",
+        ),
+        f"{NAVIGATED} -k one_by_one",
+    ),
+    Mutation(
+        "two most active cells instead of three",
+        *(NAVIGATION, "for _ in range(3)", "for _ in range(2)"),
+        f"{NAVIGATED} -k three",
+    ),
+    Mutation(
+        "the same walks in every epoch",
+        *(NAVIGATION, 'self._paths("train", epoch)', 'self._paths("train")'),
+        f"{NAVIGATED} -k fresh",
+    ),
+    Mutation(
+        "one number marked twice",
+        *(ADDING, "rng.integers(1, self.steps, n", "rng.integers(0, self.steps, n"),
+        f"{ADDED} -k marked",
+    ),
     Mutation(
         "a mask is not updated",
         *(PRUNING, "self.model.index(part)[own])", "self.model.index(part))", PRUNED),

@@ -9,7 +9,10 @@ Where two files share a name, the less used one gets its own: ``25ADV020`` is va
 (file Sparsity2/25AD020) and ``25AD020`` uniform, ``H400AD020`` has 400 hidden units
 (file Density/400AD020) and ``400AD020`` has 400,000 weights, and ``_archive`` marks
 the older balanced kitchen designs. ``rnn_`` is not of the paper: it is a plain RNN
-with a linear head, added as a baseline of 100,000 weights.
+with a linear head, added as a baseline of 100,000 weights. Those of ``navigation`` and
+``adding`` are the dense networks of arXiv 2406.06290: ``navigation_4096`` as published,
+``navigation_256`` scaled down, and ``adding_128`` as published but for its rate, which
+was 1e-4.
 
 Several files can hold one design. Those named ``S2D`` differ from the design they
 are listed under in how biases are laid out, not in its arrangement of weights.
@@ -19,6 +22,7 @@ from __future__ import annotations
 
 import csv
 import difflib
+import json
 import math
 from functools import cache
 from importlib import resources
@@ -39,7 +43,7 @@ RAD_100K = (
     *("lstm_", "rnn_"),
 )
 """The designs of about 100,000 weights on Random Anomaly Detection, 24 published."""
-TEXTS = ("task", "name", "published", "model")
+TEXTS = ("task", "name", "published", "model", "options")
 
 Row = dict[str, str]
 
@@ -79,7 +83,8 @@ def list_designs(task: str | None = None) -> pandas.DataFrame:
 
     Columns: task, name, published (file names, separated by ";"), model, hidden,
     density_hx to density_yy, init_std_hx to init_std_yy, learning_rate and budget
-    (nominal weights); computed: weights (expected), hidden_proportion, parameters.
+    (nominal weights), options (of the model, JSON), density of further matrices that a
+    model has; computed: weights (expected), hidden_proportion, parameters.
     Baselines have no densities or initial deviations (NaN), the LSTM no hidden
     proportion, and some files name no budget. The authors spent budgets on weights
     without biases for block designs, with biases for the LSTMs.
@@ -134,7 +139,11 @@ def _file(path: str) -> str:
 
 
 def _design(row: Row) -> Design:
-    return design_of({f"init_mean_{block}": 0.0 for block in BLOCKS} | row)
+    """The design of a row; matrices that no column is of are dense."""
+    options = json.loads(row["options"] or "{}")
+    matrices = get_family(row["model"]).matrices(options)
+    dense = {f"density_{name}": 1.0 for name in matrices}
+    return design_of({f"init_mean_{block}": 0.0 for block in BLOCKS} | dense | row)
 
 
 def _record(row: Row) -> dict[str, object]:
@@ -146,7 +155,9 @@ def _record(row: Row) -> dict[str, object]:
         for column, value in row.items()
         if column not in ("inputs", "outputs")
     }
+    densities = zip(design.matrices, design.density, strict=True)
     return record | {
+        **{f"density_{name}": density for name, density in densities},
         "hidden": design.hidden,
         "weights": expected["total_weights"],
         "hidden_proportion": math.nan if share is None else share,
