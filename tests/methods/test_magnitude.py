@@ -1,10 +1,12 @@
 """Magnitude pruning: what goes, when, and that it stays gone."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from own import Last
 
 from vsrnn import Config, Design, VsrnnError, get_task, run, run_many
 from vsrnn.design.geometry import Geometry
@@ -57,6 +59,111 @@ def test_a_matrix_is_pruned_by_itself_and_a_sparser_one_left_alone():
     Magnitude(0.2, scope="matrix", end=1).begin(model, 1).after_epoch(1, None)
     for block, entries in model.block_entries().items():
         assert model.block_weights()[block] == min(drawn[block], round(0.2 * entries))
+
+
+EPOCHS = {1: [8], 2: [5, 8], 3: [4, 6, 8], 4: [3, 5, 6, 8], 6: [3, 4, 5, 6, 7, 8]}
+"""Epochs that end with pruning, of a ramp from 3 to 8, by the number of prunings."""
+
+
+@pytest.mark.parametrize("kind", ["block", "cell"])
+@pytest.mark.parametrize(("schedule", "power"), [("linear", 1), ("cubic", 3)])
+def test_fewer_prunings_are_even_and_take_the_same_in_all(kind, schedule, power):
+    for number, epochs in EPOCHS.items():
+        model = small_model(kind)
+        total, drawn = (
+            sum(each().values()) for each in (model.block_entries, model.block_weights)
+        )
+        method = Magnitude(0.1, "global", schedule, start=3, end=8, prunings=number)
+        work, done, before = method.begin(model, 9), 0, places(model)
+        for epoch in range(1, 10):
+            rewired = work.after_epoch(epoch, None)
+            done += epoch in epochs
+            assert bool(rewired) == (epoch in epochs)
+            left = drawn - (drawn - 0.1 * total) * (1 - (1 - done / number) ** power)
+            after = places(model)
+            assert len(after) == round(left)
+            assert after <= before
+            before = after
+
+
+def test_the_published_linear_schedule():
+    """Before epoch e of 0..E-1, a share S e / (E-1) of all weights is removed."""
+    model, epochs = build_model(Config("own:Last", Design("dense", 9, 1.0)), Last()), 7
+    total = len(places(model))
+    work = Magnitude(0.1, schedule="linear", start=1, end=epochs - 1).begin(
+        model, epochs
+    )
+    for epoch in range(epochs):
+        assert len(places(model)) == round(total * (1 - 0.9 * epoch / (epochs - 1)))
+        work.after_epoch(epoch + 1, None)
+    assert len(places(model)) == round(0.1 * total)
+
+
+def test_a_ramp_of_one_epoch_prunes_in_one_shot():
+    model = small_model("cell")
+    work = Magnitude(0.3, start=3, end=3).begin(model, 4)
+    left = [
+        len(places(model)) for epoch in range(1, 5) if work.after_epoch(epoch, None)
+    ]
+    assert left == [round(0.3 * sum(model.block_entries().values()))]
+
+
+@pytest.mark.parametrize("kind", ["block", "cell"])
+def test_protected_matrices_keep_their_weights(kind):
+    for scope in ("global", "matrix"):
+        model = small_model(kind)
+        first, *others = model.regions
+        before, entries = model.matrices()[first], model.block_entries()
+        Magnitude(0.1, scope, end=1, protect=first).begin(model, 1).after_epoch(1, None)
+        left = model.block_weights()
+        assert torch.equal(model.matrices()[first], before)
+        if scope == "global":
+            wanted = round(0.1 * sum(entries[each] for each in others))
+            assert sum(left[each] for each in others) == wanted
+        else:
+            assert [left[m] for m in others] == [
+                round(0.1 * entries[m]) for m in others
+            ]
+
+
+def test_all_matrices_protected_is_no_pruning():
+    model = small_model("cell")
+    every, before = tuple(model.regions), places(model)
+    Magnitude(0.1, end=1, protect=every).begin(model, 1).after_epoch(1, None)
+    assert places(model) == before
+
+
+@pytest.mark.parametrize("kind", ["block", "cell"])
+def test_each_matrix_may_have_a_density_of_its_own(kind):
+    model = small_model(kind)
+    names, entries, before = list(model.regions), model.block_entries(), places(model)
+    wanted = {names[1]: 0.3, names[-1]: 0.2}
+    drawn = model.block_weights()
+    Magnitude(wanted, end=1).begin(model, 1).after_epoch(1, None)
+    for matrix, left in model.block_weights().items():
+        share = wanted.get(matrix, 1)
+        assert left == min(drawn[matrix], round(share * entries[matrix]))
+    assert places(model) < before
+
+
+def test_options_of_matrices_are_plain_values_and_part_of_the_id():
+    by_matrix = Magnitude({"hx": 0.1, "hh": 0.2})
+    assert hash(by_matrix) == hash(Magnitude({"hh": 0.2, "hx": 0.1}))
+    assert by_matrix.as_dict()["density"] == {"hh": 0.2, "hx": 0.1}
+    assert replace(by_matrix, end=3).density == by_matrix.density
+    assert Magnitude(protect="yh") == Magnitude(protect=["yh", "yh"])
+    methods = [
+        "magnitude",
+        by_matrix,
+        Magnitude(protect=("yh",)),
+        Magnitude(prunings=1),
+    ]
+    configs = [Config("own:Last", BLOCK, method=method) for method in methods]
+    assert len({config.id for config in configs}) == len(configs)
+    for config in configs:
+        again = Config.from_dict(json.loads(json.dumps(config.as_dict())))
+        assert again == config
+        assert again.id == config.id
 
 
 def test_what_is_pruned_is_in_no_count_and_never_comes_back():
@@ -129,6 +236,16 @@ def test_training_goes_on_as_with_a_mask_by_hand(kind):
         assert 0 < (matrix != 0).sum() < matrix.numel()
 
 
+def small_model(kind):
+    design = Design("small", 12, 0.6, kind, options={})
+    return build_model(Config("own:Last", design, seed=3), Last())
+
+
+def places(model):
+    """Where the weights of a model are, as a set."""
+    return {(p, i) for p in model.shapes for i in model.index(p).tolist()}
+
+
 def dense(model):
     return {part: model.matrix(part).detach() for part in model.shapes}
 
@@ -154,6 +271,9 @@ WRONG = [
     ({"schedule": "sine"}, "linear or cubic"),
     ({"start": 0}, "start must be a whole number from 1"),
     ({"start": 4, "end": 3}, "before it starts"),
+    ({"prunings": 0}, "prunings must be a whole number from 1"),
+    ({"density": {"hx": 2}}, "0..1"),
+    ({"density": {"hx": 0.1}, "protect": "yh"}, "without protect"),
     ({"speed": 3}, "unknown option 'speed'"),
     ({"name": "magic"}, "unknown method 'magic'"),
 ]
@@ -168,6 +288,18 @@ def test_bad_options_get_a_sentence():
 def test_what_does_not_fit_the_run_or_the_model_gets_a_sentence():
     with pytest.raises(VsrnnError, match="does not fit a run of 2 epochs"):
         run(Config("own:Last", BLOCK, epochs=2, method=Magnitude(end=5)))
+    for method, words in [
+        (Magnitude(end=3, prunings=4), "4 prunings do not fit a ramp of 3 epochs"),
+        (Magnitude(protect="head"), "no matrix 'head' .* hx, hh, hy, yx, yh, yy"),
+        (Magnitude({"ih_0": 0.5}), "no matrix 'ih_0'"),
+        (Magnitude(0.0005), "no weight to read the output from, in yx or yh"),
+        (Magnitude({"yx": 0, "yh": 0.001}), "give a higher one, or protect a matrix"),
+    ]:
+        with pytest.raises(VsrnnError, match=words):
+            run(Config("own:Last", BLOCK, epochs=4, method=method))
+    with pytest.raises(VsrnnError, match="read the output from, in head"):
+        run(Config("own:Last", CELL, method=Magnitude({"head": 0})))
+    run(Config("own:Last", BLOCK, epochs=1, method=Magnitude({"yh": 0})))
     plain = Design("plain", 6, (), "rnn", (), ())
     with pytest.raises(VsrnnError, match="needs a model with masks"):
         run(Config("own:Last", plain, method="magnitude"))

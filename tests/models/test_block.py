@@ -400,3 +400,27 @@ def test_only_a_last_step_of_zeros_is_blank():
         x[:, -1] = 0
         model(x.requires_grad_())[0].sum().backward()
         assert x.grad.shape == x.shape and x.grad[:, -1].any()
+
+
+def test_hidden_states_are_those_of_the_recurrence():
+    for activation in ("relu", "tanh"):
+        model = BlockRNN(Geometry(7, 5, 3, 0.6), seed=2, activation=activation)
+        x = torch.randn(4, 6, 7, generator=torch.Generator().manual_seed(0))
+        m, act = model.matrices(), getattr(torch, activation)
+        h, y, bias = torch.zeros(4, 5), torch.zeros(4, 3), model.bias.detach()
+        for t, own in enumerate(model.states(x)[0].unbind(1)):
+            read = x[:, t]
+            new = read @ m["hx"].T + h @ m["hh"].T + y @ m["hy"].T + bias[:5]
+            y = read @ m["yx"].T + h @ m["yh"].T + y @ m["yy"].T + bias[5:]
+            h = act(new)
+            torch.testing.assert_close(own, h)
+
+
+def test_values_drawn_are_those_of_a_dense_model_of_the_seed():
+    for mask in ("bernoulli", "exact"):
+        how = {"seed": 3, "mask": mask, "init_std": (0.1, 0.2, 0, 0.3, 0.4, 0.5)}
+        sparse, dense = (BlockRNN(Geometry(7, 5, 3, d), **how) for d in (0.3, 1.0))
+        for part, matrix in sparse.draw(3).items():
+            assert torch.equal(matrix, dense.matrix(part))
+            inside = sparse.matrix(part) != 0
+            assert torch.equal(matrix[inside], sparse.matrix(part)[inside])

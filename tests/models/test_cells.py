@@ -299,3 +299,49 @@ def test_start_and_bias_are_options_of_a_design():
     counted = family.counts(model)
     assert counted == family.expected(design, X, Y)
     assert counted["parameters"] == 9 + 4 * H + H * H + Y * H
+
+
+def test_hidden_states_are_those_of_torch_layer_by_layer():
+    x = torch.randn(5, 9, X, generator=torch.Generator().manual_seed(1))
+    for cell in GATES:
+        model = cell_of(cell, 3)
+        rnn, _ = peer(model)
+        states, below = model.states(x), x
+        assert states.shape == (3, 5, 9, H)
+        for k, states_of_layer in enumerate(states):
+            one = type(rnn)(below.shape[-1], H, batch_first=True)
+            if cell == "relu":
+                one.nonlinearity, one.mode = "relu", "RNN_RELU"
+            for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
+                getattr(one, f"{name}_l0").data = getattr(rnn, f"{name}_l{k}").data
+            below = one(below)[0].detach()
+            torch.testing.assert_close(states_of_layer, below, **CLOSE)
+
+
+def test_hidden_states_from_a_start_and_of_symbols():
+    model = MaskedCell(X, H, Y, 0.8, cell="relu", start=2, bias=False)
+    x = torch.randn(5, 4, X, generator=torch.Generator().manual_seed(1))
+    m = model.matrices()
+    h = x[:, 0, :2] @ m["start"].T
+    for t, own in enumerate(model.states(x)[0].unbind(1)):
+        h = torch.relu(x[:, t, 2:] @ m["ih_0"].T + h @ m["hh_0"].T)
+        torch.testing.assert_close(own, h, **CLOSE)
+    symbols = torch.randint(X, (5, 9), generator=torch.Generator().manual_seed(1))
+    vectors = torch.nn.functional.one_hot(symbols, X).float()
+    both = [cell_of("gru", symbols=s) for s in (True, False)]
+    read = [model.states(x) for model, x in zip(both, (symbols, vectors), strict=True)]
+    assert torch.equal(*read)
+
+
+def test_values_drawn_are_those_of_a_dense_model_of_the_seed():
+    how = [{}, {"symbols": True, "embedding": 3}, {"start": 2, "bias": False}]
+    for more in how:
+        for mask in ("bernoulli", "exact"):
+            more |= {"cell": "gru", "layers": 2, "mask": mask}
+            sparse, dense = (MaskedCell(X, H, Y, d, seed=4, **more) for d in (0.3, 1.0))
+            drawn = sparse.draw(4)
+            assert list(drawn) == list(dense.shapes)
+            for part, matrix in drawn.items():
+                assert torch.equal(matrix, dense.matrix(part))
+                inside = sparse.matrix(part) != 0
+                assert torch.equal(matrix[inside], sparse.matrix(part)[inside])

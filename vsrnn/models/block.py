@@ -74,6 +74,7 @@ class BlockRNN(SparseModule):
     index_input: Tensor
     index_state: Tensor
     layout: Layout
+    readout = ("yx", "yh")
 
     def __init__(
         self,
@@ -95,17 +96,10 @@ class BlockRNN(SparseModule):
         self.geometry, self.activation, self.mask = geometry, activation, mask
         generator = torch.Generator().manual_seed(seed)
         means, stds = _six("init_mean", init_mean), _six("init_std", init_std)
-        drawn = zip(BLOCKS, geometry.density, means, stds, strict=True)
-        rows = geometry.hidden + geometry.outputs
-        widths = {"input": geometry.inputs, "state": rows}
-        full = {part: torch.zeros(rows, width) for part, width in widths.items()}
+        self.initial = list(zip(means, stds, strict=True))
         self.regions = _regions(geometry)
-        for block, density, mean, std in drawn:
-            region, shape = self.regions[block], geometry.shapes[block]
-            values = torch.empty(shape).normal_(generator=generator) * std + mean
-            inside = draw_mask(shape, density, mask, generator)
-            region.of(full[region.part]).copy_(torch.where(inside, values, 0.0))
-        for part, matrix in full.items():
+        rows = geometry.hidden + geometry.outputs
+        for part, matrix in self._draw(geometry.density, generator).items():
             self.add_part(part, matrix.to(device, dtype), matrix != 0)
         bound = 1 / sqrt(geometry.inputs + rows)
         bias = torch.empty(rows)
@@ -142,11 +136,36 @@ class BlockRNN(SparseModule):
             state = self._end(advance(x, start, self._weights, self.layout))
         return state[1], state
 
+    def draw(self, seed: int) -> dict[str, Tensor]:
+        """The initial values of this model made with a seed and density 1, by part."""
+        return self._draw((1,) * 6, torch.Generator().manual_seed(seed))
+
+    @torch.no_grad()
+    def activity(self, x: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
+        """Inputs, hidden states and outputs, as each block reads and feeds them."""
+        ends = {"x": x, "h": self.states(x)[0], "y": self(x)[0]}
+        return {block: (ends[block[1]], ends[block[0]]) for block in BLOCKS}
+
     def extra_repr(self) -> str:
         """Say the sizes and densities, as torch prints them."""
         g = self.geometry
         shown = f"{g.inputs}, {g.hidden}, {g.outputs}, density={g.density}"
         return shown if self.activation == "relu" else f"{shown}, {self.activation}"
+
+    def _draw(
+        self, density: Sequence[float], generator: torch.Generator
+    ) -> dict[str, Tensor]:
+        """Initial values of both matrices, 0 outside masks of these densities."""
+        rows = self.geometry.hidden + self.geometry.outputs
+        widths = {"input": self.geometry.inputs, "state": rows}
+        full = {part: torch.zeros(rows, width) for part, width in widths.items()}
+        drawn = zip(self.regions.items(), density, self.initial, strict=True)
+        for (block, region), share, (mean, std) in drawn:
+            shape = self.geometry.shapes[block]
+            values = torch.empty(shape).normal_(generator=generator) * std + mean
+            inside = draw_mask(shape, share, self.mask, generator)
+            region.of(full[region.part]).copy_(torch.where(inside, values, 0.0))
+        return full
 
     def _start(self, x: Tensor, state: State | None) -> Tensor | None:
         """The state before the first step, ``(1, hidden + outputs, batch)``."""

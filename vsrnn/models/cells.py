@@ -80,6 +80,8 @@ class MaskedCell(SparseModule):
         (torch.Size([5, 200, 26]), torch.Size([1, 5, 80]), torch.Size([1, 5, 80]))
     """
 
+    readout = ("head",)
+
     def __init__(
         self,
         inputs: int,
@@ -163,6 +165,23 @@ class MaskedCell(SparseModule):
         if not batched:
             output, last = output[0], [part[:, 0] for part in last]
         return output, (last[0], last[1]) if lstm else last[0]
+
+    def draw(self, seed: int) -> dict[str, Tensor]:
+        """The initial values of this model made with a seed and density 1, by part."""
+        generator = torch.Generator().manual_seed(seed)
+        if self.embedding is not None:  # which was drawn first
+            torch.empty(self.embedding.weight.shape).normal_(generator=generator)
+        return _draw(self.shapes, self.hidden, generator)[0]
+
+    @torch.no_grad()
+    def activity(self, x: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
+        """Inputs, hidden states and outputs, as each matrix reads and feeds them."""
+        read, states = self._read(x), list(self.states(x))
+        below = [read[..., self.start :], *states]
+        ends = {"start": (read[:, :1, : self.start], states[0])} if self.start else {}
+        for k, own in enumerate(states):
+            ends |= {f"ih_{k}": (below[k], own), f"hh_{k}": (own, own)}
+        return ends | {"head": (states[-1], self(x)[0])}
 
     def extra_repr(self) -> str:
         """Say the cell and sizes, as torch prints them."""

@@ -39,6 +39,9 @@ class SparseModule(Recurrent):
     have densities.
     """
 
+    readout: tuple[str, ...]
+    """The blocks through which the output reads anything but itself."""
+
     def __init__(self) -> None:
         super().__init__()
         self.shapes: dict[str, tuple[int, int]] = {}
@@ -95,6 +98,32 @@ class SparseModule(Recurrent):
     def block_weights(self) -> dict[str, int]:
         """The number of weights in each block now."""
         return {block: len(own) for block, (_, own) in self.block_places().items()}
+
+    def draw(self, seed: int) -> dict[str, Tensor]:
+        """The initial values of this model made with a seed and density 1, by part."""
+        raise NotImplementedError
+
+    def activity(self, x: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
+        """For each block what it reads and what it feeds, ``(batch, time, units)``.
+
+        Args:
+            x: inputs, ``(batch, time, inputs)``, or symbols, ``(batch, time)``.
+        """
+        raise NotImplementedError
+
+    @torch.no_grad()
+    def states(self, x: Tensor) -> Tensor:
+        """The hidden states after each step, ``(layers, batch, time, hidden)``.
+
+        Args:
+            x: inputs, ``(batch, time, inputs)``, or symbols, ``(batch, time)``.
+        """
+        state, hidden = None, []
+        for each in x.unbind(1):
+            _, state = self.step(each, state)
+            h = state if isinstance(state, Tensor) else state[0]
+            hidden.append(h if h.dim() == 3 else h[None])
+        return torch.stack(hidden, 2)
 
     def rewire(self, part: str, index: Tensor) -> Tensor:
         """Give a part other places; weights that stay keep their values.
