@@ -52,6 +52,8 @@ SPARSE, PRUNED = "vsrnn/models/sparse.py", "tests/methods/test_magnitude.py"
 PRUNING, ADAM = "vsrnn/methods/magnitude.py", "vsrnn/training/optimizer.py"
 NAVIGATION, NAVIGATED = "vsrnn/tasks/navigation.py", "tests/tasks/test_navigation.py"
 ADDING, ADDED = "vsrnn/tasks/adding.py", "tests/tasks/test_adding.py"
+SCORES, SCORES_TEST = "vsrnn/methods/scores.py", "tests/methods/test_scores.py"
+LOTTERY, LOTTERY_TEST = "vsrnn/methods/lottery.py", "tests/methods/test_lottery.py"
 LOOP, LOOP_TEST = "vsrnn/training/loop.py", "tests/training/test_loop.py"
 
 MUTATIONS: list[Mutation] = [
@@ -81,7 +83,7 @@ MUTATIONS: list[Mutation] = [
     ),
     Mutation(
         "a mask is not updated",
-        *(PRUNING, "self.model.index(part)[own])", "self.model.index(part))", PRUNED),
+        *(PRUNING, "self.model.index(part)[left])", "self.model.index(part))", PRUNED),
     ),
     Mutation(
         "the largest weights go instead of the smallest",
@@ -89,8 +91,35 @@ MUTATIONS: list[Mutation] = [
     ),
     Mutation(
         "pruning one epoch late",
-        *(PRUNING, "(epoch - self.options.start + 1)", "(epoch - self.options.start)"),
+        *(PRUNING, "before + k * ramp", "1 + before + k * ramp", PRUNED),
+    ),
+    Mutation(
+        "the ramp is reached one pruning late",
+        *(PRUNING, "(1 - k / number) ** power", "(1 - (k - 1) / number) ** power"),
         PRUNED,
+    ),
+    Mutation(
+        "what is protected is pruned",
+        *(PRUNING, "if part not in self.protect}", "}", PRUNED),
+    ),
+    Mutation(
+        "scores look at the unit fed instead of the unit read",
+        *(SCORES, "matrix.before.std(0)[matrix.columns]"),
+        *("matrix.after.std(0)[matrix.rows % matrix.after.shape[1]]", SCORES_TEST),
+    ),
+    Mutation(
+        "projected on the least components instead of the leading ones",
+        *(SCORES, "held > (1 - HELD) * held[-1]", "held <= (1 - HELD) * held[-1]"),
+        SCORES_TEST,
+    ),
+    Mutation(
+        "a ticket keeps the masks it was drawn with",
+        *(LOTTERY, "model.rewire(part, index)", "index = model.index(part)"),
+        LOTTERY_TEST,
+    ),
+    Mutation(
+        "a ticket begins with other values than those of its seed",
+        *(LOTTERY, "model.draw(seed)", "model.draw(seed + 1)", LOTTERY_TEST),
     ),
     Mutation(
         "averages of the optimizer stay where they were",

@@ -7,6 +7,7 @@ import math
 import sys
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,10 @@ def add_workers(parser: Any) -> None:
     memory = f"what they may take together, as estimated beforehand ({MEMORY:g})"
     add("--memory", type=float, default=MEMORY, metavar="GIB", help=memory)
     add("--device", choices=("cpu", "cuda"), default="cpu")
+    masks = (
+        "keep the final masks, for --method lottery, in the folder masks of the store"
+    )
+    add("--masks", action="store_true", help=masks)
     add_store(parser)
 
 
@@ -92,11 +97,17 @@ def configs_of(
     how = {name: getattr(arguments, name) for name in ("scale", "mask", "epochs")}
     how["task_options"] = task_options(arguments.task, arguments.option)
     how["method"] = [
-        get_method(name, **named_values("--method", options))
+        get_method(name, **named_values("--method", options, _text(name)))
         for name, *options in arguments.method
     ]
     task = arguments.task
     return [Config(task, one, seed=seed, **how) for seed in seeds for one in designs]
+
+
+def _text(method: str) -> list[str]:
+    """The options of a method that are text, such as an id, which may look a number."""
+    known = fields(METHODS[method]) if method in METHODS else ()
+    return [option.name for option in known if option.type == "str"]
 
 
 def trained(
@@ -108,7 +119,7 @@ def trained(
         By id where each result comes from, see :func:`vsrnn.runs.sweep.fill`, and the
         results in the order of the configs.
     """
-    names = ("jobs", "per_pass", "memory", "device", "scheduler")
+    names = ("jobs", "per_pass", "memory", "device", "scheduler", "masks")
     store, own = Store(arguments.store), [getattr(arguments, name) for name in names]
     origin = fill(configs, store, Workers(*own))
     return origin, [result for config in configs if (result := store.get(config))]

@@ -66,6 +66,8 @@ class Method:
     """
 
     name: ClassVar[str]
+    places: ClassVar[tuple[str, ...]] = ()
+    """Options that say only where something is kept, no part of what decides a run."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -87,6 +89,7 @@ class Method:
     def as_dict(self) -> dict[str, Any]:
         """Return the name and the options that are not at their defaults."""
         given = [(field, getattr(self, field.name)) for field in fields(self)]
+        given = [each for each in given if each[0].name not in self.places]
         changed = {f.name: value for f, value in given if value != f.default}
         return {"name": self.name} | changed
 

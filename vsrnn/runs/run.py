@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from torch import nn
@@ -12,6 +13,8 @@ from tqdm import tqdm
 
 from vsrnn.design.family import get_family
 from vsrnn.errors import VsrnnError
+from vsrnn.methods.lottery import keep_masks
+from vsrnn.models import SparseModule
 from vsrnn.runs.batching import batch_key
 from vsrnn.runs.config import SCHEMA, Config
 from vsrnn.runs.provenance import now, provenance
@@ -56,6 +59,7 @@ def run_many(
     threads: int = 1,
     device: str = "cpu",
     progress: bool = False,
+    masks: Path | None = None,
 ) -> list[Result]:
     """Train designs side by side on the same batches.
 
@@ -69,6 +73,8 @@ def run_many(
         threads: for torch.
         device: ``"cpu"`` or ``"cuda"``.
         progress: show a bar on standard error.
+        masks: folder to keep each model's final masks in, ``<id>.safetensors``, for
+            :class:`vsrnn.methods.lottery.Lottery`; a model without masks leaves none.
 
     Returns:
         Their results, in order, as :func:`run` gives them, with equal shares of the
@@ -97,6 +103,9 @@ def run_many(
         "train": trained - loaded,
         "total": ended - began,
     }
+    for config, model in zip(configs, models, strict=True):
+        if masks is not None and isinstance(model, SparseModule):
+            keep_masks(model, masks, config.id)
     made_by["finished"] = now()
     return [
         empty_result(config, task, made_by)

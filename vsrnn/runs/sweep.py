@@ -38,6 +38,7 @@ class Workers:
     memory: float = MEMORY
     device: str = "cpu"
     scheduler: str | None = None
+    masks: bool = False
 
     def processes(self) -> int:
         """How many train on this machine."""
@@ -56,6 +57,7 @@ def sweep(
     memory: float = MEMORY,
     device: str = "cpu",
     scheduler: str | None = None,
+    masks: bool = False,
     progress: bool = True,
 ) -> pd.DataFrame:
     """Run every config the store does not have yet, and return the table of all.
@@ -77,6 +79,8 @@ def sweep(
         device: ``"cpu"`` or ``"cuda"``.
         scheduler: address of a dask scheduler whose workers are used instead. They
             need this package, and the store on a file system they share.
+        masks: keep the final masks of what is trained now, in the folder ``masks`` of
+            the store, see :func:`vsrnn.run_many`.
         progress: show a bar on standard error.
 
     Returns:
@@ -88,7 +92,7 @@ def sweep(
             that were killed or lack memory; runs that ended before stay in the store.
     """
     unique = {config.id: config for config in configs}
-    workers = Workers(jobs, per_pass, memory, device, scheduler)
+    workers = Workers(jobs, per_pass, memory, device, scheduler, masks)
     fill(unique.values(), store, workers, progress)
     results = [store.get(config) for config in unique.values()]
     return table([result for result in results if result])
@@ -213,9 +217,8 @@ def _pool(
     if not groups:
         return
     there = Store(store.folder.absolute())  # workers may have another current folder
-    calls = (
-        delayed(train_free)(group, there, wait, workers.device) for group in groups
-    )
+    own = wait, workers.device, workers.masks
+    calls = (delayed(train_free)(group, there, *own) for group in groups)
     how: dict[str, Any] = {"return_as": "generator_unordered", "batch_size": 1}
     if workers.scheduler:
         from vsrnn.runs.cluster import dask_workers

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 
 import torch
 
@@ -19,7 +20,7 @@ _MACHINE = (MemoryError, OSError, torch.OutOfMemoryError)
 
 
 def train_free(
-    configs: Sequence[Config], store: Store, wait: bool, device: str
+    configs: Sequence[Config], store: Store, wait: bool, device: str, masks: bool
 ) -> dict[str, Result | None]:
     """Train and store what is free of a group.
 
@@ -30,22 +31,25 @@ def train_free(
     with ExitStack() as claims:
         free = [c for c in configs if claims.enter_context(store.claim(c, wait=wait))]
         done: dict[str, Result | None] = {c.id: None for c in configs if store.has(c)}
-        for result in _attempt(free, device):
+        folder = store.folder / "masks" if masks else None
+        for result in _attempt(free, device, folder):
             store.put(result)
             done[result["id"]] = result
     return done
 
 
-def _attempt(configs: list[Config], device: str) -> Iterator[Result]:
+def _attempt(
+    configs: list[Config], device: str, masks: Path | None
+) -> Iterator[Result]:
     """Train a group; if that fails, each by itself, to record those that fail."""
     results: Iterable[Result] = []
     try:
-        results = run_many(configs, device=device) if configs else []
+        results = run_many(configs, device=device, masks=masks) if configs else []
     except Exception as problem:  # whatever it is, it belongs into the record
         if len(configs) == 1:
             results = [failed_result(configs[0], problem)]
         else:
-            results = (one for c in configs for one in _attempt([c], device))
+            results = (one for c in configs for one in _attempt([c], device, masks))
     yield from results
 
 
