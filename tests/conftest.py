@@ -164,7 +164,6 @@ def kitchen_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def keep_kitchen(name: str, task: Any, lengths: Any, folder: Path) -> None:
     """Make a data set of the kitchen by moving at random for so many steps."""
-    import minari
     from minari.data_collector import EpisodeBuffer
 
     from vsrnn.tasks.kitchen import make_kitchen
@@ -191,10 +190,22 @@ def keep_kitchen(name: str, task: Any, lengths: Any, folder: Path) -> None:
                 truncations=ends,
             )
         )
+    keep_episodes(name, episodes, env, folder)
+
+
+def keep_episodes(name: str, episodes: list[Any], env: Any, folder: Path) -> None:
+    """Make a Minari data set in a folder."""
+    import minari
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MINARI_DATASETS_PATH", str(folder))
         patch.setattr("warnings.warn", lambda *arguments, **options: None)
         minari.create_dataset_from_buffers(name, episodes, env=env)
+
+
+@pytest.fixture(name="keep_episodes", scope="session")
+def keep_episodes_fixture() -> Callable[..., None]:
+    return keep_episodes
 
 
 def stacked(seen: list[Any]) -> Any:

@@ -1,6 +1,7 @@
 """Tensors on disk: built once, checked, never half-written."""
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -78,6 +79,32 @@ def test_an_existing_file_needs_no_writing(tmp_path, monkeypatch):
     _cache.cached("few", {}, numbers, tmp_path)
     monkeypatch.setattr(_cache, "FileLock", pytest.fail)
     _cache.cached("few", {}, pytest.fail, tmp_path)
+
+
+def test_an_environment_is_that_of_a_process_of_its_own(tmp_path):
+    def build():
+        print("not in the way")
+        found = [int(os.environ["SOMETHING"]), os.getpid()]
+        return {"numbers": torch.tensor(found)}
+
+    (numbers,) = _cache.cached("few", {}, build, tmp_path, {"SOMETHING": "3"})[
+        0
+    ].values()
+    assert numbers[0] == 3 and numbers[1] != os.getpid()
+    assert "SOMETHING" not in os.environ
+
+
+def test_a_process_that_ends_early_is_said(tmp_path):
+    def killed():
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def refused():
+        raise VsrnnError("no such data")
+
+    for build, said in ((killed, "ended early; is there"), (refused, "no such data")):
+        with pytest.raises(VsrnnError, match=said):
+            _cache.cached("few", {}, build, tmp_path, {"SOMETHING": "3"})
+    assert not list(tmp_path.glob("*.safetensors"))
 
 
 RACE = """

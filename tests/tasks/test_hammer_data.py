@@ -15,11 +15,10 @@ from vsrnn.runs.sweep import Workers, fill
 pytest.importorskip("gymnasium_robotics", reason="needs the extra adroit")
 pytest.importorskip("minari", reason="needs the extra adroit")
 
-from vsrnn.tasks import _episodes, sizes
-from vsrnn.tasks._episodes import make_episodes, read_episodes
-from vsrnn.tasks.adroit import DOOR, HAMMER, play
-from vsrnn.tasks.door import Door
-from vsrnn.tasks.hammer import Hammer
+from vsrnn.tasks import _imitation, hammer, sizes
+from vsrnn.tasks._imitation import load_episodes
+from vsrnn.tasks.adroit import DOOR, HAMMER, make_environment, play
+from vsrnn.tasks.hammer import Door, Hammer
 from vsrnn.tasks.policy import FILES, Policy, load_policy
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -127,72 +126,88 @@ def test_a_policy_file_of_something_else_is_refused(tmp_path):
         Hammer("smoke", source="none.npz", policy_dir=str(tmp_path))
 
 
-def make(folder: Path, robot=HAMMER, number=2, name="vsrnn/made-v1") -> Path:
-    policy = Policy(arrays(robot))
-    make_episodes(name, robot, policy, range(number), 1.0, folder)
-    return folder / name
+@pytest.fixture
+def make(keep_episodes):
+    """Make a Minari data set of episodes of a robot in a folder."""
+    from minari.data_collector import EpisodeBuffer
+
+    def make(folder: Path, robot=HAMMER, number=2, name="vsrnn/made-v1") -> Path:
+        played = play(robot, Policy(arrays(robot)).noisy(range(number)), range(number))
+        last = np.arange(200) == 199
+        episodes = [
+            EpisodeBuffer(
+                id=n,
+                seed=n,
+                observations=played.observations[n],
+                actions=played.actions[n],
+                rewards=played.rewards[n],
+                terminations=0 * last,
+                truncations=last,
+            )
+            for n in range(number)
+        ]
+        keep_episodes(name, episodes, make_environment(robot.environment), folder)
+        return folder / name
+
+    return make
 
 
 def test_a_build_that_stops_half_way_leaves_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr(_episodes, "TOGETHER", 1)
-
-    def stops(*arguments):
-        if stops.calls:
+    def stops(robot, act, seeds):
+        if 500_000 in seeds:
             raise KeyboardInterrupt
-        stops.calls += 1
-        return play(*arguments)
+        return play(robot, act, seeds)
 
-    stops.calls = 0
-    monkeypatch.setattr(_episodes, "play", stops)
-    with pytest.raises(KeyboardInterrupt):
-        make(tmp_path)
-    assert not (tmp_path / "vsrnn/made-v1").exists()
-    assert not list(tmp_path.glob("*.part"))
-    monkeypatch.setattr(_episodes, "play", play)
-    (tmp_path / "vsrnn-made-v1.part").mkdir()  # as a killed process leaves it
-    make(tmp_path)
-    x, y = read_episodes("vsrnn/made-v1", HAMMER, 2, tmp_path)
-    assert x.shape == (2, 200, 46)
-    assert y.shape == (2, 200, 26)
+    np.savez(tmp_path / "mine.npz", **arrays())
+    options = {"policy_dir": str(tmp_path), "demonstrations": 1, "data_seed": 1}
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(hammer, "play", stops)
+        Hammer("smoke", "mine.npz", cache=tmp_path, **options)
+    assert not list(tmp_path.glob("*.safetensors")) + list(tmp_path.glob("*.part"))
 
 
-def test_minari_reads_what_was_made(tmp_path, monkeypatch):
+def test_many_episodes_are_played_as_few_are(cache, monkeypatch):
+    few, many = cache / "few", cache / "many"
+    monkeypatch.setattr(hammer, "TOGETHER", 2)
+    one = Hammer("smoke", demonstrations=3, cache=few)
+    monkeypatch.setattr(hammer, "TOGETHER", 50)
+    assert one.checksum == Hammer("smoke", demonstrations=3, cache=many).checksum
+
+
+def test_a_damaged_data_set_is_refused(tmp_path, make):
     made = make(tmp_path)
-    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
-    import minari
-
-    found = minari.load_dataset("vsrnn/made-v1")
-    assert found.total_episodes == 2
-    episode = found[1]
-    assert episode.observations.shape == (201, 46)
-    assert episode.truncations[-1]
-    assert len(episode.infos["success"]) == 201
+    assert len(load_episodes("vsrnn/made-v1", 2, tmp_path)) == 2
     (made / "data" / "main_data.hdf5").write_bytes(b"cut off")
     with pytest.raises(VsrnnError, match="made-v1 is damaged"):
-        read_episodes("vsrnn/made-v1", HAMMER, 2, tmp_path)
+        load_episodes("vsrnn/made-v1", 2, tmp_path)
     shutil.rmtree(made)
     with pytest.raises(VsrnnError, match="damaged"):
-        read_episodes("vsrnn/made-v1", HAMMER, 2, tmp_path)
+        load_episodes("vsrnn/made-v1", 2, tmp_path)
 
 
-def test_data_sets_of_other_sizes_are_refused(tmp_path, monkeypatch):
-    make(tmp_path, DOOR, name="D4RL/door/made-v1")
+def test_data_sets_of_other_sizes_are_refused(tmp_path, monkeypatch, make):
+    make(tmp_path, DOOR, 18, name="D4RL/door/made-v1")
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
-    with pytest.raises(VsrnnError, match=r"has 2 episodes and this scale takes 20"):
-        Hammer("smoke", source="D4RL/door/made-v1", demonstrations=3, cache=tmp_path)
-    with pytest.raises(
-        VsrnnError, match=r"observations \(201, 39\).*needs \(201, 46\)"
+    for number, said in (
+        (2, "has 18 episodes and this scale takes 19"),
+        (1, "no episodes with the 46 observations and 26 actions of a step"),
     ):
-        read_episodes("D4RL/door/made-v1", HAMMER, 2, tmp_path)
+        options = {"demonstrations": number, "cache": tmp_path}
+        with pytest.raises(VsrnnError, match=said):
+            Hammer("smoke", "D4RL/door/made-v1", **options)
 
 
-def test_a_minari_data_set_is_a_source(tmp_path, monkeypatch):
+def test_a_minari_data_set_is_a_source(tmp_path, monkeypatch, make):
     make(tmp_path, number=18, name="D4RL/hammer/made-v2")
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
     task = Hammer("smoke", "D4RL/hammer/made-v2", demonstrations=1, cache=tmp_path)
-    x, _ = read_episodes("D4RL/hammer/made-v2", HAMMER, 18, tmp_path)
-    for split, rows in (("val", x[:8]), ("test", x[8:17]), ("train", x[17:])):
-        assert np.array_equal(task.batch(split, slice(None))[0], rows)
+    episodes = load_episodes("D4RL/hammer/made-v2", 18, tmp_path)
+    splits = {"val": episodes[:8], "test": episodes[8:17], "train": episodes[17:]}
+    for split, some in splits.items():
+        seen, done = task.batch(split, slice(None))
+        for n, episode in enumerate(some):
+            assert np.array_equal(seen[n], np.float32(episode.observations[:-1]))
+            assert np.array_equal(done[n], episode.actions)
 
 
 def test_no_network_is_said_in_one_sentence(tmp_path, monkeypatch):
@@ -212,7 +227,7 @@ def test_no_network_is_said_in_one_sentence(tmp_path, monkeypatch):
         Hammer("smoke", source="D4RL/hamer/x-v2", cache=tmp_path)
 
 
-def test_the_size_of_a_download_is_said_first(tmp_path, monkeypatch, capsys):
+def test_the_size_of_a_download_is_said_first(tmp_path, monkeypatch, capsys, make):
     import minari
 
     name, said = "D4RL/hammer/small-v2", []
@@ -224,17 +239,17 @@ def test_the_size_of_a_download_is_said_first(tmp_path, monkeypatch, capsys):
         make(tmp_path, number=1, name=dataset)
 
     monkeypatch.setattr(minari, "download_dataset", download)
-    _episodes.download_episodes(name, tmp_path)
+    _imitation.download_episodes(name, tmp_path)
     assert said[0].endswith(f"vsrnn: downloading {name}, 12.5 MB\n")
-    _episodes.download_episodes(name, tmp_path)  # it is here now
+    _imitation.download_episodes(name, tmp_path)  # it is here now
     assert len(said) == 1
     (tmp_path / name / "data" / "main_data.hdf5").unlink()
     shutil.move(tmp_path / name, tmp_path / "aside")
-    _episodes.download_episodes(name, tmp_path)
+    _imitation.download_episodes(name, tmp_path)
     assert len(said) == 2
 
 
-def test_an_interrupted_download_is_taken_up_again(tmp_path, monkeypatch):
+def test_an_interrupted_download_is_taken_up_again(tmp_path, monkeypatch, make):
     import minari
 
     name, attempts = "D4RL/hammer/small-v2", []
@@ -254,24 +269,28 @@ def test_an_interrupted_download_is_taken_up_again(tmp_path, monkeypatch):
 
     monkeypatch.setattr(minari, "download_dataset", download)
     with pytest.raises(VsrnnError, match=r"cannot download .*broke off"):
-        _episodes.download_episodes(name, tmp_path)
+        _imitation.download_episodes(name, tmp_path)
     for _ in range(2):
-        _episodes.download_episodes(name, tmp_path)
+        _imitation.download_episodes(name, tmp_path)
     assert attempts == [name, name]
-    assert len(read_episodes(name, HAMMER, 1, tmp_path)[0]) == 1
+    assert len(load_episodes(name, 1, tmp_path)) == 1
 
 
-def test_data_that_are_not_finite_are_refused(tmp_path):
+def test_data_that_are_not_finite_are_refused(tmp_path, monkeypatch, make):
+    import h5py
+
+    made = make(tmp_path, number=18, name="D4RL/hammer/made-v2")
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
     for what in ["observations", "actions"]:
-        import h5py
-
-        folder = tmp_path / what
-        made = make(folder)
         with h5py.File(made / "data" / "main_data.hdf5", "r+") as file:
-            file[f"episode_1/{what}"][3, 4] = np.nan
-        with pytest.raises(VsrnnError, match=r"made-v1 has .*that are not finite"):
-            read_episodes("vsrnn/made-v1", HAMMER, 2, folder)
-        assert np.isfinite(read_episodes("vsrnn/made-v1", HAMMER, 1, folder)[0]).all()
+            numbers = file[f"episode_1/{what}"]
+            kept = numbers[3, 4]
+            numbers[3, 4] = np.nan
+        with pytest.raises(VsrnnError, match=r"made-v2 has .*that are not finite"):
+            Hammer("smoke", "D4RL/hammer/made-v2", demonstrations=1, cache=tmp_path)
+        with h5py.File(made / "data" / "main_data.hdf5", "r+") as file:
+            file[f"episode_1/{what}"][3, 4] = kept
+    Hammer("smoke", "D4RL/hammer/made-v2", demonstrations=1, cache=tmp_path)
 
 
 def test_the_door_is_the_same_task_of_other_sizes(tmp_path):

@@ -16,7 +16,7 @@ from vsrnn.tasks import task_class
 pytest.importorskip("gymnasium_robotics", reason="needs the extra adroit")
 pytest.importorskip("minari", reason="needs the extra adroit")
 
-from vsrnn.tasks._episodes import load_episodes
+from vsrnn.tasks._imitation import load_episodes
 from vsrnn.tasks.kitchen import make_kitchen, robot_joints
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -243,11 +243,11 @@ def test_a_kitchen_is_trained_and_its_score_is_the_return(monkeypatch):
 
 def test_data_of_another_kitchen_or_robot_are_refused(tmp_path, kitchen_data):
     mixed, complete = map(task_class, ("kitchen-mixed", "kitchen-complete"))
-    with pytest.raises(VsrnnError, match=r"no episodes of .*bottom burner, kettle"):
+    with pytest.raises(VsrnnError, match="no episodes with the 83 observations"):
         options = {"demonstrations": 1, "cache": tmp_path}
         mixed("smoke", source=complete.usual_source, **options)
     hands = SimpleNamespace(observations=np.zeros((3, 46)), actions=np.zeros((2, 26)))
-    with pytest.raises(VsrnnError, match="no episodes of FrankaKitchen-v1"):
+    with pytest.raises(VsrnnError, match="that kitchen-mixed needs"):
         mixed._steps(mixed("smoke", cache=tmp_path), "hands", hands)
 
 

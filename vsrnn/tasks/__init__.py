@@ -123,10 +123,7 @@ def sizes(task: str) -> tuple[int, int]:
 
 
 def places(task: str) -> tuple[str, ...]:
-    """Return which options of a task say only where data are kept.
-
-    Of a task that cannot be imported these are the ones that every task has.
-    """
+    """Return the options of a task, known here or not, that say where data are kept."""
     try:
         return task_class(task).places
     except VsrnnError:

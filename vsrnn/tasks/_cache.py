@@ -4,8 +4,8 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from concurrent.futures import BrokenExecutor
 from pathlib import Path
 from typing import Any
 
@@ -22,38 +22,9 @@ Tensors = dict[str, Tensor]
 
 
 def cache_folder(folder: str | os.PathLike[str] | None = None) -> Path:
-    """Return where data is kept: the argument, else VSRNN_CACHE, else the platform's.
-
-    Raises:
-        VsrnnError: it begins with ~ and there is no such home.
-
-    >>> cache_folder("somewhere").name
-    'somewhere'
-    """
+    """Return where data are kept: as given, else VSRNN_CACHE, else the platform's."""
     chosen = folder or os.environ.get("VSRNN_CACHE") or user_cache_path("vsrnn")
-    try:
-        return Path(chosen).expanduser()
-    except RuntimeError as problem:
-        raise VsrnnError(f"there is no home folder for {chosen}") from problem
-
-
-@contextmanager
-def keeping(what: str, path: Path) -> Iterator[None]:
-    """Make the folder of a path, lock the path, and say if that cannot be written.
-
-    Raises:
-        VsrnnError: the folder cannot be written, or its disk is full.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{path}.lock"):
-            yield
-    except (OSError, NotImplementedError, SafetensorError) as problem:
-        reason = getattr(problem, "strerror", None) or problem
-        raise VsrnnError(
-            f"cannot keep {what} in {path.parent} ({reason}); set VSRNN_CACHE to a "
-            "folder that can be written and has room"
-        ) from problem
+    return Path(chosen).expanduser()
 
 
 def take(kept: Tensor, rows: slice | Tensor) -> Tensor:
@@ -70,6 +41,7 @@ def cached(
     identity: dict[str, Any],
     build: Callable[[], Tensors],
     folder: str | os.PathLike[str] | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> tuple[Tensors, str]:
     """Return tensors from the cache, building them only if they are not there.
 
@@ -82,20 +54,37 @@ def cached(
         identity: everything that decides the tensors, as JSON values.
         build: makes the tensors.
         folder: where to keep the file; see `cache_folder`.
+        environment: variables that have to be set before torch is loaded; they are
+            built in a process of their own then.
 
     Returns:
         The tensors by name, and the sha256 of their contents.
 
     Raises:
-        VsrnnError: as `keeping` does.
+        VsrnnError: the folder cannot be written, or its disk is full, or that process
+            ended early.
     """
     key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
     path = cache_folder(folder) / f"{name}-{key[:16]}.safetensors"
-    found = _load(path)
-    if found is None:
-        with keeping("data", path):
-            found = _load(path) or _rebuild(path, build)
-    return found
+    if found := _load(path):
+        return found
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{path}.lock"):
+            if found := _load(path):
+                return found
+            if path.exists():
+                print(f"vsrnn: {path} is damaged; making it again", file=sys.stderr)
+            _apart(environment, build, path) if environment else _write(build, path)
+        if found := _load(path):
+            return found
+        raise OSError("the file does not read back as it was written")
+    except (OSError, NotImplementedError, SafetensorError) as problem:
+        reason = getattr(problem, "strerror", None) or problem
+        raise VsrnnError(
+            f"cannot keep data in {path.parent} ({reason}); set VSRNN_CACHE to a "
+            "folder that can be written and has room"
+        ) from problem
 
 
 def checksum(arrays: Mapping[str, Tensor | np.ndarray]) -> str:
@@ -108,7 +97,7 @@ def checksum(arrays: Mapping[str, Tensor | np.ndarray]) -> str:
 
 
 def _load(path: Path) -> tuple[Tensors, str] | None:
-    """Return what a file holds and its checksum, or None if absent or damaged."""
+    """What a file holds and its checksum, or None if absent or damaged."""
     try:
         with safe_open(path, framework="pt") as file:
             names = file.keys()
@@ -119,17 +108,29 @@ def _load(path: Path) -> tuple[Tensors, str] | None:
     return (tensors, expected) if checksum(tensors) == expected else None
 
 
-def _rebuild(path: Path, build: Callable[[], Tensors]) -> tuple[Tensors, str]:
-    """Build, write to a temporary file, put that in place and load it."""
-    if path.exists():
-        print(f"vsrnn: {path} is damaged; making it again", file=sys.stderr)
+def _write(build: Callable[[], Tensors], path: Path) -> None:
+    """Build, write to a temporary file, and put that in place."""
     tensors, part = build(), path.with_suffix(".part")
     try:
         save_file(tensors, part, metadata={"sha256": checksum(tensors)})
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
-    found = _load(path)
-    if found is None:
-        raise OSError("the file does not read back as it was written")
-    return found
+
+
+def _apart(
+    environment: Mapping[str, str], build: Callable[[], Tensors], path: Path
+) -> None:
+    """Do that in a process of its own."""
+    from joblib.externals.loky import ProcessPoolExecutor
+
+    process = ProcessPoolExecutor(1, env=dict(environment))
+    try:
+        process.submit(_write, build, path).result()
+        process.shutdown()
+    except BrokenExecutor as problem:
+        raise VsrnnError(
+            "the process that makes the data ended early; is there enough memory?"
+        ) from problem
+    finally:
+        process.shutdown(kill_workers=True)  # that is left when this one is stopped

@@ -160,20 +160,18 @@ def make_environment(name: str, steps: int = STEPS, **options: Any) -> Any:
         VsrnnError: it is not installed, or cannot be loaded.
     """
     versions()
-    with quietly():
-        try:
+    try:
+        with quietly():
             import gymnasium
             import gymnasium_robotics
-        except Exception as problem:  # MuJoCo loads the OpenGL that MUJOCO_GL names
-            raise VsrnnError(
-                f"the robot simulator cannot be loaded ({problem}); try it without the "
-                f"variable MUJOCO_GL, or {_INSTALL}"
-            ) from problem
-        gymnasium.register_envs(gymnasium_robotics)
-        try:
+
+            gymnasium.register_envs(gymnasium_robotics)
             return gymnasium.make(name, max_episode_steps=steps, **options)
-        except gymnasium.error.UnregisteredEnv as problem:
-            raise VsrnnError(f"there is no {name} here; {_INSTALL}") from problem
+    except Exception as problem:  # MuJoCo loads the OpenGL that MUJOCO_GL names
+        raise VsrnnError(
+            f"the robot simulator cannot be loaded ({problem}); try it without the "
+            f"variable MUJOCO_GL, or {_INSTALL}"
+        ) from problem
 
 
 @contextmanager

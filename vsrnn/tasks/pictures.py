@@ -57,18 +57,18 @@ def _camera(env: Any, width: int, height: int) -> Iterator[Callable[[], Array]]:
             "Ubuntu, apt install libegl1 libopengl0 libgl1-mesa-dri"
         ) from problem
     mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, canvas)
-    scene = mujoco.MjvScene(env.model, 1_000)
-    frame = mujoco.MjrRect(0, 0, width, height)
+    scene, frame = (
+        mujoco.MjvScene(env.model, 1_000),
+        mujoco.MjrRect(0, 0, width, height),
+    )
     camera, options = mujoco.MjvCamera(), mujoco.MjvOption()
     camera.lookat[:] = LOOK_AT
     for name, value in CAMERA.items():
         setattr(camera, name, value)
+    seen = (env.model, env.data, options, None, camera, mujoco.mjtCatBit.mjCAT_ALL)
 
     def look() -> Array:
-        mujoco.mjv_updateScene(
-            *(env.model, env.data, options, None, camera),
-            *(mujoco.mjtCatBit.mjCAT_ALL, scene),
-        )
+        mujoco.mjv_updateScene(*seen, scene)
         mujoco.mjr_render(frame, scene, canvas)
         picture = np.empty((height, width, 3), np.uint8)
         mujoco.mjr_readPixels(picture, None, frame, canvas)

@@ -9,7 +9,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load, save_file
 
 from vsrnn.errors import VsrnnError
 from vsrnn.tasks._cache import checksum
@@ -71,34 +71,23 @@ def load_policy(path: Path, robot: Robot) -> Policy:
         VsrnnError: there is no such file, it is damaged or holds something else.
     """
     try:
-        arrays = _read(path)
+        with path.open("rb") as file:  # numpy would leave a broken file open
+            npz = path.suffix == ".npz"
+            found = np.load(file, allow_pickle=False) if npz else load(file.read())
+            arrays = {name: np.asarray(found[name], float) for name in found}
     except _UNREADABLE as bad:
         absent = "there is no such file; name its folder in VSRNN_POLICIES"
         reason = absent if not path.exists() else str(bad)
         raise VsrnnError(f"cannot read the policy {path}: {reason}") from bad
-    shapes = {name: array.shape for name, array in arrays.items()}
-    if shapes != _shapes(shapes, robot):
+    x, y = (robot.inputs,), (robot.outputs,)
+    first, second = (np.shape(arrays.get(bias, 0))[:1] for bias in ("b0", "b1"))
+    shapes = {"W0": first + x, "W1": second + first, "W2": y + second}
+    shapes |= {"b0": first, "b1": second, "b2": y, "log_std": y}
+    shapes |= {"in_shift": x, "in_scale": x, "out_shift": y, "out_scale": y}
+    if {name: array.shape for name, array in arrays.items()} != shapes:
         raise VsrnnError(
             f"{path} holds no policy for {robot.environment}: it needs arrays "
-            f"{', '.join(_shapes(shapes, robot))}, from {robot.inputs} observations "
-            f"to {robot.outputs} actions"
+            f"{', '.join(shapes)}, from {robot.inputs} observations to "
+            f"{robot.outputs} actions"
         )
     return Policy(arrays)
-
-
-def _read(path: Path) -> dict[str, Array]:
-    if path.suffix == ".npz":
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
-            return {name: np.asarray(found[name], float) for name in found.files}
-    return {k: np.asarray(array, float) for k, array in load_file(path).items()}
-
-
-def _shapes(
-    found: dict[str, tuple[int, ...]], robot: Robot
-) -> dict[str, tuple[int, ...]]:
-    """The shapes of a policy's arrays, with as many hidden units as were found."""
-    x, y = (robot.inputs,), (robot.outputs,)
-    first, second = (found.get(bias, ())[:1] for bias in ("b0", "b1"))
-    layers = {"W0": first + x, "W1": second + first, "W2": y + second}
-    ends = {"in_shift": x, "in_scale": x, "out_shift": y, "out_scale": y}
-    return layers | {"b0": first, "b1": second, "b2": y} | ends | {"log_std": y}
