@@ -54,6 +54,8 @@ NAVIGATION, NAVIGATED = "vsrnn/tasks/navigation.py", "tests/tasks/test_navigatio
 ADDING, ADDED = "vsrnn/tasks/adding.py", "tests/tasks/test_adding.py"
 SCORES, SCORES_TEST = "vsrnn/methods/scores.py", "tests/methods/test_scores.py"
 LOTTERY, LOTTERY_TEST = "vsrnn/methods/lottery.py", "tests/methods/test_lottery.py"
+SPACES, SPACES_TEST = "vsrnn/methods/spaces.py", "tests/methods/test_spaces.py"
+MODULI, MODULI_TEST = "vsrnn/methods/geometric.py", "tests/methods/test_geometric.py"
 LOOP, LOOP_TEST = "vsrnn/training/loop.py", "tests/training/test_loop.py"
 
 MUTATIONS: list[Mutation] = [
@@ -124,6 +126,23 @@ MUTATIONS: list[Mutation] = [
     Mutation(
         "averages of the optimizer stay where they were",
         *(ADAM, "padded[source]", "padded[: len(source)]", PRUNED),
+    ),
+    Mutation(
+        "a Klein bottle that is a torus",
+        *(SPACES, "_pairs(points, 1)[1]", "_pairs(points, -1)[1]", SPACES_TEST),
+    ),
+    Mutation(
+        "costs upside down",
+        *(MODULI, "(top - value).clamp", "value.clamp", MODULI_TEST),
+    ),
+    Mutation(
+        "costs of weights that are gone",
+        *(MODULI, "if seen == self.seen:", "if self.seen:", MODULI_TEST),
+    ),
+    Mutation(
+        "trained points move uphill",
+        *(MODULI, "Adam(points, rate)", "Adam(points, rate, maximize=True)"),
+        MODULI_TEST,
     ),
     Mutation(
         "blocks hx and hh swapped in the hidden proportion",
