@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
+from vsrnn.design.published import get_design
 from vsrnn.runs.config import Config
 from vsrnn.studies import arms
 from vsrnn.studies.arms import methods
@@ -49,7 +51,9 @@ def protocol() -> list[Config]:
         run_of(arm, 0, task_options=options)
         for options, arm in product(OPTIONS.values(), FEW)
     ]
-    larger = [run_of(arm, 0, design="navigation_512") for arm in FEW]
+    design = get_design("navigation", "navigation_256")
+    wide = replace(design, name="navigation_512", hidden=512)
+    larger = [replace(run_of(arm, 0), design=wide) for arm in FEW]
     return [*published, *schedules, *trained, *once, *larger, *sparser]
 
 
@@ -58,10 +62,9 @@ def run_of(
     seed: int,
     schedule: str = "linear 15",
     density: float = DENSITIES[0],
-    design: str = "navigation_256",
     **more: Any,
 ) -> Config:
     """A run of an arm, as published unless said otherwise."""
     how = methods(arm, density, schedule)
     more["epochs"] = arms.epochs(schedule)
-    return Config("navigation", design, "quick", seed, method=how, **more)
+    return Config("navigation", "navigation_256", "quick", seed, method=how, **more)
