@@ -68,6 +68,9 @@ ifdef VSRNN_POLICIES
 	$(HAMMER) $(NAMED) --option source=dapg_hammer_policy.npz \
 	  --store results/hammer_named_dapg
 endif
+	for study in navigation survivors sequences; do \
+	  $(BIN)/vsrnn study $$study --masks || exit 1; \
+	done
 	$(MAKE) tables
 
 # Puts new runs, a JSON file each, into results/*/runs.jsonl.gz. Runs with few
