@@ -136,5 +136,5 @@ $(STAMP): pyproject.toml requirements.lock
 	  "'apt install python3-venv') and try again."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --disable-pip-version-check \
-	  -c requirements.lock -e ".[adroit,book,cluster,lab,test]"
+	  -c requirements.lock -e ".[adroit,book,cluster,lab,test,text]"
 	@touch $@

@@ -27,7 +27,7 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("untimed")
     os.environ["VSRNN_CACHE"] = folder
     os.environ["MPLBACKEND"] = "agg"
-    for name in ("VSRNN_MNIST", "VSRNN_POLICIES", "MINARI_DATASETS_PATH"):
+    for name in ("VSRNN_MNIST", "VSRNN_POLICIES", "VSRNN_TEXT", "MINARI_DATASETS_PATH"):
         os.environ.pop(name, None)
 
 

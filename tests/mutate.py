@@ -57,6 +57,7 @@ LOTTERY, LOTTERY_TEST = "vsrnn/methods/lottery.py", "tests/methods/test_lottery.
 SPACES, SPACES_TEST = "vsrnn/methods/spaces.py", "tests/methods/test_spaces.py"
 MODULI, MODULI_TEST = "vsrnn/methods/geometric.py", "tests/methods/test_geometric.py"
 LOOP, LOOP_TEST = "vsrnn/training/loop.py", "tests/training/test_loop.py"
+TEXT, TEXT_TEST = "vsrnn/tasks/text.py", "tests/tasks/test_text.py"
 
 MUTATIONS: list[Mutation] = [
     Mutation(
@@ -412,6 +413,18 @@ MUTATIONS: list[Mutation] = [
     Mutation(
         "diverged and trained designs swapped",
         *(CONTRAST, 'rows["diverged"] > 0)', 'rows["diverged"] == 0)', SHOWN),
+    ),
+    Mutation(
+        "the word to be predicted is the one that was read",
+        *(TEXT, '"targets": columns[:, 1:]', '"targets": columns[:, :-1]', TEXT_TEST),
+    ),
+    Mutation(
+        "batches that do not go on where the last one ended",
+        *(TEXT, ".transpose(0, 1)", "", TEXT_TEST),
+    ),
+    Mutation(
+        "the perplexity forgets the words before",
+        *(TEXT, "output, state = model(x, state)", "output, _ = model(x)", TEXT_TEST),
     ),
 ]
 

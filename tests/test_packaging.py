@@ -53,7 +53,7 @@ def test_environment_file_uses_the_lock_and_a_supported_python():
     assert "-c requirements.lock" in pip
     (package,) = (line for line in pip if line.startswith("-e "))
     extras = re.fullmatch(r"-e \.\[([a-z,]+)\]", package)
-    assert extras and set(extras[1].split(",")) == {"adroit", "book", "lab"}
+    assert extras and set(extras[1].split(",")) == {"adroit", "book", "lab", "text"}
     assert set(extras[1].split(",")) <= set(EXTRAS)
 
 

@@ -202,7 +202,8 @@ def test_chance_is_what_knowing_nothing_scores(plain):
         assert float(task.loss(output, targets)) == pytest.approx(
             math.log(task.outputs)
         )
-        assert task.chance == pytest.approx(1 / task.outputs)
+        if task.name != "text":  # some words are more frequent than others
+            assert task.chance == pytest.approx(1 / task.outputs)
 
 
 def test_models_learn_in_a_step_or_say_that_they_read_numbers(tasks):

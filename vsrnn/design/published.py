@@ -9,10 +9,10 @@ Where two files share a name, the less used one gets its own: ``25ADV020`` is va
 (file Sparsity2/25AD020) and ``25AD020`` uniform, ``H400AD020`` has 400 hidden units
 (file Density/400AD020) and ``400AD020`` has 400,000 weights, and ``_archive`` marks
 the older balanced kitchen designs. ``rnn_`` is not of the paper: it is a plain RNN
-with a linear head, added as a baseline of 100,000 weights. Those of ``navigation`` and
-``adding`` are the dense networks of arXiv 2406.06290: ``navigation_4096`` as published,
-``navigation_256`` scaled down, and ``adding_128`` as published but for its rate, which
-was 1e-4.
+with a linear head, added as a baseline of 100,000 weights. Those of ``navigation``,
+``adding`` and ``text`` are the dense networks of arXiv 2406.06290: ``navigation_4096``
+as published, ``navigation_256`` scaled down, ``adding_128`` as published but for its
+rate, which was 1e-4, and ``text_650`` as published for WikiText-2, the others smaller.
 
 Several files can hold one design. Those named ``S2D`` differ from the design they
 are listed under in how biases are laid out, not in its arrangement of weights.
