@@ -3,6 +3,7 @@
 import json
 import pickle
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,6 +11,8 @@ from own import Last
 from safetensors.torch import load_file
 
 from vsrnn import Config, Design, Store, VsrnnError, run, run_many, sweep
+from vsrnn.cli import main
+from vsrnn.design.table import keep_designs, tabulate
 from vsrnn.methods.lottery import Lottery, keep_masks
 from vsrnn.runs.run import build_model
 
@@ -96,6 +99,30 @@ def test_a_sweep_keeps_masks_and_trains_tickets_with_them(tmp_path):
     assert list(table["total_weights"][:2]) == list(table["total_weights"][2:])
     assert table["error"].isna().all()
     assert len(list((store.folder / "masks").iterdir())) == 2
+
+
+def test_tickets_and_their_runs_in_one_sweep(tmp_path):
+    """A ticket of the seed of its run would be in one pass with it."""
+    store = Store(tmp_path)
+    source = Config("own:Last", DESIGNS[0], epochs=2, method=PRUNE)
+    ticket = replace(source, method=Lottery(source.id, tmp_path / "masks"))
+    table = sweep([source, ticket], store, jobs=1, masks=True, progress=False)
+    assert table["error"].isna().all()
+    assert table["total_weights"].nunique() == 1
+
+
+def test_masks_and_tickets_on_the_command_line(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    keep_designs(tabulate([DESIGNS[0]], 6, 4), Path("mine.csv"))
+    sweep_own = ["sweep", "own:Last", "--design-table", "mine.csv", "--epochs", "2"]
+    prune = ["--method", "magnitude", "density=0.2", "end=1"]
+    assert main([*sweep_own, *prune, "--jobs", "1", "--masks"]) == 0
+    (file,) = Path("runs/masks").iterdir()
+    number = file.rename(file.with_stem("1234567890123456")).stem  # text all the same
+    ticket = ["--run-seed", "100", "--method", "lottery", f"run={number}"]
+    assert main([*sweep_own, *ticket, "--jobs", "1"]) == 0
+    assert Store("runs").collect()["total_weights"].nunique() == 1
+    assert main([*sweep_own, *ticket[:-1], "run=abc", "--jobs", "1"]) == 2
 
 
 def test_what_has_no_masks_leaves_none(tmp_path):
