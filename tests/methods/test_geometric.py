@@ -341,6 +341,9 @@ WRONG = [
     ({"published": "False"}, "published must be one of False, True, not 'False'"),
     ({"space": "r9"}, "points in r9 must be trained"),
     ({"rescaled": True, "inhibitor": "ripple"}, "dog and gauss, not ripple"),
+    ({"points": [1.0, 2.0]}, "points are finite numbers of shape"),
+    ({"points": "torus"}, "points are finite numbers of shape"),
+    ({"points": [[1.0], [float("nan")]]}, "points are finite numbers of shape"),
     ({"seed": -1}, "seed must be a whole number"),
     ({"lambda": 1}, "unknown option 'lambda'"),
 ]
@@ -357,3 +360,16 @@ def test_bad_input_gets_a_sentence():
         model.weight("hh_0")[2] = float("nan")
     with pytest.raises(VsrnnError, match="NaN or infinite before the first step"):
         Geometric().begin(model, 5)
+
+
+def test_places_of_ones_own_are_those_that_are_used():
+    points = [[float(n), 0.0] for n in range(6)]
+    own = Geometric(inhibitor="diffusion", points=torch.tensor(points))
+    assert own == get_method(**own.as_dict())
+    costs, _ = own.embed(6).pairs()
+    around = [min(n, 10 - n) ** 2 for n in range(6)]
+    torch.testing.assert_close(costs[0], torch.tensor(around, dtype=costs.dtype))
+    with pytest.raises(VsrnnError, match="5 units need as many points, not 6"):
+        own.embed(5)
+    with pytest.raises(VsrnnError, match=r"have shape \(units, 2\), not \(6, 1\)"):
+        Geometric(points=[[0.0]] * 6).embed(6).pairs()

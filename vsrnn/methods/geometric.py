@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 from typing import Any
 
+import numpy as np
 import torch
 from numpy.random import SeedSequence
 from torch import Tensor, nn
@@ -62,6 +63,7 @@ class Geometric(Method):
             move at a tenth of our rate with gradients times 0.99 to the power of the
             epoch, and rest in the last ten epochs.
         seed: of points and permutation; if absent, the run's.
+        points: places of your own instead of drawn ones, ``(units, coordinates)``.
 
     Raises:
         VsrnnError: an option is unknown or out of range.
@@ -87,6 +89,7 @@ class Geometric(Method):
     others: float = 0.0
     published: bool = False
     seed: int | None = None
+    points: Sequence[Sequence[float]] | None = None
 
     def __post_init__(self) -> None:
         for option, known in KNOWN.items():
@@ -101,6 +104,8 @@ class Geometric(Method):
             object.__setattr__(self, option, float(value))
         if self.seed is not None:
             object.__setattr__(self, "seed", check_int("seed", self.seed, 0))
+        if self.points is not None:
+            object.__setattr__(self, "points", _rows(self.points))
         if not (self.trained or SPACES[self.space].bounded):
             raise VsrnnError(f"points in {self.space} must be trained; set trained")
         if self.rescaled and self.inhibitor not in ("dog", "gauss"):
@@ -136,6 +141,12 @@ class Geometric(Method):
         generator = torch.Generator().manual_seed(int(stream.generate_state(1)[0]))
         space = (SPACES | TRAINED if self.trained else SPACES)[self.space]
         points = space.draw(units, generator)
+        if self.points is not None:
+            points = torch.tensor(self.points, dtype=points.dtype)
+            if len(points) != units:
+                raise VsrnnError(
+                    f"{units} units need as many points, not {len(points)}"
+                )
         entries = units**2 if self.control == "permuted" else 0
         order = torch.randperm(entries, generator=generator)
         factor = self._factor(space.distances(points)) if self.rescaled else 1.0
@@ -165,6 +176,17 @@ class Geometric(Method):
                 factor /= finer
             factor *= finer
         return factor / finer
+
+
+def _rows(points: Any) -> tuple[tuple[float, ...], ...]:
+    """Points as tuples, which have a hash."""
+    try:
+        array = np.asarray(points, float)
+    except (TypeError, ValueError):
+        array = np.empty(0)
+    if array.ndim != 2 or not np.isfinite(array).all():
+        raise VsrnnError("points are finite numbers of shape (units, coordinates)")
+    return tuple(map(tuple, array.tolist()))
 
 
 @dataclass
