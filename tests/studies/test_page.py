@@ -96,6 +96,18 @@ def test_numbers_and_claims_are_written_and_folded(toy, tmp_path):
     assert page.claims()["verdict"].tolist() == ["holds", "undecided"]
 
 
+def test_claims_of_the_paper_stand_beside_ours_unfolded(toy, tmp_path, monkeypatch):
+    long = "a sentence of more than fifty characters, which a table could cut short"
+    row = {"study": "toy", "paper": "p", "published": "9 cm", "tested": "it rises"}
+    row |= {"verdict": "holds", "explained": long}
+    pd.DataFrame([row]).to_csv(tmp_path / "words.csv", index=False)
+    monkeypatch.setattr("vsrnn.studies.arms.JUDGED", tmp_path / "words.csv")
+    text = studies.open_page("toy", tmp_path).scorecard()._repr_html_()
+    assert text.startswith("<details open>")
+    for cell in ("p", "9 cm", "it rises: 1.0 (0.5 to 1.2) points", "holds", long):
+        assert f"<td>{cell}</td>" in text
+
+
 def test_unknown_names_say_what_there_is(toy, tmp_path):
     with pytest.raises(VsrnnError, match="choose one of: toy"):
         studies.open_page("nothing")

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
 from typing import Any
 
-from pandas import DataFrame, Series
+import numpy as np
+from pandas import DataFrame, Series, read_csv
+from scipy import stats
 
+from vsrnn.methods import get_method
+from vsrnn.plot.labels import BLUE, GREEN, ORANGE
+from vsrnn.runs.config import Config
 from vsrnn.stats import Claim, intervals
 
 PENALTIES: dict[str, Mapping[str, Any]] = {
@@ -40,6 +47,22 @@ SCHEDULES: dict[str, Mapping[str, Any]] = {
 }
 """Schedules of pruning by name: prunings, one an epoch; 15 in 30 are every other."""
 
+ARM_LOOKS: dict[str, dict[str, Any]] = {
+    "none": {"color": "#000000", "marker": "v", "linestyle": "--"},
+    "torus": {"color": BLUE, "marker": "o", "linestyle": "-"},
+    "permuted": {"color": ORANGE, "marker": "s", "linestyle": "-."},
+    "klein": {"color": GREEN, "marker": "D", "linestyle": ":"},
+    "circle": {"color": "#CC79A7", "marker": "^", "linestyle": "-"},
+    "sphere": {"color": "#E69F00", "marker": "P", "linestyle": "--"},
+    "6-torus": {"color": "#56B4E9", "marker": "X", "linestyle": ":"},
+}
+"""Color, marker and line style of the arms that pages compare."""
+
+NOTHING = "no runs yet"
+CARD = ("the paper", "published", "here", "verdict", "why, and what would refute it")
+JUDGED = Path(__file__).with_name("scorecard.csv")
+"""Columns of a scorecard, and the file of its words."""
+
 REST = 4
 """Epochs of training at the final mask; published is the first of them."""
 
@@ -69,6 +92,83 @@ def epochs(schedule: str) -> int:
     return int(SCHEDULES[schedule]["end"]) + REST
 
 
+def planned(configs: Iterable[Config]) -> DataFrame:
+    """The runs of a protocol, one row each: what its configs say, by id.
+
+    Returns:
+        id, task, design, seed, arm (of `PENALTIES`), weight of the penalty, density,
+        schedule (of `SCHEDULES`, empty for another), score, matrices left alone,
+        whether all is pruned at once, and options of the task.
+    """
+    return DataFrame(map(_planned, configs))
+
+
+def _planned(config: Config) -> dict[str, Any]:
+    own: dict[str, Any] = {method.name: method for method in config.method}
+    penalty, prune = own.get("geometric"), own.get("magnitude")
+    return {
+        **{"id": config.id, "task": config.task, "design": config.design.name},
+        **{"seed": config.seed, "arm": arm_of(config)},
+        "weight": penalty.weight if penalty else 0.0,
+        "density": prune.density if prune else 1.0,
+        "schedule": _schedule_of(prune.as_dict()) if prune else "",
+        "score": prune.score if prune else "",
+        "protect": ", ".join(prune.protect) if prune else "",
+        "at once": prune.start == prune.end if prune else False,
+        **config.task_options,
+    }
+
+
+def arm_of(config: Config) -> str:
+    """The name of a run's penalty, at whatever weight if no arm has that one.
+
+    >>> penalty = {"name": "geometric", "space": "klein", "weight": 0.001}
+    >>> arm_of(Config("adding", "adding_128", method=penalty))
+    'klein'
+    """
+    for own in (method for method in config.method if method.name == "geometric"):
+        for free in (("seed",), ("seed", "weight")):
+            found = _without(own.as_dict(), free)
+            for name, options in PENALTIES.items():
+                known = get_method("geometric", **options).as_dict()
+                if name != "none" and _without(known, free) == found:
+                    return name
+        return ""
+    return "none"
+
+
+def _schedule_of(prune: Mapping[str, Any]) -> str:
+    """The name of a schedule, or nothing."""
+    kept = {key: prune[key] for key in ("schedule", "end", "prunings") if key in prune}
+    return next((name for name, known in SCHEDULES.items() if known == kept), "")
+
+
+def _without(options: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    return {key: value for key, value in options.items() if key not in names}
+
+
+def measured(plan: DataFrame, runs: DataFrame, *columns: str) -> DataFrame:
+    """A plan with columns of its runs, empty for a run that is still to come.
+
+    >>> measured(DataFrame({"id": ["a", "b"]}), DataFrame({"id": ["b"], "x": [1]}), "x")
+      id    x
+    0  a  NaN
+    1  b  1.0
+    """
+    return plan.merge(runs.reindex(columns=["id", *columns]), on="id", how="left")
+
+
+def means(runs: DataFrame, by: list[str], value: str) -> DataFrame:
+    """Mean, low, high and seeds of each group, also of groups without a run yet.
+
+    >>> runs = DataFrame({"arm": ["none", "none", "torus"], "x": [1.0, 2.0, None]})
+    >>> means(runs, ["arm"], "x")[["arm", "mean", "seeds"]].values.tolist()
+    [['none', 1.5, 2], ['torus', nan, 0]]
+    """
+    table = runs[by].drop_duplicates().merge(intervals(runs, by, value), how="left")
+    return table.assign(seeds=table["seeds"].fillna(0).astype(int))
+
+
 def paired(claim: str, better: Series, worse: Series, unit: str = "") -> Claim:
     """A claim that one arm is below another: the mean difference over shared seeds.
 
@@ -88,3 +188,62 @@ def paired(claim: str, better: Series, worse: Series, unit: str = "") -> Claim:
     table = intervals(DataFrame({"claim": claim, "gap": gap}), ["claim"], "gap")
     ends = table[["mean", "low", "high"]].to_numpy(float)
     return Claim.of(claim, ends[0] if len(ends) else [float("nan")] * 3, unit)
+
+
+@cache
+def cheap_pairs(arm: str, units: int, seed: int = 0) -> float:
+    """Share of pairs of units that are cheap as a run of that seed places them [%].
+
+    >>> round(cheap_pairs("permuted", 256))
+    14
+    """
+    penalty: Any = get_method("geometric", **PENALTIES[arm])
+    _, cheap = penalty.embed(units, seed).pairs()
+    return 100 * float(cheap.double().mean())
+
+
+def share_below(errors: Series, limit: float) -> list[float]:
+    """Share of values below a limit with its 95 % interval by Wilson [%], and how many.
+
+    >>> share_below(Series([1.0, 2.0, None]), 3.0)[::3]
+    [100.0, 2]
+    """
+    known = errors.dropna()
+    if known.empty:
+        return [float("nan")] * 3 + [0]
+    test = stats.binomtest(int((known < limit).sum()), len(known))
+    shares = 100 * np.array([test.statistic, *test.proportion_ci(method="wilson")])
+    return [*shares.tolist(), len(known)]
+
+
+def told(value: float, how: str) -> str:
+    """A number as a page quotes it.
+
+    >>> told(3.14159, ".1f"), told(float("nan"), ".1f")
+    ('3.1', 'no runs yet')
+    """
+    return f"{value:{how}}" if value == value else NOTHING
+
+
+def scorecard(study: str, found: Iterable[Claim]) -> DataFrame:
+    """What the paper claims beside our test of it, its verdict and what we make of it.
+
+    The words are in the file `scorecard.csv`, a row a claim of the paper, with the
+    verdict that they explain; where another one comes out, there is no explanation.
+
+    Args:
+        study: whose rows of the file.
+        found: claims of ours, of which `tested` names one.
+    """
+    known = {claim.claim: claim for claim in found}
+    rows = []
+    for each in read_csv(JUDGED, dtype=str).query("study == @study").to_dict("records"):
+        claim = known.get(each["tested"])
+        verdict = claim.verdict if claim else NOTHING
+        here, why = each["tested"], each["explained"]
+        if claim:
+            how = ".2f" if abs(claim.value) < 1 else ".1f"
+            here = f"{here}: {claim.span(how)} {claim.unit}"
+        why = why if verdict == each["verdict"] else ""
+        rows.append((each["paper"], each["published"], here, verdict, why))
+    return DataFrame(rows, columns=CARD)

@@ -13,12 +13,13 @@ from types import ModuleType
 from typing import Any
 
 from matplotlib.figure import Figure
-from pandas import DataFrame
+from pandas import DataFrame, option_context
 
 from vsrnn.errors import VsrnnError
 from vsrnn.plot.registry import FIGURES
 from vsrnn.plot.save import save, write_files
 from vsrnn.stats import claims_table
+from vsrnn.studies.arms import scorecard
 from vsrnn.tasks import task_class
 
 _MADE_ON = ("data_sha256", "version", "commit", "torch", "python", "machine")
@@ -47,14 +48,18 @@ class Folded:
     Args:
         summary: what is seen before it is unfolded.
         tables: what is seen afterwards.
+        unfolded: whether they are seen at once.
     """
 
     summary: str
     tables: Sequence[DataFrame]
+    unfolded: bool = False
 
     def _repr_html_(self) -> str:
-        parts = [table.to_html(index=False, border=0) for table in self.tables]
-        head = f"<details><summary>{escape(self.summary)}</summary>"
+        with option_context("display.max_colwidth", None):  # sentences in full
+            parts = [table.to_html(index=False, border=0) for table in self.tables]
+        start = "<details open>" if self.unfolded else "<details>"
+        head = f"{start}<summary>{escape(self.summary)}</summary>"
         return "\n".join([head, *parts, "</details>"])
 
 
@@ -138,6 +143,11 @@ class Page:
         """The claims of the page: claim, value, low, high, unit and verdict."""
         make = getattr(self.module, "claims", None)
         return claims_table(make(self) if make else [])
+
+    def scorecard(self) -> Folded:
+        """What the paper claims beside what is found here, and how we explain it."""
+        table = scorecard(self.study, self.module.claims(self))
+        return Folded("Claims of the paper, and what we find", [table], unfolded=True)
 
     def finish(self) -> Folded:
         """Write the page's numbers for the book, and show them and the claims, folded.
