@@ -43,7 +43,8 @@ def start(folder):
     """Start Python modules as processes of their own; all end with the test."""
     (folder / "witness").mkdir()
     (folder / "witness" / "sitecustomize.py").write_text(WITNESS)
-    places = {"PYTHONPATH": str(folder / "witness"), "WITNESS": str(folder / "log")}
+    path = f"{folder / 'witness'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
+    places = {"PYTHONPATH": path.rstrip(os.pathsep), "WITNESS": str(folder / "log")}
     processes = []
     with ExitStack() as stack:
 
@@ -85,7 +86,6 @@ def configs(number, seed=0):
 
 def test_a_claim_keeps_others_away_and_leaves_no_file(folder):
     store, config = Store("runs"), configs(1)[0]
-    store.check()
     with store.claim(config) as mine, Store("runs").claim(config) as other:
         assert mine and not other
     with store.claim(config) as mine:  # given back without a result
@@ -110,7 +110,7 @@ os.kill(os.getpid(), 9)
 
 def test_a_sweep_waits_for_what_another_has_and_takes_it_when_that_dies(folder, start):
     store, (taken, free) = Store("runs"), configs(2)
-    store.check()
+    store.folder.mkdir()
     (folder / "witness" / "holder.py").write_text(HOLDER)
     holder = start("holder", str(store.folder / f"{taken.id}.lock"))
     wait_for(lambda: "has it" in holder.said.read_text(), holder)
@@ -160,7 +160,7 @@ def test_dask_loses_a_worker_and_shares_the_store_with_a_local_sweep(folder, sta
     alone = ["--nthreads", "1", "--no-nanny", "--no-dashboard"]
     place = ["--local-directory", str(folder / "scratch")]
     workers = [start("dask", "worker", address, *alone, *place) for _ in range(2)]
-    command = [*DRAW, "--number", "14", "--engine", "dask", "--scheduler", address]
+    command = [*DRAW, "--number", "14", "--scheduler", address]
     driver = start("vsrnn.cli", *command)
     wait_for(lambda: len(results(folder)) > 2, driver, *workers)
     workers[0].kill()
@@ -175,14 +175,14 @@ def test_no_scheduler_gets_a_sentence(folder, monkeypatch, capsys):
     pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
     monkeypatch.setattr("vsrnn.runs.cluster.PATIENCE", 0.5)
     for address in ("nowhere", "tcp://127.0.0.1:1"):
-        assert main([*DRAW, "--engine", "dask", "--scheduler", address]) == 2
+        assert main([*DRAW, "--scheduler", address]) == 2
         error = capsys.readouterr().err.strip().splitlines()[-1]
         assert error.startswith(f"vsrnn: no dask scheduler answers at {address};")
 
 
 def test_a_missing_extra_gets_a_sentence(folder, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "distributed", None)
-    assert main([*DRAW, "--engine", "dask", "--scheduler", "tcp://127.0.0.1:1"]) == 2
+    assert main([*DRAW, "--scheduler", "tcp://127.0.0.1:1"]) == 2
     assert "pip install 'vsrnn[cluster]'" in capsys.readouterr().err
 
 

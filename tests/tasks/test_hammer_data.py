@@ -97,7 +97,9 @@ def test_a_result_of_another_policy_is_not_taken_for_this_one(tmp_path, monkeypa
     store.put(result | {"id": config.id})
     assert fill([config], store, Workers()) == {config.id: "found"}
     np.savez(tmp_path / "mine.npz", **(arrays() | {"b0": np.ones_like(arrays()["b0"])}))
-    with pytest.raises(VsrnnError, match="another policy than the file is now"):
+    with pytest.raises(
+        VsrnnError, match="differs in its policy from what hammer has now"
+    ):
         fill([config], store, Workers())
     (tmp_path / "mine.npz").unlink()
     assert fill([config], store, Workers()) == {config.id: "found"}

@@ -63,14 +63,11 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
     how.add_argument("--retry-failed", action="store_true", help=retry)
     where = sweep.add_argument_group("on several machines").add_argument
     where("--shard", metavar="I/N", help="only the I-th of N parts, from 1/N to N/N")
-    where("--engine", choices=("local", "dask"), default="local")
-    where("--scheduler", metavar="ADDRESS", help="of dask")
+    where("--scheduler", metavar="ADDRESS", help="of dask, whose workers are to train")
 
 
 def _sweep(arguments: argparse.Namespace) -> int:
     _shared.check_training(arguments)
-    if (arguments.engine == "dask") != bool(arguments.scheduler):
-        raise VsrnnError("give --engine dask and --scheduler ADDRESS together")
     name, chosen = _designs(arguments)
     designs = with_rate(chosen, arguments.learning_rate)
     part, parts = _shard(arguments.shard or "1/1")

@@ -29,18 +29,13 @@ def read_pack(path: Path) -> Mapping[str, Result]:
     """Read all results of a pack, by id; they are kept, so nothing may change them.
 
     Raises:
-        VsrnnError: the file cannot be read, or is damaged.
+        VsrnnError: the file is damaged.
     """
-    try:
-        state = path.stat()
-        return _read_pack(path, state.st_mtime_ns, state.st_size)
-    except OSError as problem:
-        raise VsrnnError(f"cannot read {path} ({problem.strerror})") from problem
+    return _read_pack(path, path.stat().st_mtime_ns, path.stat().st_size)
 
 
 @lru_cache(maxsize=4)
 def _read_pack(path: Path, changed: int, size: int) -> Mapping[str, Result]:
-    """Read a pack in this state."""
     results: dict[str, Result] = {}
     try:
         with gzip.open(path, "rt", encoding="utf-8") as lines:
@@ -82,8 +77,6 @@ def thin(result: Result, points: int) -> Result:
     [1, 6, 11]
     """
     curve: list[Any] = result["curve"]
-    if len(curve) <= points:
-        return result
     last = len(curve) - 1
     kept = [round(n * last / (points - 1)) for n in range(points)]
-    return result | {"curve": [curve[n] for n in kept]}
+    return result | {"curve": [curve[n] for n in kept]} if last >= points else result

@@ -45,10 +45,9 @@ def now() -> str:
 
 
 def _version(package: str) -> str | None:
-    try:
+    with suppress(metadata.PackageNotFoundError):
         return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
+    return None
 
 
 @cache
@@ -57,16 +56,19 @@ def _commit() -> str | None:
 
     Asked once: the files may change while a process works on with what it has read.
     """
-    git = ["git", "-C", str(Path(__file__).parents[1])]
-    tracked = [*git, "ls-files", "--error-unmatch", "errors.py"]
+
+    def git(*command: str) -> str:
+        folder = Path(__file__).parents[1]
+        return subprocess.check_output(
+            ["git", *command], cwd=folder, stderr=subprocess.DEVNULL, text=True
+        )
+
     try:
-        if subprocess.run(tracked, capture_output=True).returncode:
-            return None
-        head = subprocess.check_output([*git, "rev-parse", "HEAD"], text=True)
-        changed = subprocess.check_output([*git, "status", "--porcelain", "-uno", "."])
+        git("ls-files", "--error-unmatch", "errors.py")  # not a repository around it
+        changed = "+changes" if git("status", "--porcelain", "-uno", ".") else ""
+        return git("rev-parse", "HEAD").strip() + changed
     except (OSError, subprocess.CalledProcessError):
         return None
-    return head.strip() + ("+changes" if changed else "")
 
 
 def _accelerator() -> str:

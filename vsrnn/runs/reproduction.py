@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from vsrnn.runs.rows import MEASURED, curve_table, table
+from vsrnn.runs.rows import MEASURED, table
 from vsrnn.tasks import task_class
 
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from vsrnn.runs.run import Result
 
 IDENTICAL, WITHIN, DIFFERENT = "identical", "within tolerance", "different"
-VERDICTS = (IDENTICAL, WITHIN, DIFFERENT)
 ROUNDING, CHAOS = 3e-4, 0.3
 """Tolerance of the first epoch's loss: share of it, and of its fall meanwhile."""
 DEVIATIONS = 4.0
@@ -51,22 +50,30 @@ def compare(
     Returns:
         What :func:`vsrnn.verify` gives for a run.
     """
-    here, points = table([result]).iloc[0].to_dict(), curve_table([result])
+    here = table([result]).iloc[0].to_dict()
+    kept = {point["epoch"]: point for point in curve.to_dict("records")}
+    points = {point["epoch"]: point for point in result["curve"]}
     full = bool(here["epochs"] == row["epochs"])
+    loss, loss_here = (_first(some, "train_loss") for some in (kept, points))
+    tolerance = loss_tolerance(loss, _first(kept, "val_loss"))
     shifts = {
-        "loss_shift": _loss_shift(curve, points),
+        "loss_shift": (loss_here - loss) / tolerance,
         "score_shift": _score_shift(row, result) if full else math.nan,
     }
     reason = _reason(row, here, shifts, full)
-    same = _same_curve(curve, points) and (not full or _same_end(row, here))
+    both = [(kept[n], points[n]) for n in kept.keys() & points.keys()]
+    same = all(_same(one, two, one.keys() & two.keys()) for one, two in both)
+    if full:
+        tested = [key for key in here if key.startswith("test_") and key in row]
+        same = same and _same(row, here, ["score", *MEASURED, *tested])
     return {
         **{key: row[key] for key in ("id", "design", "scale", "seed")},
         "verdict": DIFFERENT if reason else IDENTICAL if same else WITHIN,
         "reason": reason,
         "score": row["score"],
         "score_here": here["score"] if full else math.nan,
-        "loss": _first(curve),
-        "loss_here": _first(points),
+        "loss": loss,
+        "loss_here": loss_here,
         **shifts,
         **{key: here[key] for key in ("machine", "torch", "finished")},
     }
@@ -79,9 +86,12 @@ def summary(report: pd.DataFrame) -> str:
     >>> summary(pd.DataFrame({"verdict": ["identical", "different", "identical"]}))
     'of 3 runs 2 are identical, 0 within tolerance, 1 different'
     """
-    counts = [f"{(report['verdict'] == v).sum()} {v}" for v in VERDICTS]
-    counts[0] = counts[0].replace(" ", " are ", 1)
-    return f"of {len(report)} runs {', '.join(counts)}"
+    same, within, other = (
+        (report["verdict"] == verdict).sum()
+        for verdict in (IDENTICAL, WITHIN, DIFFERENT)
+    )
+    counts = f"{same} are {IDENTICAL}, {within} {WITHIN}, {other} {DIFFERENT}"
+    return f"of {len(report)} runs {counts}"
 
 
 def loss_tolerance(loss: float, after: float) -> float:
@@ -115,12 +125,6 @@ def _reason(
     return ""
 
 
-def _loss_shift(curve: pd.DataFrame, points: pd.DataFrame) -> float:
-    """First loss here minus the committed one, in tolerances."""
-    loss = _first(curve)
-    return (_first(points) - loss) / loss_tolerance(loss, _first(curve, "val_loss"))
-
-
 def _score_shift(row: Mapping[str, Any], result: Result) -> float:
     """Score here minus the committed one, in tolerances."""
     if result["score"] is None or math.isnan(row["score"]):
@@ -135,23 +139,9 @@ def _score_shift(row: Mapping[str, Any], result: Result) -> float:
     return float((result["score"] - row["score"]) / tolerance)
 
 
-def _first(curve: pd.DataFrame, name: str = "train_loss") -> float:
+def _first(curve: Mapping[int, Mapping[str, float]], name: str) -> float:
     """A value of the first epoch as a table holds it; nan where no curve is kept."""
-    values = [point[name] for point in curve.to_dict("records") if point["epoch"] == 1]
-    return float(f"{values[0]:.7g}") if values else math.nan
-
-
-def _same_curve(curve: pd.DataFrame, points: pd.DataFrame) -> bool:
-    """Whether the epochs that both have are equal."""
-    here = {point["epoch"]: point for point in points.to_dict("records")}
-    pairs = [(p, here.get(p["epoch"], {})) for p in curve.to_dict("records")]
-    return all(_same(one, two, one.keys() & two.keys() - {"id"}) for one, two in pairs)
-
-
-def _same_end(row: Mapping[str, Any], here: Mapping[str, Any]) -> bool:
-    """Whether the last epoch and the test are equal."""
-    tested = [key for key in here if key.startswith("test_") and key in row]
-    return _same(row, here, ["score", *MEASURED, *tested])
+    return float(f"{curve[1][name]:.7g}") if 1 in curve else math.nan
 
 
 def _same(

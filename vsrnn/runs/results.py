@@ -45,7 +45,7 @@ def get_results(name: str) -> pd.DataFrame:
         name: of a folder with runs, or of a file without ``.csv``.
 
     Raises:
-        VsrnnError: when there is no such table, or its file is damaged.
+        VsrnnError: there is no such table, or its file is damaged.
 
     Example:
         >>> int(get_results("rad_100k")["design"].nunique())

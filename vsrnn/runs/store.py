@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from copy import deepcopy
@@ -129,11 +128,6 @@ class Store:
                 with suppress(OSError):
                     Path(lock.lock_file).unlink()
             lock.release()
-
-    def check(self) -> None:
-        """Try that results can be written, before hours are spent on one."""
-        with self._writing(), tempfile.TemporaryFile(dir=self.folder):
-            pass
 
     def results(self) -> list[Result]:
         """All stored results, in order of id."""

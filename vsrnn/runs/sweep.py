@@ -108,13 +108,10 @@ def fill(
         ``"elsewhere"`` for what another process trained meanwhile.
     """
     unique = {config.id: config for config in configs}
-    stored = {c.id: result for c in unique.values() if (result := _get(c, store))}
-    _check_stored(unique.values(), stored, store)
-    origin = dict.fromkeys(stored, "found")
+    origin = dict.fromkeys(_stored(unique.values(), store), "found")
     todo = [config for id, config in unique.items() if id not in origin]
     if not todo:
         return origin
-    store.check()
     how: Any = {"desc": "runs", "unit": "run", "disable": not progress}
     with tqdm(total=len(unique), initial=len(origin), **how) as bar:
         # first what is free, then one by one what other processes had taken
@@ -138,29 +135,8 @@ def forget_failed(configs: Iterable[Config], store: Store) -> None:
             store.remove(config)
 
 
-def _get(config: Config, store: Store) -> Result | None:
-    """A stored result without its curve, if it is of the same files as there are now.
-
-    Raises:
-        VsrnnError: its data were made from another file of the same name.
-    """
-    if (result := store.get(config)) is None:
-        return None
-    then = result["provenance"]["data"]
-    now = task_class(config.task).file_checksums(**config.task_options)
-    if other := [name for name in now if then.get(name, now[name]) != now[name]]:
-        raise VsrnnError(
-            f"the run {config.id} in {store.folder} is of another "
-            f"{other[0].removesuffix('_sha256')} than the file is now; "
-            "name another store, or the file otherwise"
-        )
-    return result | {"curve": []}
-
-
-def _check_stored(
-    configs: Iterable[Config], stored: dict[str, Result], store: Store
-) -> None:
-    """Make the data of runs to do, here, before workers start; compare stored results.
+def _stored(configs: Iterable[Config], store: Store) -> list[str]:
+    """Ids of the runs that the store has; the data of others are made here and now.
 
     Where a task has no version of its data, they are made even if nothing is to do.
 
@@ -171,25 +147,32 @@ def _check_stored(
     for config in configs:
         data = config.task, config.scale, sorted(config.task_options.items())
         groups.setdefault(repr(data), []).append(config)
+    stored = []
     for group in groups.values():
-        done = [config for config in group if config.id in stored]
-        if len(done) < len(group) or task_class(group[0].task).generator is None:
-            task = task_of(group[0])
-            for config in done:
-                _check_same(config, task, stored[config.id], store)
+        done = [config for config in group if store.has(config)]
+        anew = len(done) < len(group) or task_class(group[0].task).generator is None
+        task = task_of(group[0]) if anew else None
+        for config in done:
+            _check_same(config, task, store)
+        stored += [config.id for config in done]
+    return stored
 
 
-def _check_same(config: Config, task: Task, result: Result, store: Store) -> None:
-    """Refuse a result of other data, epochs or batches than the task has now."""
-    same = {
-        "data": task.same_data(result["provenance"]["data"]),
-        "epochs": result["epochs"] == (config.epochs or task.epochs),
-        "batches": result["batch_size"] == task.batch_size,
-    }
+def _check_same(config: Config, task: Task | None, store: Store) -> None:
+    """Refuse a result of other files, or data, epochs or batches than the task has."""
+    result = store.get(config) or {}
+    data, same = result["provenance"]["data"], {}
+    files = task_class(config.task).file_checksums(**config.task_options)
+    for name, now in files.items():
+        same[name.removesuffix("_sha256")] = data.get(name, now) == now
+    if task:
+        same["data"] = task.same_data(data)
+        same["epochs"] = result["epochs"] == (config.epochs or task.epochs)
+        same["batches"] = result["batch_size"] == task.batch_size
     if other := [what for what in same if not same[what]]:
         raise VsrnnError(
-            f"the run {config.id} in {store.folder} is of other "
-            f"{' and '.join(other)} than {config.task} has now; "
+            f"the run {config.id} in {store.folder} differs in its "
+            f"{' and '.join(other)} from what {config.task} has now; "
             "name another store, or let it be as it was"
         )
 

@@ -78,14 +78,12 @@ def order_rows(
     >>> order_rows(DataFrame({"a": ["x", "y"]}), ["a"], a=["y", "x"])["a"].tolist()
     ['y', 'x']
     """
-    places = {
-        name: {value: number for number, value in enumerate(order)}
-        for name, order in {"source": (HERE, STORED), **orders}.items()
-    }
+    orders = {"source": (HERE, STORED), **orders}
 
     def place(column: Series) -> Series:
-        order = places.get(str(column.name))
-        return column if order is None else column.map(order)
+        order = orders.get(str(column.name))
+        known = {value: number for number, value in enumerate(order or ())}
+        return column.map(known) if known else column
 
     return table.sort_values(list(by), key=place, ignore_index=True)
 

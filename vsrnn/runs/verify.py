@@ -14,7 +14,6 @@ from vsrnn.errors import VsrnnError
 from vsrnn.runs.config import Config
 from vsrnn.runs.reproduction import compare
 from vsrnn.runs.results import CURVES, get_results, list_results
-from vsrnn.runs.rows import MEASURED
 from vsrnn.runs.store import Store
 from vsrnn.runs.sweep import sweep
 
@@ -67,10 +66,21 @@ def verify(
     """
     import pandas as pd
 
-    runs = choose(_runs(name), number=number, seed=seed, designs=designs, ids=ids)
-    curves = _curves(name, epochs)
+    table, curves = get_results(name), pd.DataFrame(columns=["id", "epoch"])
+    if not {"config", "data_sha256", "score"} <= set(table.columns):
+        raise VsrnnError(
+            f"{name} is not a table of runs; name one that is, such as rad_smoke"
+        )
+    if f"{name}{CURVES}" in list_results():
+        curves = get_results(f"{name}{CURVES}")
+    elif epochs is not None:
+        raise VsrnnError(f"there are no curves of {name} to compare; leave out epochs")
+    runs = choose(table, number=number, seed=seed, designs=designs, ids=ids)
     rows = runs.to_dict("records")
-    configs = [_short(rebuild(row), row, epochs) for row in rows]
+    configs = [rebuild(row) for row in rows]
+    for n, row in enumerate(rows):
+        if epochs is not None and epochs < row["epochs"]:
+            configs[n] = replace(configs[n], epochs=epochs)
     with tempfile.TemporaryDirectory() as folder:
         kept = Store(folder if store is None else store)
         sweep(configs, kept, jobs=jobs, per_pass=1, progress=progress)
@@ -142,29 +152,3 @@ def rebuild(row: Mapping[str, Any]) -> Config:
         f"the run {row['id']} ({row['design']}) cannot be trained again: its column "
         f"config {wrong}; make the table again with `vsrnn table`"
     )
-
-
-def _runs(name: str) -> pd.DataFrame:
-    runs = get_results(name)
-    if not {"config", "data_sha256", "score"} <= set(runs.columns):
-        raise VsrnnError(
-            f"{name} is not a table of runs; name one that is, such as rad_smoke"
-        )
-    return runs
-
-
-def _curves(name: str, epochs: int | None) -> pd.DataFrame:
-    import pandas as pd
-
-    curves = f"{name}{CURVES}"
-    if curves in list_results():
-        return get_results(curves)
-    if epochs is not None:
-        raise VsrnnError(f"there are no curves of {name} to compare; leave out epochs")
-    return pd.DataFrame(columns=["id", "epoch", *MEASURED])
-
-
-def _short(config: Config, row: Mapping[str, Any], epochs: int | None) -> Config:
-    """The config with no more epochs than are asked for."""
-    short = epochs is not None and epochs < row["epochs"]
-    return replace(config, epochs=epochs) if short else config
