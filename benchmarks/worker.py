@@ -191,9 +191,11 @@ def _network(kind: str, block: BlockRNN) -> nn.Module:
     """What a kind trains in place of a block RNN."""
     g = block.geometry
     if kind == "rnn":
-        return PlainRNN.for_budget(
-            sum(block.block_weights().values()), g.inputs, g.outputs
-        )
+        # the largest with no more parameters than the block RNN has weights
+        half = (g.inputs + g.outputs + 2) / 2
+        budget = sum(block.block_weights().values())
+        hidden = int((half**2 + budget - g.outputs) ** 0.5 - half)
+        return PlainRNN(g.inputs, hidden, g.outputs)
     if kind == "rnn_same_size":
         return PlainRNN(g.inputs, g.hidden, g.outputs)
     if kind == "lstm":

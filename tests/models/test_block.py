@@ -352,11 +352,6 @@ def test_no_sequences_give_no_outputs():
     assert BlockRNN(SMALL)(torch.zeros(0, 7, 30))[0].shape == (0, 7, 4)
 
 
-def test_the_budget_of_the_plain_rnn():
-    rnn = PlainRNN.for_budget(100_000, 2500, 10)
-    assert sum(p.numel() for p in rnn.parameters()) == 99_499
-
-
 def test_bad_input_gets_a_sentence():
     for make, words in [
         (lambda: BlockRNN(SMALL, mask="some"), "bernoulli, exact"),
@@ -371,22 +366,10 @@ def test_bad_input_gets_a_sentence():
             "shapes",
         ),
         (lambda: ProjectedLSTM(20, 10, 10), "at least 11"),
-        (lambda: PlainRNN.for_budget(42, 20, 10), "at least 43 parameters"),
-        (lambda: PlainRNN.for_budget(-1e9, 20, 10), "hidden unit"),
-        (lambda: PlainRNN.for_budget(float("inf"), 20, 10), "hidden unit"),
+        (lambda: PlainRNN(20, 0, 10), "hidden unit"),
     ]:
         with pytest.raises(VsrnnError, match=words):
             make()
-
-
-def test_the_plain_rnn_is_the_largest_within_its_budget():
-    for budget in range(1_000, 2_000, 97):
-        hidden = PlainRNN.for_budget(budget, 20, 4).rnn.hidden_size
-        spent = [
-            sum(p.numel() for p in PlainRNN(20, h, 4).parameters())
-            for h in (hidden, hidden + 1)
-        ]
-        assert spent[0] <= budget < spent[1]
 
 
 def test_only_a_last_step_of_zeros_is_blank():

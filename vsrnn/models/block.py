@@ -52,8 +52,8 @@ class BlockRNN(SparseModule):
         device, dtype: as for every ``torch.nn.Module``.
 
     Raises:
-        VsrnnError: for an unknown mask or activation, or a wrong number of means or
-            deviations.
+        VsrnnError: the mask or activation is unknown, or means or deviations are not
+            one or six.
 
     Compared with ``torch.nn.RNN``: batch first, one layer, the state is the pair
     ``(h, y)`` without a layer axis, and there is one bias vector.
@@ -190,10 +190,8 @@ class BlockRNN(SparseModule):
         return self.weight_input, self.weight_state, self.bias
 
     def _lay_out(self) -> None:
-        """Note how the weights fill their matrices, where the products need it."""
-        g = self.geometry
+        sizes = (self.geometry.inputs, self.geometry.hidden, self.geometry.outputs)
         index = (self.index_input, self.index_state)
-        sizes = (g.inputs, g.hidden, g.outputs)
         self.layout = Layout(*index, 1, sizes, self.activation)
 
 

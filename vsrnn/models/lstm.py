@@ -34,7 +34,7 @@ class ProjectedLSTM(Recurrent):
             stay untouched.
 
     Raises:
-        VsrnnError: where ``hidden`` is not above ``outputs``.
+        VsrnnError: ``hidden`` is not above ``outputs``.
 
     Example:
         >>> sum(p.numel() for p in ProjectedLSTM(2500, 11, 10).parameters())
@@ -70,28 +70,27 @@ class LSTMFamily(Family):
 
     def expected(self, design: Design, inputs: int, outputs: int) -> Counts:
         """As :meth:`counts`, from the sizes."""
-        cells = design.hidden
-        return _counts(cells * (4 * (inputs + outputs) + outputs), 8 * cells)
+        return _counts(inputs, design.hidden, outputs)
 
     def make(self, design: Design, inputs: int, outputs: int, **how: Any) -> nn.Module:
         """The untrained model."""
         return ProjectedLSTM(inputs, design.hidden, outputs, seed=how["seed"])
 
-    def counts(self, model: nn.Module) -> Counts:
+    def counts(self, model: Any) -> Counts:
         """Weights in all and parameters."""
-        sizes = {name: p.numel() for name, p in model.named_parameters()}
-        biases = sum(number for name, number in sizes.items() if "bias" in name)
-        return _counts(sum(sizes.values()) - biases, biases)
+        lstm = model.lstm
+        return _counts(lstm.input_size, lstm.hidden_size, lstm.proj_size)
 
     def rows(self, design: Design, outputs: int) -> int:
         """Four gates, cells and the projection."""
         return 5 * design.hidden + outputs
 
 
-def _counts(weights: int, biases: int) -> Counts:
+def _counts(inputs: int, cells: int, outputs: int) -> Counts:
+    weights = cells * (4 * (inputs + outputs) + outputs)
     return {
         "weights": None,
         "total_weights": weights,
-        "parameters": weights + biases,
+        "parameters": weights + 8 * cells,
         "hidden_proportion": None,
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import floor, inf, sqrt
 from typing import Any
 
 from torch import Tensor, nn
@@ -25,8 +24,11 @@ class PlainRNN(Recurrent):
         seed: of the initial values (torch's own distribution). Global generators
             stay untouched.
 
+    Raises:
+        VsrnnError: there is no hidden unit.
+
     Example:
-        >>> sum(p.numel() for p in PlainRNN.for_budget(100_000, 2500, 10).parameters())
+        >>> sum(p.numel() for p in PlainRNN(2500, 39, 10).parameters())
         99499
     """
 
@@ -37,24 +39,6 @@ class PlainRNN(Recurrent):
         with seeded(seed):
             self.rnn = nn.RNN(inputs, hidden, nonlinearity="relu", batch_first=True)
             self.head = nn.Linear(hidden, outputs)
-
-    @classmethod
-    def for_budget(
-        cls, parameters: float, inputs: int, outputs: int, *, seed: int = 0
-    ) -> PlainRNN:
-        """The largest plain RNN within a budget of parameters.
-
-        Raises:
-            VsrnnError: the budget pays for no hidden unit, or is not finite.
-        """
-        linear = inputs + outputs + 2
-        if not linear + outputs + 1 <= parameters < inf:
-            raise VsrnnError(
-                f"a plain RNN of {inputs} inputs and {outputs} outputs needs at least "
-                f"{linear + outputs + 1} parameters for a hidden unit, not {parameters}"
-            )
-        hidden = (-linear + sqrt(linear**2 + 4 * (parameters - outputs))) / 2
-        return cls(inputs, floor(hidden), outputs, seed=seed)
 
     def block_weights(self) -> dict[str, int]:
         """The number of weights in each block; the head reads the new hidden state."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from math import prod
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -51,10 +52,7 @@ class Sparse:
         )
 
     def outer(self, left: Tensor, parts: Sequence[Tensor]) -> Tensor:
-        """Values of ``left right^T`` at the places: ``(rows, n)`` by ``(columns, n)``.
-
-        ``right`` comes in parts of its columns.
-        """
+        """Values of ``left right^T`` at the places; ``right`` in parts of columns."""
         product = self.matrix(left.new_zeros(len(self.column)))
         widths = [part.shape[1] for part in parts]
         for a, b in zip(left.split(widths, 1), parts, strict=True):
@@ -190,15 +188,10 @@ def _add_product(total: Tensor, matrix: Tensor, right: Tensor) -> None:
     """
     if right.shape[1] < BAGS_FROM:
         total.addmm_(matrix, right)
-    else:
-        bags, *_ = torch.embedding_bag(
-            right,
-            matrix.col_indices(),
-            matrix.crow_indices(),
-            per_sample_weights=matrix.values(),
-            include_last_offset=True,
-        )
-        total.add_(bags)
+        return
+    columns, rows = matrix.col_indices(), matrix.crow_indices()
+    how: Any = {"per_sample_weights": matrix.values(), "include_last_offset": True}
+    total.add_(torch.embedding_bag(right, columns, rows, **how)[0])
 
 
 def _pick(values: Tensor, which: Tensor) -> Tensor:
