@@ -1,8 +1,7 @@
 """The Adroit hand: environments of a robot hand, played in closed loop.
 
-All episodes of a batch share one environment. Before its step the state of an
-episode's simulation is put into it, and afterwards taken out again, so hundreds of
-episodes take one environment's memory and a policy sees them all at once.
+All episodes of a batch share one environment, into which each puts its own state before
+a step: so they take little memory, and a policy sees them all at once.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ import io
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr
+from copy import copy
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -104,52 +104,24 @@ def play(robot: Robot, act: Act, seeds: Iterable[int], steps: int = STEPS) -> Pl
     Raises:
         VsrnnError: the environment is not installed.
     """
-    seeds = list(seeds)
-    episodes = _Episodes(robot, seeds)
+    env, seeds = make_environment(robot.environment).unwrapped, list(seeds)
     seen = np.empty((len(seeds), steps + 1, robot.inputs))
     done = np.empty((len(seeds), steps, robot.outputs), np.float32)
-    rewards = np.empty((len(seeds), steps))
-    success = np.empty((len(seeds), steps), bool)
+    rewards, success = (np.empty(done.shape[:2], kind) for kind in (float, bool))
     failed = np.zeros(len(seeds), bool)
-    seen[:, 0] = episodes.observations
+    episodes = []  # where the simulation is, and where things stand
+    for n, seed in enumerate(seeds):
+        seen[n, 0], _ = env.reset(seed=seed)
+        episodes.append((copy(env.data), env.model.body_pos.copy()))
     for step in range(steps):
         actions = act(seen[:, step].copy())
         failed |= ~np.isfinite(actions).all(1)
         done[:, step] = np.clip(np.where(failed[:, None], 0, actions), -1, 1)
-        rewards[:, step], success[:, step] = episodes.step(done[:, step])
-        seen[:, step + 1] = episodes.observations
+        for n, (data, places) in enumerate(episodes):
+            env.data, env.model.body_pos[:] = data, places
+            seen[n, step + 1], rewards[n, step], *_, info = env.step(done[n, step])
+            success[n, step] = info["success"]
     return Played(seeds, seen, done, rewards, success, failed, robot)
-
-
-class _Episodes:
-    """The states of the simulations of a batch of episodes."""
-
-    def __init__(self, robot: Robot, seeds: Sequence[int]) -> None:
-        self._env = env = make_environment(robot.environment).unwrapped
-        import mujoco
-
-        self._get, self._set = mujoco.mj_getState, mujoco.mj_setState
-        self._kind = mujoco.mjtState.mjSTATE_INTEGRATION
-        size = mujoco.mj_stateSize(env.model, self._kind)
-        self._states = np.empty((len(seeds), size))
-        self._places = np.empty((len(seeds), *env.model.body_pos.shape))
-        self.observations = np.empty((len(seeds), robot.inputs))
-        for n, seed in enumerate(seeds):
-            self.observations[n] = env.reset(seed=seed)[0]
-            self._places[n] = env.model.body_pos
-            self._get(env.model, env.data, self._states[n], self._kind)
-
-    def step(self, actions: Array) -> tuple[Array, Array]:
-        """Step every episode; rewards and whether it is at its goal."""
-        env = self._env
-        rewards, success = np.empty(len(actions)), np.empty(len(actions), bool)
-        for n, action in enumerate(actions):
-            env.model.body_pos[:] = self._places[n]
-            self._set(env.model, env.data, self._states[n], self._kind)
-            self.observations[n], rewards[n], _, _, info = env.step(action)
-            success[n] = info["success"]
-            self._get(env.model, env.data, self._states[n], self._kind)
-        return rewards, success
 
 
 @cache
