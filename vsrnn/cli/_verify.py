@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from vsrnn.cli._shared import check_out, check_positive, format_column, write
-from vsrnn.runs.reproduction import DIFFERENT, summary
+from vsrnn.runs.reproduction import DIFFERENT, IDENTICAL, WITHIN
 from vsrnn.runs.verify import today, verify
 
 DESCRIPTION = """Train a random sample of a committed table again, or the runs named,
@@ -53,6 +53,10 @@ def _verify(arguments: argparse.Namespace) -> int:
         verdict=report["verdict"].str.cat(report["reason"], ": ").str.strip(": "),
     )
     print(shown.to_string(index=False))
-    print(f"\n{arguments.table}: {summary(report)} (drawn with --seed {seed})")
+    verdicts = (IDENTICAL, WITHIN, DIFFERENT)
+    same, within, other = (sum(report["verdict"] == verdict) for verdict in verdicts)
+    counts = f"{same} are {IDENTICAL}, {within} {WITHIN}, {other} {DIFFERENT}"
+    drawn = f"of {len(report)} runs {counts} (drawn with --seed {seed})"
+    print(f"\n{arguments.table}: {drawn}")
     print("Differences are in tolerances: up to 1 is within.")
     return int((report["verdict"] == DIFFERENT).any())

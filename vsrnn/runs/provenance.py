@@ -19,11 +19,7 @@ def provenance(
 ) -> dict[str, Any]:
     """Return versions of code and packages, data, machine and time, as JSON values.
 
-    Args:
-        task: what was trained on.
-        threads: of torch.
-        device: what trained, "cpu" or "cuda".
-        models: how many were trained side by side.
+    They are of so many models, trained side by side on a device, "cpu" or "cuda".
     """
     packages = {name: _version(name) for name in ("vsrnn", "numpy", "kornia")}
     build = {"torch": str(torch.__version__), "python": platform.python_version()}
@@ -31,7 +27,7 @@ def provenance(
         "versions": packages | build,
         "commit": _commit(),
         "data": task.provenance | {"sha256": task.checksum},
-        "machine": _processor() if device == "cpu" else _accelerator(),
+        "machine": _processor() if device == "cpu" else _gpu(),
         "device": device,
         "threads": threads,
         "models": models,
@@ -71,7 +67,7 @@ def _commit() -> str | None:
         return None
 
 
-def _accelerator() -> str:
+def _gpu() -> str:
     return f"{torch.cuda.get_device_name()} CUDA {torch.version.cuda}"
 
 

@@ -79,28 +79,8 @@ def compare(
     }
 
 
-def summary(report: pd.DataFrame) -> str:
-    """How many runs of a report have which verdict, in words.
-
-    >>> import pandas as pd
-    >>> summary(pd.DataFrame({"verdict": ["identical", "different", "identical"]}))
-    'of 3 runs 2 are identical, 0 within tolerance, 1 different'
-    """
-    same, within, other = (
-        (report["verdict"] == verdict).sum()
-        for verdict in (IDENTICAL, WITHIN, DIFFERENT)
-    )
-    counts = f"{same} are {IDENTICAL}, {within} {WITHIN}, {other} {DIFFERENT}"
-    return f"of {len(report)} runs {counts}"
-
-
 def loss_tolerance(loss: float, after: float) -> float:
-    """Tolerance of the first epoch's training loss, see `compare`.
-
-    Args:
-        loss: mean training loss of the first epoch.
-        after: validation loss at its end.
-    """
+    """Tolerance of the first epoch's loss; `after` is the validation loss then."""
     return ROUNDING * loss + CHAOS * abs(loss - after)
 
 

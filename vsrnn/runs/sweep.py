@@ -87,9 +87,9 @@ def sweep(
         One row a run, as :meth:`vsrnn.Store.collect` gives them.
 
     Raises:
-        VsrnnError: for a bad config, a damaged result, a store that has results of
-            other data or cannot be written, a scheduler that does not answer, workers
-            that were killed or lack memory; runs that ended before stay in the store.
+        VsrnnError: a config is bad, the store has damaged results or some of other
+            data, or cannot be written, a scheduler does not answer, or workers were
+            killed or lack memory; runs that ended before stay in the store.
     """
     unique = {config.id: config for config in configs}
     workers = Workers(jobs, per_pass, memory, device, scheduler, masks)
@@ -103,9 +103,8 @@ def fill(
 ) -> dict[str, str]:
     """Do what :func:`sweep` does and say, by id, where each result comes from.
 
-    Returns:
-        ``"found"`` for what the store had, ``"new"`` for what was trained now, and
-        ``"elsewhere"`` for what another process trained meanwhile.
+    That is ``"found"`` for what the store had, ``"new"`` for what was trained now, and
+    ``"elsewhere"`` for what another process trained meanwhile.
     """
     unique = {config.id: config for config in configs}
     origin = dict.fromkeys(_stored(unique.values(), store), "found")

@@ -35,7 +35,7 @@ def verify(
 ) -> pd.DataFrame:
     """Train a sample of a committed table again, and compare run by run.
 
-    See :func:`vsrnn.runs.reproduction.compare` for the rule.
+    The rule is that of :func:`vsrnn.runs.reproduction.compare`.
 
     Args:
         name: a committed table of runs, see :func:`vsrnn.list_results`.
@@ -102,11 +102,7 @@ def choose(
 ) -> pd.DataFrame:
     """Draw runs from a table at random, or take those that are named.
 
-    Arguments are those of :func:`vsrnn.verify`, for a table of one row a run.
-
-    Raises:
-        VsrnnError: the table lacks a design or id, number is below 1, or the seed is
-            no seed.
+    Arguments and errors are those of :func:`vsrnn.verify`, for a table of runs.
     """
     named = {"design": set(designs), "id": set(ids)}
     for column, wanted in named.items():

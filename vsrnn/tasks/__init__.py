@@ -80,10 +80,7 @@ def check_task(name: str, scale: str, options: Mapping[str, Any]) -> type[Task]:
 
 
 def task_class(name: str) -> type[Task]:
-    """Return the class of a task, whose sizes are known without its data.
-
-    Raises:
-        VsrnnError: the task is unknown, or a class of your own cannot be imported.
+    """Return the class of a task, whose sizes are known without its data, or refuse.
 
     >>> task_class("rad").inputs
     2500

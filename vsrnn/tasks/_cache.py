@@ -54,15 +54,14 @@ def cached(
         identity: everything that decides the tensors, as JSON values.
         build: makes the tensors.
         folder: where to keep the file; see `cache_folder`.
-        environment: variables that have to be set before torch is loaded; they are
-            built in a process of their own then.
+        environment: variables to be set before torch is loaded, hence in a process of
+            its own, where the tensors are built.
 
     Returns:
         The tensors by name, and the sha256 of their contents.
 
     Raises:
-        VsrnnError: the folder cannot be written, or its disk is full, or that process
-            ended early.
+        VsrnnError: they cannot be kept there, or that process ended early.
     """
     key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
     path = cache_folder(folder) / f"{name}-{key[:16]}.safetensors"

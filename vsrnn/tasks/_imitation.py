@@ -1,8 +1,4 @@
-"""What tasks share that are learned from episodes of an expert, and then played.
-
-The episodes are those of a data set of Minari, which is downloaded on first use, or of
-a policy that plays here.
-"""
+"""What tasks share that are learned from episodes of an expert, and then played."""
 
 from __future__ import annotations
 
@@ -133,12 +129,9 @@ def acting(model: nn.Module) -> Act:
 
 
 def download_episodes(name: str, folder: Path) -> None:
-    """Download a data set unless it is whole, and say first how large it is.
+    """Download a data set of Minari unless it is whole; say first how large it is.
 
-    An interrupted download goes on where it stopped.
-
-    Raises:
-        VsrnnError: there is no such data set, or it cannot be downloaded.
+    An interrupted download goes on where it stopped. What cannot be had is refused.
     """
     files = ("metadata.json", "main_data.hdf5")  # each is put there when it is whole
     if all((folder / name / "data" / file).exists() for file in files):
@@ -167,11 +160,7 @@ def download_episodes(name: str, folder: Path) -> None:
 def load_episodes(
     name: str, count: int, folder: Path, order: Callable[[int], Any] = range
 ) -> list[Any]:
-    """Return the first episodes of a local data set, as ``order`` numbers them.
-
-    Raises:
-        VsrnnError: it is damaged or too small.
-    """
+    """Return the first episodes of a local data set, as ``order`` numbers them."""
     with _minari(folder) as minari:
         try:
             found = minari.load_dataset(name)

@@ -36,8 +36,7 @@ class KitchenMixed(Imitation):
     microwave are (12 numbers) and where they should be (12 more), 83 in all. It gives
     nine joint velocities. Episodes have different lengths: behind its end an episode
     reads zeros and has no targets (NaN); in a batch longer ones weigh more, as
-    published. Validation, test and training episodes are
-    drawn at random from the data set, as published.
+    published. All splits are drawn at random from the data set, as published.
 
     Args:
         source: name of a Minari data set, downloaded on first use; if absent the
@@ -79,9 +78,8 @@ class KitchenMixed(Imitation):
         """Let a model play, as :meth:`vsrnn.tasks.hammer.Hammer.score` does.
 
         A step's reward is the number of things that are where they should be. As where
-        the data are from, an episode never ends before its 450th step (complete:
-        280th), whatever is reached; so it makes no difference that as published
-        rewards were summed beyond the end of an episode, and that here none are.
+        the data are from, an episode has 450 steps (complete: 280), whatever is
+        reached.
 
         Returns:
             "return", the mean over episodes of the summed reward, which is the score,

@@ -23,10 +23,7 @@ def draw(played: Played, steps: Collection[int], width: int = 480) -> Array:
     """Draw the first of the episodes played, after so many of its steps each.
 
     It is played again, with its own actions. Pictures, (steps, height, width, 3) uint8,
-    are three quarters as high as wide.
-
-    Raises:
-        VsrnnError: nothing can be drawn here.
+    are three quarters as high as wide. Where nothing can be drawn, that is said.
     """
     env = make_environment(played.robot.environment).unwrapped
     env.reset(seed=int(played.seeds[0]))

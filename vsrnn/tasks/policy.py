@@ -65,11 +65,7 @@ class Policy:
 
 
 def load_policy(path: Path, robot: Robot) -> Policy:
-    """Read the policy of a robot from an npz or safetensors file.
-
-    Raises:
-        VsrnnError: there is no such file, it is damaged or holds something else.
-    """
+    """Read the policy of a robot from an npz or safetensors file, or refuse it."""
     try:
         with path.open("rb") as file:  # numpy would leave a broken file open
             npz = path.suffix == ".npz"

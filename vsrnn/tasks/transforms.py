@@ -28,14 +28,10 @@ def _kornia() -> Any:
 
 
 def resize(images: np.ndarray) -> Tensor:
-    """Enlarge 28 x 28 digits to 50 x 50 by bilinear interpolation.
+    """Enlarge 28 x 28 digits to (n, 50, 50) uint8, 0..255, by bilinear interpolation.
 
-    Pixel centers are placed as PIL and torchvision place them (half-pixel
-    convention), and results rounded as PIL rounds, to (n, 50, 50) uint8, 0..255;
-    antialiasing has no effect when an image grows.
-
-    >>> resize(np.full((2, 28, 28), 7, np.uint8)).shape
-    torch.Size([2, 50, 50])
+    Pixel centers are placed as PIL and torchvision place them (half-pixel convention),
+    and results rounded as PIL rounds.
     """
     grow = _kornia().Resize((SIZE, SIZE), align_corners=False)
     large = torch.empty(len(images), SIZE, SIZE, dtype=torch.uint8)
@@ -97,11 +93,7 @@ def blur(images: Tensor, rng: Generator) -> Tensor:
 
 
 def sharpness(images: Tensor, rng: Generator) -> Tensor:
-    """Sharpen by factor 4, away from the 3 x 3 smoothed image.
-
-    kornia and torchvision share PIL's convention: factor 0 is the smoothed image, 1
-    the image itself, and the outermost pixels are left alone.
-    """
+    """Sharpen by factor 4 (0 is the 3 x 3 smoothed image, 1 the image itself)."""
     factor = np.full(len(images), 4.0)
     augmentation = _kornia().RandomSharpness((4.0, 4.0), p=1.0)
     return _apply(augmentation, images, sharpness=factor)
@@ -114,15 +106,10 @@ TRANSFORMS = {function.__name__: function for function in _ORDER}
 
 
 def transform(images: Tensor, index: int, rng: Generator) -> Tensor:
-    """Apply one of the eight transforms, each image with its own randomness.
+    """Apply one of the eight transforms, by its place in `TRANSFORMS`.
 
-    Every result is clamped to the darkest and brightest value of its own image
-    before the transform, as published.
-
-    Args:
-        images: (n, 50, 50) uint8, 0..255, as is what is returned.
-        index: which transform, a position in `TRANSFORMS`.
-        rng: the generator that all random parameters are drawn from.
+    Images are (n, 50, 50) uint8, 0..255, and so are the results, each clamped to the
+    darkest and brightest value of its own image before the transform, as published.
     """
     source = images[:, None].float() / 255
     changed = _ORDER[index](source, rng)
