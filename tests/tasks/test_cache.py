@@ -1,5 +1,6 @@
 """Tensors on disk: built once, checked, never half-written."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -81,27 +82,34 @@ def test_an_existing_file_needs_no_writing(tmp_path, monkeypatch):
     _cache.cached("few", {}, pytest.fail, tmp_path)
 
 
-def test_an_environment_is_that_of_a_process_of_its_own(tmp_path):
-    def build():
-        print("not in the way")
-        found = [int(os.environ["SOMETHING"]), os.getpid()]
-        return {"numbers": torch.tensor(found)}
+def surroundings():
+    print("not in the way")
+    found = [int(os.environ["SOMETHING"]), os.getpid()]
+    return {"numbers": torch.tensor(found)}
 
-    (numbers,) = _cache.cached("few", {}, build, tmp_path, {"SOMETHING": "3"})[
-        0
-    ].values()
-    assert numbers[0] == 3 and numbers[1] != os.getpid()
+
+def killed():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def refused():
+    raise VsrnnError("no such data")
+
+
+def test_an_environment_is_that_of_a_process_of_its_own(tmp_path, monkeypatch):
+    own = multiprocessing.current_process()._config
+    monkeypatch.setitem(own, "daemon", True)  # as workers of dask are
+    own = {"SOMETHING": "3"}
+    tensors, _ = _cache.cached("few", {}, surroundings, tmp_path, own)
+    assert tensors["numbers"][0] == 3 and tensors["numbers"][1] != os.getpid()
     assert "SOMETHING" not in os.environ
 
 
 def test_a_process_that_ends_early_is_said(tmp_path):
-    def killed():
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    def refused():
-        raise VsrnnError("no such data")
-
-    for build, said in ((killed, "ended early; is there"), (refused, "no such data")):
+    for build, said in (
+        (killed, r"ended early \(exit status -9\); is there"),
+        (refused, "no such data"),
+    ):
         with pytest.raises(VsrnnError, match=said):
             _cache.cached("few", {}, build, tmp_path, {"SOMETHING": "3"})
     assert not list(tmp_path.glob("*.safetensors"))

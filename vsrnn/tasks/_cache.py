@@ -3,9 +3,10 @@
 import hashlib
 import json
 import os
+import pickle
+import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from concurrent.futures import BrokenExecutor
 from pathlib import Path
 from typing import Any
 
@@ -120,16 +121,28 @@ def _write(build: Callable[[], Tensors], path: Path) -> None:
 def _apart(
     environment: Mapping[str, str], build: Callable[[], Tensors], path: Path
 ) -> None:
-    """Do that in a process of its own."""
-    from joblib.externals.loky import ProcessPoolExecutor
-
-    process = ProcessPoolExecutor(1, env=dict(environment))
-    try:
-        process.submit(_write, build, path).result()
-        process.shutdown()
-    except BrokenExecutor as problem:
+    """Do that in a process of its own, also where daemons may have no children."""
+    child = subprocess.run(
+        [sys.executable, "-c", f"from {__name__} import answer; answer()"],
+        input=pickle.dumps((build, path)),
+        stdout=subprocess.PIPE,
+        env={**os.environ, **environment, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    if child.returncode:
         raise VsrnnError(
-            "the process that makes the data ended early; is there enough memory?"
-        ) from problem
-    finally:
-        process.shutdown(kill_workers=True)  # that is left when this one is stopped
+            f"the process that makes the data ended early (exit status "
+            f"{child.returncode}); is there enough memory?"
+        )
+    if problem := pickle.loads(child.stdout):  # noqa: S301, our own
+        raise problem
+
+
+def answer() -> None:
+    """Be such a process: write the data, and give back what went wrong."""
+    out, sys.stdout, problem = sys.stdout.buffer, sys.stderr, None
+    build, path = pickle.load(sys.stdin.buffer)  # noqa: S301, our own
+    try:
+        _write(build, path)
+    except Exception as found:
+        problem = found
+    pickle.dump(problem, out)
