@@ -205,8 +205,8 @@ MUTATIONS: list[Mutation] = [
         "verdicts swapped",
         *(
             STATS,
-            '"holds" if low > 0 else "reversed"',
-            '"reversed" if low > 0 else "holds"',
+            '"holds" if self.low > 0 else "reversed"',
+            '"reversed" if self.low > 0 else "holds"',
         ),
         STATS_TEST,
     ),

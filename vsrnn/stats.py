@@ -1,32 +1,25 @@
 """Intervals, differences and ranks, and what they say of a claim."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 from pandas import DataFrame
 from scipy import stats
 
+Interval = tuple[float, float, float]
+"""A value, and the lower and the upper end of its interval."""
 
-def intervals(
-    table: DataFrame, by: Sequence[str], value: str, level: float = 0.95
-) -> DataFrame:
-    r"""Mean and confidence interval of a value over the runs of each group.
 
-    .. math:: \bar x \pm t_{n-1,\,(1 + level)/2}\; s / \sqrt{n}
+def intervals(table: DataFrame, by: Sequence[str], value: str) -> DataFrame:
+    r"""Mean and 95 % interval of a value over the runs of each group.
 
-    Args:
-        table: one row a run; rows without a value are left out.
-        by: columns that make a group.
-        value: the column to average.
-        level: share of such intervals that hold the true mean, 0..1.
+    .. math:: \bar x \pm t_{n-1,\,.975}\; s / \sqrt{n}
 
-    Returns:
-        One row a group: the columns of `by`, then mean, low, high and seeds (n).
-        One run alone has no interval: low and high are empty.
+    One row a run gives one row a group: the columns of `by`, then mean, low, high and
+    seeds (n). Rows without a value are left out; one run alone has no interval.
 
     >>> runs = DataFrame({"design": ["a", "a", "b"], "score": [0.4, 0.6, 0.1]})
     >>> intervals(runs, ["design"], "score").round(2).values.tolist()
@@ -34,19 +27,14 @@ def intervals(
     """
     groups = table.dropna(subset=[value]).groupby(list(by), sort=False)[value]
     found = groups.agg(["mean", "std", "count"]).reset_index()
-    n = found["count"].to_numpy(int)
-    with np.errstate(invalid="ignore"):
-        t = stats.t.ppf((1 + level) / 2, n - 1)
-    half = np.where(n > 1, t * found["std"].to_numpy(float) / np.sqrt(n), np.nan)
-    found["low"], found["high"] = found["mean"] - half, found["mean"] + half
-    found["seeds"] = n
+    n = found["count"]
+    half = stats.t.ppf(0.975, n - 1) * found["std"] / np.sqrt(n)
+    found = found.assign(low=found["mean"] - half, high=found["mean"] + half, seeds=n)
     return found[[*by, "mean", "low", "high", "seeds"]]
 
 
-def welch(
-    first: ArrayLike, second: ArrayLike, shared: ArrayLike = 0.0
-) -> tuple[float, float, float]:
-    """Mean of the first less mean of the second, with its 95 % interval by Welch.
+def welch(first: ArrayLike, second: ArrayLike, shared: ArrayLike = 0.0) -> Interval:
+    """Mean of the first less mean of the second, with Welch's 95 % interval.
 
     `shared` is the squared error of each mean that all its values have in common. One
     value alone has no interval: both ends are nan.
@@ -62,12 +50,8 @@ def welch(
 
 def welch_of_means(
     means: ArrayLike, squares: ArrayLike, numbers: ArrayLike
-) -> tuple[float, float, float]:
-    """What `welch` gives, of two means with their squared errors and numbers of values.
-
-    >>> [round(number, 2) for number in welch_of_means([3, 2], [1, 1 / 3], [2, 3])]
-    [1.0, -4.98, 6.98]
-    """
+) -> Interval:
+    """As `welch`, of two means with their squared errors and numbers of values."""
     gap, total = -float(np.diff(means)[0]), float(np.sum(squares))
     if not total > 0:  # nothing varies, or it is not known whether
         return gap, gap + total, gap + total
@@ -76,12 +60,8 @@ def welch_of_means(
     return gap, gap - half, gap + half
 
 
-def difference_of_shares(
-    first: Sequence[float], second: Sequence[float]
-) -> tuple[float, float, float]:
-    """First share less second, with its interval by Newcombe's hybrid score.
-
-    Each share comes with the ends of its own interval, by Wilson's score.
+def difference_of_shares(first: Sequence[float], second: Sequence[float]) -> Interval:
+    """First share less second, by Newcombe's hybrid of the shares' Wilson intervals.
 
     >>> shares = [(0.8, 0.6918, 0.8770), (0.6, 0.4905, 0.7004)]
     >>> [round(number, 3) for number in difference_of_shares(*shares)]
@@ -98,16 +78,11 @@ def difference_of_shares(
 
 def one_against_others(
     means: np.ndarray, squares: np.ndarray, numbers: np.ndarray, one: int
-) -> tuple[float, float, float]:
+) -> Interval:
     """One mean less the mean of the others, with Welch's 95 % interval.
 
-    The mean of the others has the degrees of freedom of Satterthwaite's formula.
-
-    Args:
-        means: two or more.
-        squares: their squared standard errors.
-        numbers: how many values each is a mean of, two or more.
-        one: place of the one.
+    Means come with their squared standard errors and how many values each is of, two or
+    more. That of the others has the degrees of freedom of Satterthwaite's formula.
     """
     rest = np.arange(len(means)) != one
     total = squares[rest].sum()
@@ -123,13 +98,8 @@ def one_against_others(
 def means_differ(means: np.ndarray, squares: np.ndarray, numbers: np.ndarray) -> float:
     """Chance of means so far apart if all were equal (analysis of variance).
 
-    Args:
-        means: two or more.
-        squares: their squared standard errors.
-        numbers: how many values each is a mean of, two or more.
-
-    Returns:
-        The p-value; nan where the numbers differ, or nothing varies.
+    They come as for `one_against_others`. It is nan where the numbers differ, or
+    nothing varies.
     """
     if len(means) < 2 or np.ptp(numbers) or not squares.any():
         return np.nan
@@ -138,11 +108,7 @@ def means_differ(means: np.ndarray, squares: np.ndarray, numbers: np.ndarray) ->
 
 
 def outlying(values: ArrayLike) -> np.ndarray:
-    """Which values lie outside Tukey's fences, 1.5 quartile ranges from the quartiles.
-
-    >>> outlying([1, 2, 3, 4, 30]).tolist()
-    [False, False, False, False, True]
-    """
+    """Which values are beyond Tukey's fences, 1.5 quartile ranges off the quartiles."""
     numbers = np.asarray(values, float)
     low, high = np.quantile(numbers, [0.25, 0.75])
     reach = 1.5 * (high - low)
@@ -150,11 +116,7 @@ def outlying(values: ArrayLike) -> np.ndarray:
 
 
 def spearman(first: np.ndarray, second: np.ndarray, axis: int = -1) -> np.ndarray:
-    """Rank correlation along an axis; 0 where one of the two does not vary.
-
-    >>> float(spearman(np.array([1, 2, 3]), np.array([1, 4, 9])))
-    1.0
-    """
+    """Rank correlation along an axis; 0 where one of the two does not vary."""
     one, other = (
         ranks - ranks.mean(axis=axis, keepdims=True)
         for ranks in (stats.rankdata(values, axis=axis) for values in (first, second))
@@ -166,7 +128,7 @@ def spearman(first: np.ndarray, second: np.ndarray, axis: int = -1) -> np.ndarra
 
 def rank_interval(
     first: ArrayLike, second: ArrayLike, resamples: int = 1000, seed: int = 0
-) -> tuple[float, float, float]:
+) -> Interval:
     """Rank correlation with its 95 % interval by bias-corrected bootstrap of the pairs.
 
     The order of the pairs does not matter. All three are nan where there are fewer
@@ -189,17 +151,6 @@ def rank_interval(
     return rho, low, high
 
 
-def verdict(low: float, high: float) -> str:
-    """What an interval says of the claim that its value is above 0.
-
-    Without an interval, as of one run alone, both ends are nan.
-
-    >>> verdict(0.5, 2), verdict(-2, -0.5), verdict(-1, 2), verdict(np.nan, np.nan)
-    ('holds', 'reversed', 'undecided', 'undecided')
-    """
-    return "holds" if low > 0 else "reversed" if high < 0 else "undecided"
-
-
 def extent(values: ArrayLike, how: str = ".0f") -> str:
     """The least and the greatest of several values, in words; one if they are equal.
 
@@ -217,14 +168,7 @@ def minus_signs(text: str) -> str:
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim of a page: that a value is above 0.
-
-    Args:
-        claim: the claim in words.
-        value: the size of the effect, in the unit given.
-        low: lower end of its 95 % interval; nan where there is none.
-        high: upper end.
-        unit: of all three.
+    """A claim of a page, that a value is above 0, with its 95 % interval (or nan).
 
     >>> Claim("b beats a", 3.0, 1.0, 5.0, "points").verdict
     'holds'
@@ -239,19 +183,15 @@ class Claim:
     @classmethod
     def of(
         cls, claim: str, found: Iterable[float], unit: str = "", sign: int = 1
-    ) -> Claim:
-        """A claim on a value and the ends of its interval, or on the opposite.
-
-        >>> Claim.of("a is below b", [-3.0, -5.0, -1.0], sign=-1).span()
-        '3.0 (1.0 to 5.0)'
-        """
+    ) -> Self:
+        """A claim on a value and the ends of its interval, or on the opposite."""
         value, *ends = (sign * float(each) for each in found)
         return cls(claim, value, min(ends), max(ends), unit)
 
     @property
     def verdict(self) -> str:
-        """What the interval says, as `vsrnn.stats.verdict` gives it."""
-        return verdict(self.low, self.high)
+        """What the interval says; without one it is undecided."""
+        return "holds" if self.low > 0 else "reversed" if self.high < 0 else "undecided"
 
     def span(self, how: str = ".1f") -> str:
         """Value and interval in words.
@@ -264,10 +204,6 @@ class Claim:
 
 
 def claims_table(claims: Iterable[Claim]) -> DataFrame:
-    """Claims as a table: claim, value, low, high, unit and verdict.
-
-    >>> claims_table([Claim("b beats a", 3.0, 1.0, 5.0)])["verdict"].tolist()
-    ['holds']
-    """
+    """Claims as a table: claim, value, low, high, unit and verdict."""
     rows = [(*astuple(claim), claim.verdict) for claim in claims]
     return DataFrame(rows, columns=[each.name for each in fields(Claim)] + ["verdict"])

@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from vsrnn.plot.images import frame, images
+from vsrnn.plot.axes import images
 
 
 def test_pictures_are_drawn_row_by_row():
@@ -18,6 +18,3 @@ def test_pictures_are_drawn_row_by_row():
             (shown,) = axes[row, column].images
             assert (shown.get_array() == picture).all()
             assert shown.get_clim() == (0, 255)  # gray levels, not stretched
-    frame(axes[0, 1])
-    framed = [ax.spines["top"].get_visible() for ax in axes.flat]
-    assert framed == [False, True, False, False, False, False]

@@ -81,11 +81,11 @@ def test_heat_maps_have_rows_and_columns_in_the_order_of_the_table():
     )
     with drawing("web", 0.5) as figure:
         ax = figure.subplots()
-        heat(ax, table, "r", "c", "v", ".1f")
+        heat(ax, table, "r", "c", "v")
     np.testing.assert_equal(drawn.cells(ax), [[1, 2], [np.nan, 4]])
     assert [text.get_text() for text in ax.get_yticklabels()] == ["b", "a"]
     assert [text.get_text() for text in ax.get_xticklabels()] == ["y z", "x"]
-    assert drawn.words(ax) == ["1.0", "2.0", "4.0"]
+    assert drawn.words(ax) == ["1", "2", "4"]
     assert ax.yaxis_inverted()  # so that the first row is on top
 
 

@@ -1,9 +1,7 @@
 """Panels of a figure, their scales and names, and what stands below them."""
 
-from __future__ import annotations
-
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from pandas import DataFrame
+
+from vsrnn.plot.labels import GRAY
 
 SQRT = "hidden proportion (square root scale)"
 """Label of an axis as `proportion_axis` makes it."""
@@ -23,9 +23,6 @@ def panels(
     """So many panels in rows, or side by side; what the last row lacks is left empty.
 
     More arguments, for instance sharex, are those of `Figure.subplots`.
-
-    >>> [ax.get_subplotspec().colspan.start for ax in panels(Figure(), 3, 2)]
-    [0, 1, 0]
     """
     columns = min(columns or number, number)
     rows = math.ceil(number / columns)
@@ -40,15 +37,7 @@ def panels(
 def each_panel(
     figure: Figure, table: DataFrame, by: str, columns: int | None = None, **shared: Any
 ) -> Iterator[tuple[Axes, DataFrame]]:
-    """A panel for each value of a column, with the rows that go there.
-
-    Args:
-        figure: an empty figure.
-        table: the rows; panels are in the order of their first rows.
-        by: the column.
-        columns: panels in a row; all of them side by side if absent.
-        **shared: as `panels`.
-    """
+    """One of the `panels` for each value of a column, with the rows that go there."""
     groups = [rows for _, rows in table.groupby(by, sort=False)]
     yield from zip(panels(figure, len(groups), columns, **shared), groups, strict=True)
 
@@ -66,19 +55,12 @@ def proportion_axis(ax: Axes, panels: int = 2) -> None:
 
     Where three or more panels stand side by side there is room for few ticks.
     """
-    ax.set_xscale("function", functions=(_root, _square))
+    signed = [lambda x, f=f: np.sign(x) * f(np.abs(x)) for f in (np.sqrt, np.square)]
+    ax.set_xscale("function", functions=signed)
     ticks = [0, 0.02, 0.1, 0.2, 0.4, 0.6, 0.8, 1] if panels < 3 else [0, 0.1, 0.4, 1]
     ax.set_xlim(0, 1)
     ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     ax.minorticks_off()
-
-
-def _root(x: np.ndarray) -> np.ndarray:
-    return np.sign(x) * np.sqrt(np.abs(x))
-
-
-def _square(x: np.ndarray) -> np.ndarray:
-    return np.sign(x) * np.square(x)
 
 
 def log_ticks(ax: Axes, values: Iterable[float], unit: float = 1) -> None:
@@ -91,25 +73,18 @@ def log_ticks(ax: Axes, values: Iterable[float], unit: float = 1) -> None:
 
 def plain_numbers(ax: Axes, axes: str = "x") -> None:
     """Write numbers on logarithmic axes ("x", "y" or "xy") out, as many as fit."""
+
+    def plain(value: float, _: int) -> str:
+        return f"{value / 1e6:g}M" if value >= 1e6 else f"{value:,g}"
+
     for axis in (getattr(ax, f"{name}axis") for name in axes):
         low, high = axis.get_view_interval()
         decades = math.log10(high / low)
         fine = (1, 1.5, 2, 3, 4, 5, 7) if decades < 0.8 else (1, 2, 5)
         subs = fine if decades < 1.5 else (1, 3) if decades < 2.5 else (1,)
         axis.set_major_locator(LogLocator(subs=subs, numticks=20))
-        axis.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
+        axis.set_major_formatter(FuncFormatter(plain))
         axis.set_minor_locator(NullLocator())
-
-
-def plain(value: float) -> str:
-    """A number as it is written on an axis.
-
-    >>> plain(1_500_000), plain(20_000), plain(0.05)
-    ('1.5M', '20,000', '0.05')
-    """
-    if value >= 1e6:
-        return f"{value / 1e6:g}M"
-    return f"{value:,.0f}" if value >= 1 else f"{value:g}"
 
 
 def legend(
@@ -123,5 +98,21 @@ def legend(
 
 def note(ax: Axes, words: str) -> None:
     """Write gray words into the middle of a panel."""
-    look: dict[str, Any] = {"color": "0.45", "ha": "center", "va": "center"}
-    ax.text(0.5, 0.5, words, transform=ax.transAxes, **look)
+    place: dict[str, Any] = {"transform": ax.transAxes, "ha": "center", "va": "center"}
+    ax.text(0.5, 0.5, words, color=GRAY, **place)
+
+
+def images(figure: Figure, pictures: Sequence[Sequence[np.ndarray]]) -> np.ndarray:
+    """Draw rows of pictures, none longer than the first; the axes, (rows, columns).
+
+    Each picture is (height, width) in gray levels 0..255 or (height, width, 3) uint8.
+    """
+    axes = figure.subplots(len(pictures), len(pictures[0]), squeeze=False)
+    for ax in axes.flat:
+        ax.set(xticks=[], yticks=[])
+        ax.spines[:].set_visible(False)
+    for line, row in zip(axes, pictures, strict=True):
+        for ax, picture in zip(line, row, strict=False):
+            smooth = "nearest" if picture.ndim == 2 else "none"
+            ax.imshow(picture, cmap="gray", vmin=0, vmax=255, interpolation=smooth)
+    return axes

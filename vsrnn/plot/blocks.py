@@ -1,7 +1,5 @@
 """The six blocks of a network, drawn to scale: equal areas are equal entries."""
 
-from __future__ import annotations
-
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
@@ -29,19 +27,13 @@ def block_places(geometry: Geometry) -> DataFrame:
     Rows are what is computed, hidden units above outputs; columns are what is read,
     inputs, hidden units and outputs, from left to right. Weights are the expected
     number, rounded.
-
-    >>> places = block_places(Geometry(2500, 30, 10, 1)).set_index("block")
-    >>> int(places.loc["hh", "first column [units]"])
-    2500
     """
     top = {"h": 0, "y": geometry.hidden}
     left = {"x": 0, "h": geometry.inputs, "y": geometry.inputs + geometry.hidden}
-    counts = geometry.block_weights
+    shapes, counts = geometry.shapes, geometry.block_weights
     rows = [
-        (block, top[block[0]], left[block[1]], *shape, density, round(counts[block]))
-        for (block, shape), density in zip(
-            geometry.shapes.items(), geometry.density, strict=True
-        )
+        (b, top[b[0]], left[b[1]], *shapes[b], density, round(counts[b]))
+        for b, density in zip(BLOCKS, geometry.density, strict=True)
     ]
     return DataFrame(rows, columns=PLACE)
 
@@ -56,13 +48,9 @@ def blocks(
 ) -> None:
     """Draw one network's blocks to scale, paler where sparser, named where they fit.
 
-    Args:
-        ax: axes whose y axis points down, see `to_scale`.
-        table: one row a block with the columns of `PLACE`.
-        left: where the left edge goes.
-        top: where the upper edge goes.
-        scale: length of a unit.
-        densities: whether each name has the block's density beside it.
+    The table has a row a block with the columns of `PLACE`; left and top edge go where
+    they are given, and the scale is the length of a unit. The y axis points down, see
+    `to_scale`. Names can have the block's density beside them.
     """
     for block, row, column, rows, columns, density, _ in table[[*PLACE]].to_numpy():
         x, y = left + scale * column, top + scale * row

@@ -1,11 +1,9 @@
 """A film with its files, shown in a notebook: made here, or the stored one."""
 
-from __future__ import annotations
-
 import html
 import json
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib import metadata
@@ -15,13 +13,10 @@ import numpy as np
 from matplotlib.image import imsave
 
 from vsrnn.errors import VsrnnError
-from vsrnn.plot.save import LICENSE, write_files
+from vsrnn.plot.save import LICENSE, Writers, write_files
 
 RATE = 15
 """Pictures a second."""
-
-ENDINGS = ("mp4", "png", "json")
-"""The film, its first picture, and what made it."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +44,7 @@ def film(
     folder: str | Path = "figures",
     alt: str = "",
     provenance: Mapping[str, object] | None = None,
-    kept: Iterable[Path] = (),
+    kept: Sequence[Path] = (),
 ) -> Film:
     """Make a film (MP4, H.264) with its first picture, or take the stored one.
 
@@ -66,30 +61,32 @@ def film(
         VsrnnError: it can neither be made nor is one stored, or the folder cannot be
             written.
     """
-    origin = "Filmed when this page was made."
-    writers: dict[str, Callable[[Path], object]]
     try:
         pictures = _take(shoot)
     except VsrnnError as problem:
-        origin = f"The film is stored, not made here: {problem}."
-        stored = [folder / f"{stem}.{end}" for folder in kept for end in ENDINGS]
-        found = [path for path in stored if path.exists()]
-        writers = {path.suffix[1:]: partial(shutil.copyfile, path) for path in found}
+        names = [f"{stem}.{end}" for end in ("mp4", "png", "json")]
+        places = [at / name for at in kept for name in names]
+        found = [path for path in places if path.exists()]
         if not found:
             raise
-    else:
-        record = {
-            **{"film": stem, "license": LICENSE, "pictures": len(pictures)},
-            "pictures a second": RATE,
-            "packages": {name: metadata.version(name) for name in ("vsrnn", "av")},
-            "provenance": dict(provenance or {}),
+        copies: Writers = {
+            path.suffix[1:]: partial(shutil.copyfile, path) for path in found
         }
-        credit = {"Title": stem, "Copyright": LICENSE}
-        writers = {
-            "mp4": partial(_encode, pictures, stem),
-            "png": partial(imsave, arr=pictures[0], format="png", metadata=credit),
-            "json": lambda path: path.write_text(json.dumps(record, indent=2) + "\n"),
-        }
+        origin = f"The film is stored, not made here: {problem}."
+        return Film(write_files(folder, stem, copies), alt, origin)
+    record = {
+        **{"film": stem, "license": LICENSE, "pictures": len(pictures)},
+        "pictures a second": RATE,
+        "packages": {name: metadata.version(name) for name in ("vsrnn", "av")},
+        "provenance": dict(provenance or {}),
+    }
+    credit = {"Title": stem, "Copyright": LICENSE}
+    writers: Writers = {
+        "mp4": partial(_encode, pictures, stem),
+        "png": partial(imsave, arr=pictures[0], format="png", metadata=credit),
+        "json": lambda path: path.write_text(json.dumps(record, indent=2) + "\n"),
+    }
+    origin = "Filmed when this page was made."
     return Film(write_files(folder, stem, writers), alt, origin)
 
 

@@ -1,26 +1,20 @@
 """Words, colors and markers of designs and blocks."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from pandas import DataFrame
 
+from vsrnn.design.geometry import BLOCKS
+from vsrnn.stats import extent
+
 PROPORTION = "hidden proportion [fraction]"
 BLUE, ORANGE, GREEN, GRAY = "#0072B2", "#D55E00", "#009E73", "0.45"
 
-BLOCK_COLORS = {
-    "hx": BLUE,
-    "hh": ORANGE,
-    "hy": "#F0E442",
-    "yx": "#56B4E9",
-    "yh": GREEN,
-    "yy": "#CC79A7",
-}
-Look = tuple[str, str, Any]
+_HUES = (BLUE, ORANGE, "#F0E442", "#56B4E9", GREEN, "#CC79A7")
+BLOCK_COLORS = dict(zip(BLOCKS, _HUES, strict=True))
 
 _DASHES = (0, (5, 1, 1, 1, 1, 1))
-_NAMED: dict[str, tuple[Look, tuple[str, ...]]] = {
+_NAMED: dict[str, tuple[tuple[str, str, Any], tuple[str, ...]]] = {
     "dense": ((ORANGE, "s", "--"), ("111111_", "10AH12")),
     "uniform .2": ((GREEN, "^", "-."), ("000000_", "10AH00")),
     "varied": ((BLUE, "o", "-"), ("balanced_0",)),
@@ -31,36 +25,28 @@ _NAMED: dict[str, tuple[Look, tuple[str, ...]]] = {
 }
 DESIGN_LABELS = {name: word for word, (_, names) in _NAMED.items() for name in names}
 """Words for the designs that have one."""
-DESIGN_LOOKS = {name: look for look, names in _NAMED.values() for name in names}
-"""Color, marker and line style of the same."""
+
+_LOOKS = {name: look for look, names in _NAMED.values() for name in names}
 
 
 def look(name: str, rank: int = 0) -> dict[str, Any]:
-    """Color, marker and line style of a design, by rank where it has none of its own.
-
-    >>> look("balanced_0")
-    {'color': '#0072B2', 'marker': 'o', 'linestyle': '-'}
-    """
-    cycle = list(dict.fromkeys(DESIGN_LOOKS.values()))
-    color, marker, line = DESIGN_LOOKS.get(name, cycle[rank % len(cycle)])
+    """Color, marker and line style of a design, by rank where it has no own ones."""
+    cycle = list(dict.fromkeys(_LOOKS.values()))
+    color, marker, line = _LOOKS.get(name, cycle[rank % len(cycle)])
     return {"color": color, "marker": marker, "linestyle": line}
 
 
 def design_label(name: str) -> str:
     """A design's own name, with what it is in front where that has a word.
 
-    >>> design_label("balanced_0"), design_label("010000_")
-    ('varied (balanced_0)', '010000_')
+    >>> design_label("balanced_0")
+    'varied (balanced_0)'
     """
     return f"{DESIGN_LABELS[name]} ({name})" if name in DESIGN_LABELS else name
 
 
 def arrangement_label(name: str) -> str:
-    """An arrangement in words, or its digits.
-
-    >>> arrangement_label("111111_"), arrangement_label("011001_")
-    ('dense', '011001')
-    """
+    """An arrangement in words, such as "dense", or its digits."""
     return DESIGN_LABELS.get(name, name.rstrip("_"))
 
 
@@ -73,6 +59,5 @@ def seeds_label(table: DataFrame) -> str:
     counts = table.loc[table["seeds"] > 0, "seeds"]
     if counts.empty:
         return "no runs yet"
-    low, high = counts.min(), counts.max()
-    number = f"{low}" if low == high else f"{low} to {high}"
+    number = extent(counts)
     return f"{number} seed{'s' if number != '1' else ''}"

@@ -1,7 +1,5 @@
 """Lines with bands, scatter plots, heat maps and slopes between columns."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 
@@ -32,21 +30,10 @@ def lines(
     bars: bool = False,
     chance: float | None = None,
 ) -> None:
-    """Draw a line for each value of a column, with its intervals.
+    """Draw a line for each value of the column `hue`, a point a row, with intervals.
 
-    Args:
-        ax: the axes.
-        table: one row a point.
-        x: column of the places.
-        y: column of the heights.
-        low: column of the lower ends; without, no interval is drawn.
-        high: column of the upper ends.
-        hue: column that has the same value in all points of a line.
-        looks: color, marker and so on by value of `hue`, see
-            `vsrnn.plot.labels.look`, which gives those that are absent.
-        named: gives the name that stands where a line ends; no names if absent.
-        bars: whether intervals are bars at each point, side by side, instead of bands.
-        chance: score of a guess, drawn as a line.
+    Columns, looks and chance are as for `vsrnn.plot.points.dots`. Intervals are bands,
+    or `bars` side by side at each point; `named` gives the name where a line ends.
     """
     groups = list(table.groupby(hue, sort=False))
     ends: list[tuple[str, float, str]] = []
@@ -88,11 +75,9 @@ def scatter(
 ) -> None:
     """Draw a point a row, in one look, in a look a group, or colored by a number.
 
-    Columns are as for `lines`, and so are looks by value of `hue`. With `norm`, the
-    scale of the colors, `hue` is a number.
-
-    More of the looks, for instance alpha, goes to all points; with `norm` it is of
-    `seaborn.scatterplot`.
+    Columns and looks are as for `lines`. With `norm`, the scale of the colors, `hue` is
+    a number. More of the looks, for instance alpha, goes to all points; with `norm` it
+    is of `seaborn.scatterplot`.
     """
     if norm is not None:
         colors = {"hue": hue, "hue_norm": norm, "palette": "cividis", "legend": False}
@@ -108,40 +93,22 @@ def scatter(
     ax.set(xlabel=x, ylabel=y)
 
 
-def heat(
-    ax: Axes,
-    table: DataFrame,
-    rows: str,
-    columns: str,
-    value: str,
-    how: str = ".0f",
-    high: float | None = None,
-) -> None:
-    """Draw a table of numbers as colored cells, each with its number.
+def heat(ax: Axes, table: DataFrame, rows: str, columns: str, value: str) -> None:
+    """Draw numbers, a row of the table each, as colored cells from 0 upwards.
 
-    Args:
-        ax: the axes.
-        table: one row a cell; cells without a number stay empty.
-        rows: column that names the rows, in the order wanted.
-        columns: column that names the columns, likewise.
-        value: column of the numbers.
-        how: their format.
-        high: end of the color scale, which starts at 0; the largest number if absent.
+    Two columns of the table name the rows and columns of cells, in the order wanted;
+    cells without a number stay empty.
     """
     orders = [list(dict.fromkeys(table[name])) for name in (columns, rows)]
     grid = table.pivot(index=rows, columns=columns, values=value)
     grid = grid.loc[orders[1], orders[0]].astype(float)
-    colors = {"vmin": 0, "vmax": high, "cmap": "cividis", "cbar": False}
-    words = {"annot": True, "fmt": how, "annot_kws": {"fontsize": "x-small"}}
+    colors = {"vmin": 0, "cmap": "cividis", "cbar": False}
+    words = {"annot": True, "fmt": ".0f", "annot_kws": {"fontsize": "x-small"}}
     sns.heatmap(grid, square=True, ax=ax, **colors, **words)
     across, down = ([str(name).replace("_", " ") for name in names] for names in orders)
     ax.set_xticks(np.arange(len(across)) + 0.5, across, rotation=45, ha="right")
     ax.set_yticks(np.arange(len(down)) + 0.5, down, rotation=0)
     ax.tick_params(length=0)
-
-
-_CIRCLE: dict[str, Any] = {"marker": "o", "mfc": "white", "ms": 15, "ls": ""}
-_INSIDE: dict[str, Any] = {"ha": "center", "va": "center", "size": "x-small"}
 
 
 def slopes(
@@ -156,28 +123,21 @@ def slopes(
     text: str,
     named: Callable[[str], str] = str,
 ) -> None:
-    """Join the ranks of a group across columns, with a number in a circle at each.
+    """Join the ranks `y` of a group across columns `x`, with a number in a circle.
 
-    Args:
-        ax: the axes.
-        table: one row a group and column.
-        x: column that names the columns, from left to right.
-        y: column of the ranks; 1 is on top.
-        group: column of what is joined.
-        hue: column that looks stand for.
-        looks: color and line style by value of `hue`.
-        text: column of the numbers in the circles.
-        named: gives the name of a group, beside the first and the last column.
+    The table has a row a group and column. The numbers are its column `text`, looks
+    are by value of `hue`, and names of groups stand beside the first and last column.
     """
     columns = list(dict.fromkeys(table[x]))
-    place = table[x].map({name: n for n, name in enumerate(columns)})
-    table = table.assign(place=place)
+    table = table.assign(place=table[x].map(columns.index))
+    circle: dict[str, Any] = {"marker": "o", "mfc": "white", "ms": 15, "ls": ""}
+    inside: dict[str, Any] = {"ha": "center", "va": "center", "size": "x-small"}
     for _, own in table.groupby(group, sort=False):
         shape = {"linewidth": 1.2, **looks[own[hue].iloc[0]]}
         sns.lineplot(own, x="place", y=y, alpha=0.7, ax=ax, **_AS_IS, **shape)
-        ax.plot(own["place"], own[y], color=shape["color"], zorder=3, **_CIRCLE)
+        ax.plot(own["place"], own[y], color=shape["color"], zorder=3, **circle)
         for row in own.to_dict("records"):
-            ax.text(row["place"], row[y], f"{row[text]:.0f}", zorder=4, **_INSIDE)
+            ax.text(row["place"], row[y], f"{row[text]:.0f}", zorder=4, **inside)
     ax.set(xlim=(-0.4, len(columns) - 0.6), ylim=(table[y].max() + 0.6, 0.3))
     ax.set(xlabel="", ylabel="")
     ax.set_xticks(range(len(columns)), columns)

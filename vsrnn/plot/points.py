@@ -1,7 +1,5 @@
 """Points in rows: means with intervals, single runs, and bars of shares."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -57,8 +55,7 @@ def dots(
             each other in the order of `looks`.
         order: the categories from the top; as they come in the table if absent.
         looks: color, marker and so on by value of `hue` (or `y`), with another color
-            of the interval as "bar"; `vsrnn.plot.labels.look` gives those that are
-            absent.
+            of the interval as "bar"; those absent are of `vsrnn.plot.labels.look`.
         named: gives the name of a category at its row.
         points: column of the runs' own values, drawn small above the mean.
         how: format of the mean as a label at its marker; no label if empty.
@@ -97,9 +94,16 @@ def dots(
             _value_labels(ax, means, names, x, how, beside)
     ax.set(xlabel=x, ylabel="")
     name_rows(ax, map(named, order))
+    left = ax.get_xlim()[0] if chance is None else chance
+    gray = {**_SMALL, "va": "center", "color": GRAY}
+    if chance is not None:
+        chance_line(ax, chance, along="y")
+        ax.set_ylim(len(order), -0.6)
+        ax.annotate("chance", (chance, len(order) - 0.3), (4, 0), **gray)
     known = set(table.loc[table[x].notna(), y])
-    empty = [row for row, name in enumerate(order) if name not in known]
-    _finish_rows(ax, len(order), empty, chance, missing)
+    for row, name in enumerate(order if missing else ()):
+        if name not in known:
+            ax.annotate(missing, (left, row), (6, 0), **gray)
 
 
 def _means(
@@ -132,44 +136,16 @@ def _value_labels(
         ax.annotate(f"{row[x]:{how}}", (end, row[_ROW]), **where, **_SMALL)
 
 
-def _finish_rows(
-    ax: Axes, rows: int, empty: Sequence[int], chance: float | None, missing: str
-) -> None:
-    """Say where chance is and what rows without a mean lack."""
-    left = ax.get_xlim()[0] if chance is None else chance
-    gray = {**_SMALL, "va": "center", "color": GRAY}
-    if chance is not None:
-        chance_line(ax, chance, along="y")
-        ax.set_ylim(rows, -0.6)
-        ax.annotate("chance", (chance, rows - 0.3), (4, 0), **gray)
-    for row in empty if missing else ():
-        ax.annotate(missing, (left, row), (6, 0), **gray)
-
-
 def strip(
-    ax: Axes,
-    table: DataFrame,
-    x: str,
-    y: str,
-    *,
-    hue: str,
-    looks: Looks,
-    order: Sequence[Any] | None = None,
+    ax: Axes, table: DataFrame, x: str, y: str, *, hue: str, looks: Looks
 ) -> None:
     """Draw single values as points, a row a category, spread over its height.
 
-    Args:
-        ax: the axes.
-        table: one row a value.
-        x: column of the values.
-        y: column of the categories.
-        hue: column that colors and markers stand for.
-        looks: color and marker by value of `hue`.
-        order: the categories from the top; as they come in the table if absent.
+    Columns and looks are as for `dots`.
     """
-    order = list(order if order is not None else dict.fromkeys(table[y]))
+    order = list(dict.fromkeys(table[y]))
     count, place = table.groupby(y)[y].transform("size"), table.groupby(y).cumcount()
-    rows = table[y].map({name: n for n, name in enumerate(order)}).astype(float)
+    rows = table[y].map(order.index)
     spread = rows - 0.3 + 0.6 * (place + 1) / (count + 1)
     for level, shape in looks.items():
         chosen = table[hue] == level
@@ -191,22 +167,16 @@ def cloud(ax: Axes, x: ArrayLike, y: ArrayLike, shape: Mapping[str, Any]) -> Non
 
 
 def share_colors(shares: ArrayLike) -> list[Any]:
-    """Colors of hidden proportions, the larger the brighter; white where unknown.
-
-    >>> share_colors([0.2, np.nan])[1]
-    'white'
-    """
+    """Colors of hidden proportions, the larger the brighter; white where unknown."""
     values = np.asarray(shares, float)
     shades, most = colormaps["cividis"], np.nanmax(values)
     return [shades(v / most) if np.isfinite(v) else "white" for v in values]
 
 
 def share_column(ax: Axes, shares: ArrayLike) -> None:
-    """Draw hidden proportions as bars with their numbers, a row a design.
+    """Draw hidden proportions as bars with their numbers, a row a design, or nan.
 
-    Args:
-        ax: narrow axes right of those whose rows are the designs.
-        shares: a hidden proportion a row from the top; nan where there is none.
+    The axes are narrow, right of those whose rows are the designs.
     """
     values = np.asarray(shares, float)
     lengths, rows = np.nan_to_num(values / np.nanmax(values)), range(len(values))

@@ -1,7 +1,5 @@
 """The figures of the book by name: the table of each, and what draws it."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,26 +16,21 @@ Provenance = Callable[[Any], dict[str, Any]]
 
 @dataclass(frozen=True)
 class Spec:
-    """A figure: how its table is made and how it is drawn.
+    """A figure: how its table is made from the data of its study, and what draws it.
 
-    Args:
-        name: of the drawing function, the files and the anchor on its page.
-        module: where the drawing function is.
-        table: makes the table from the data of its study.
-        draw: draws the table in a style.
-        made_by: says from the same data what made the table; without, it is what made
-            the data's runs.
+    `made_by` says from the same data what made the table, where that is not what made
+    the data's runs.
     """
 
     name: str
     module: str
     table: Callable[[Any], DataFrame]
     draw: Draw
-    made_by: Provenance | None = None
+    made_by: Provenance | None
 
     @property
     def study(self) -> str:
-        """Name of the study, which is its module's last name."""
+        """Name of the study."""
         return self.module.rpartition(".")[2]
 
     @property
@@ -60,21 +53,13 @@ def figure(
 
     Raises:
         VsrnnError: another study has a figure of that name.
-
-    Example::
-
-        @figure(table=final_accuracy_table)
-        def final_accuracy(table: DataFrame, style: str = "web") -> Figure: ...
     """
 
     def register(draw: Draw) -> Draw:
         spec = Spec(draw.__name__, draw.__module__, table, draw, made_by)
         known = FIGURES.setdefault(spec.name, spec)
         if known.module != spec.module:
-            raise VsrnnError(
-                f"two figures are called {spec.name}, in {known.module} and "
-                f"{spec.module}; rename one"
-            )
+            raise VsrnnError(f"two figures are called {spec.name}; rename one")
         FIGURES[spec.name] = spec
         return draw
 

@@ -1,10 +1,6 @@
 """Save a figure in every format a reader may want, with its data beside it."""
 
-from __future__ import annotations
-
 import json
-import os
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib import metadata
@@ -15,6 +11,7 @@ from matplotlib.figure import Figure
 from pandas import DataFrame
 
 from vsrnn.errors import VsrnnError
+from vsrnn.files import replace_file
 from vsrnn.plot.style import SHEET
 
 LICENSE = "CC BY 4.0"
@@ -23,6 +20,7 @@ FORMATS: dict[str, dict[str, str | None]] = {
     "pdf": {"CreationDate": None},
     "png": {"Copyright": LICENSE},
 }
+Writers = dict[str, Callable[[Path], object]]
 
 
 def save(
@@ -34,7 +32,7 @@ def save(
     kinds: Sequence[str] | None = None,
     function: str = "",
 ) -> dict[str, Path]:
-    """Write a figure as SVG, PDF and PNG, and the plotted data as CSV.
+    """Write a figure as SVG, PDF and PNG, the plotted data as CSV, a record as JSON.
 
     The same figure and data give the same bytes: the files carry no dates.
 
@@ -43,40 +41,38 @@ def save(
         stem: name of the files, which is the name of the function that drew it.
         data: the plotted table, with units in the names of its columns.
         folder: where the files go; made when missing.
-        provenance: what made the data, kept with the package versions in a JSON file.
+        provenance: what made the data, kept with the package versions in the record.
         kinds: which of svg, pdf, png, csv and json to write; all if absent.
-        function: what drew it, by its full name, kept in the JSON file.
-
-    Returns:
-        The paths by ending: svg, pdf, png, csv, json.
+        function: what drew it, by its full name, kept in the record.
 
     Raises:
         VsrnnError: an ending is unknown, or the folder cannot be written.
     """
-    record = _record(stem, function, data, provenance, fig.get_label())
-    writers: dict[str, Callable[[Path], object]] = {}
-    writers |= {kind: partial(_draw, fig, kind, stem) for kind in FORMATS}
+    packages = ("vsrnn", "matplotlib", "pandas", "numpy")
+    record = {
+        **{"figure": stem, "function": function or stem, "license": LICENSE},
+        "rows": len(data),
+        "columns": [str(column) for column in data.columns],
+        "packages": {name: metadata.version(name) for name in packages},
+        "provenance": dict(provenance or {}),
+    } | ({"title": fig.get_label()} if fig.get_label() else {})
+    text = json.dumps(record, indent=2, default=str) + "\n"
+    writers: Writers = {kind: partial(_draw, fig, kind, stem) for kind in FORMATS}
     writers["csv"] = lambda path: data.to_csv(path, index=False, lineterminator="\n")
-    writers["json"] = lambda path: path.write_text(record)
+    writers["json"] = lambda path: path.write_text(text)
     for kind in kinds or ():
         if kind not in writers:
             raise VsrnnError(f"unknown format {kind!r}; choose {', '.join(writers)}")
     return write_files(folder, stem, {kind: writers[kind] for kind in kinds or writers})
 
 
-def write_files(
-    folder: str | Path, stem: str, writers: Mapping[str, Callable[[Path], object]]
-) -> dict[str, Path]:
-    """Write a file for each ending, each whole or not at all; the paths by ending.
-
-    Raises:
-        VsrnnError: the folder cannot be written.
-    """
+def write_files(folder: str | Path, stem: str, writers: Writers) -> dict[str, Path]:
+    """Write a file for each ending, each whole or not at all; the paths by ending."""
     paths = {kind: Path(folder) / f"{stem}.{kind}" for kind in writers}
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
         for kind, path in paths.items():
-            _replace(path, writers[kind])
+            replace_file(path, writers[kind])
     except OSError as error:
         raise VsrnnError(
             f"cannot write figures to {folder} ({error.strerror or error}); "
@@ -88,34 +84,3 @@ def write_files(
 def _draw(fig: Figure, kind: str, stem: str, path: Path) -> None:
     with matplotlib.style.context(SHEET):
         fig.savefig(path, format=kind, metadata={"Title": stem, **FORMATS[kind]})
-
-
-def _replace(path: Path, write: Callable[[Path], object]) -> None:
-    """Write beside the file and move it there whole."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    part = Path(name)
-    try:
-        write(part)
-        part.chmod(0o644)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _record(
-    stem: str,
-    function: str,
-    data: DataFrame,
-    provenance: Mapping[str, object] | None,
-    title: object,
-) -> str:
-    packages = ("vsrnn", "matplotlib", "pandas", "numpy")
-    record = {
-        **{"figure": stem, "function": function or stem, "license": LICENSE},
-        "rows": len(data),
-        "columns": [str(column) for column in data.columns],
-        "packages": {name: metadata.version(name) for name in packages},
-        "provenance": dict(provenance or {}),
-    } | ({"title": title} if title else {})
-    return json.dumps(record, indent=2, default=str) + "\n"

@@ -1,7 +1,5 @@
 """The look of the figures: sizes by medium, colors, labels on lines."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,9 +27,9 @@ SHEET = Path(__file__).with_name("vsrnn.mplstyle")
 def drawing(style: str, height: float) -> Iterator[Figure]:
     """Give an empty figure in a style, and draw it once before the style ends.
 
-    In a manuscript the caption says what a title would: the only title of a figure
-    becomes its label, which the JSON file beside the figure holds. Titles that tell
-    panels apart stay, and so does one above these. Height is over the figure's width.
+    The height is over the width. In a manuscript the caption says what a title would:
+    the only title becomes the figure's label, which is kept in its JSON file. Titles
+    that tell panels apart stay, and so does one above these.
 
     Raises:
         VsrnnError: the style is unknown.
@@ -60,8 +58,6 @@ def _title_to_label(figure: Figure) -> None:
 def spread(heights: Sequence[float], gap: float, floor: float = -np.inf) -> np.ndarray:
     """Move label heights apart until neighbors are a gap from each other.
 
-    >>> spread([1.0, 1.1, 5.0], 1.0).round(2).tolist()
-    [0.55, 1.55, 5.0]
     >>> spread([1.0, 1.1, 5.0], 1.0, floor=0.75).tolist()
     [0.75, 1.75, 5.0]
     """
@@ -89,11 +85,7 @@ def label_ends(
 
 
 def accuracy_top(values: ArrayLike, chance: float) -> float:
-    """Upper end of an accuracy axis [%]: the next ten above all there is to show.
-
-    >>> accuracy_top([41.0, 33.5], 10.0)
-    50.0
-    """
+    """Upper end of an accuracy axis [%]: the next ten above all there is to show."""
     most = np.nanmax([2 * chance, *np.ravel(values)])
     return float(min(100, 10 * np.ceil((most + 4) / 10)))
 

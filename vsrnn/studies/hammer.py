@@ -23,9 +23,9 @@ from pandas import DataFrame
 from scipy import stats
 
 from vsrnn.errors import VsrnnError
+from vsrnn.plot.axes import images
 from vsrnn.plot.film import Film
 from vsrnn.plot.film import film as make_film
-from vsrnn.plot.images import images
 from vsrnn.plot.labels import BLUE, GRAY
 from vsrnn.plot.lines import lines
 from vsrnn.plot.registry import figure

@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 from pandas import DataFrame
 from torch import Tensor, nn
 
-from vsrnn.plot.images import frame, images
-from vsrnn.plot.labels import DESIGN_LABELS, look
+from vsrnn.plot.axes import images
+from vsrnn.plot.labels import DESIGN_LABELS, ORANGE, look
 from vsrnn.plot.lines import heat
 from vsrnn.plot.points import dots
 from vsrnn.plot.registry import figure
@@ -142,7 +142,8 @@ def sequences(table: DataFrame, style: str = "web") -> Figure:
         drawn.set_layout_engine("constrained", hspace=0.25, h_pad=0.12)
         axes = images(drawn, [list(_pictures(rows)) for rows in groups])
         for row, rows in zip(axes, groups, strict=True):
-            frame(row[int(rows["anomaly"].argmax())])
+            anomaly = row[int(rows["anomaly"].argmax())]
+            anomaly.spines[:].set(visible=True, color=ORANGE, linewidth=2.5)
             words = f"{rows['base'].iloc[0]}; anomaly: {rows['alternative'].iloc[0]}"
             place: dict[str, Any] = {"xycoords": "axes fraction", "in_layout": False}
             place |= {"textcoords": "offset points", "fontsize": "small"}
