@@ -210,11 +210,11 @@ def test_bad_draws_get_a_sentence():
     for arguments, words in [
         (("chess", "normal", 1), "chess"),
         (("rad", "gamma", 1), "uniform, normal"),
-        (("rad", "normal", 0), "1 or more"),
+        (("rad", "normal", 0), "from 1"),
         (("rad", "normal", 1, -1), "seed"),
         (("rad", "normal_size", 1), "budget"),
         (("rad", "even", 1, 0, 0), "budget"),
-        (("rad", "normal", 1, 0, 50_000), "normal_size"),
+        (("rad", "normal", 1, 0, 50_000), "no budget for normal"),
     ]:
         with pytest.raises(VsrnnError, match=words):
             draw_designs(*arguments)

@@ -1,7 +1,5 @@
 """A design: what makes one network, apart from the sizes of its task."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -37,10 +35,7 @@ class Design:
             without those at their default.
 
     Raises:
-        VsrnnError: no name, another model, a hidden size that is no whole number, not
-            as many densities as the model has matrices, a density outside 0..1, a
-            negative deviation, a rate that is not above 0, an unknown option, or one of
-            these missing.
+        VsrnnError: a value is missing or of no use, or the model or an option unknown.
 
     >>> Design("mine", 208, (0.1, 1, 1, 0.1, 0.1, 0.1)).geometry(2500, 10).hidden
     208
@@ -101,18 +96,8 @@ class Design:
             object.__setattr__(self, field.name, value)
 
     def option(self, name: str) -> Any:
-        """An option of the model, as given or its default.
-
-        Raises:
-            VsrnnError: the model has no such option.
-
-        >>> Design("mine", 20, 0.5).option("activation")
-        'relu'
-        """
-        defaults = get_family(self.model).defaults
-        if name not in defaults:
-            raise VsrnnError(f"the model {self.model} has no option {name!r}")
-        return dict(self.options).get(name, defaults[name])
+        """An option of the model, as given or its default."""
+        return {**get_family(self.model).defaults, **dict(self.options)}[name]
 
     @property
     def matrices(self) -> tuple[str, ...]:
@@ -123,37 +108,27 @@ class Design:
         """Geometry of a block design at a task's input and output sizes.
 
         Raises:
-            VsrnnError: the design has no blocks, or is a random one that no hidden
-                size fits.
+            VsrnnError: the design has no blocks, or no hidden size fits it.
         """
         if self.matrices != BLOCKS:
             raise VsrnnError(
-                f"design {self.name} ({self.model}) has no blocks; choose a block "
-                "design for its geometry"
+                f"{self.name} ({self.model}) has no blocks; choose another"
             )
         if self.hidden == 0:
             raise VsrnnError(
-                f"no hidden size fits the budget of design {self.name}; give another "
-                "budget or other densities"
+                f"no hidden size fits the budget of {self.name}; give another"
             )
         return Geometry(inputs, self.hidden, outputs, self.density)
 
 
 def _numbers(given: Any, wanted: int) -> tuple[float, ...]:
-    """Numbers for the matrices; one stands for all, and -0 is 0.
-
-    1 and 1.0 are the same design, also where a design is written as text.
-    """
+    """Numbers for the matrices; one stands for all, 1 is 1.0, and -0 is 0."""
     values = (given,) * max(wanted, 1) if np.ndim(given) == 0 else given
     return tuple(float(value) + 0.0 for value in values)
 
 
 def design_of(row: Mapping[str, Any]) -> Design:
-    """The design in a row of a table with columns as :func:`vsrnn.design_table` names.
-
-    Raises:
-        VsrnnError: the values make no design.
-    """
+    """The design in a row of a table like those of :func:`vsrnn.design_table`."""
     family, text = get_family(row["model"]), row.get("options")
     options = json.loads(text) if isinstance(text, str) and text else {}
     names = family.matrices(options)

@@ -25,47 +25,30 @@ TRAINED = 5  # numbers kept for a parameter: itself, its gradient, two averages,
 
 
 class Counts(TypedDict):
-    """What a model consists of: expected before it is drawn, or counted in its masks.
+    """What a model consists of: expected before it is drawn, or counted as drawn."""
 
-    ``weights`` by matrix (None where the family has no densities), ``total_weights``,
-    ``parameters`` (weights and biases that can matter) and ``hidden_proportion`` (None
-    where there is none).
-    """
-
-    weights: dict[str, float] | None
+    weights: dict[str, float] | None  # by matrix, where the family has densities
     total_weights: float
-    parameters: float
+    parameters: float  # weights and biases that can matter
     hidden_proportion: float | None
 
 
 class Family(ABC):
-    """What the package has to know of a kind of model.
+    """What the package has to know of a kind of model."""
 
-    Class attributes:
-        name: what a design gives as its ``model``.
-        defaults: its options and their defaults, all of them text or whole numbers.
-        choices: the values that options of text can take.
-        initial: mean and deviation of the initial weights unless a design gives its
-            own, one for each matrix; None where no design can.
-        symbols: whether its models can read symbols.
-        batch: the network of models side by side, ``batch(models)(x)`` is ``(models,
-            batch, time, outputs)``.
-    """
-
-    name: ClassVar[str]
+    name: ClassVar[str]  # what a design gives as its model
+    # options with their defaults, text or whole numbers, and the values of text
     defaults: ClassVar[Mapping[str, Any]] = {}
     choices: ClassVar[Mapping[str, Sequence[str]]] = {}
+    # usual mean and deviation of the initial weights, where a design can give others
     initial: ClassVar[tuple[float, float] | None] = None
-    symbols: ClassVar[bool] = False
+    symbols: ClassVar[bool] = False  # whether its models can read symbols
+    # models side by side: batch(models)(x) is (models, batch, time, outputs)
     batch: ClassVar[type[nn.Module]]
 
     @abstractmethod
     def expected(self, design: Design, inputs: int, outputs: int) -> Counts:
-        """What a model of the design is expected to consist of.
-
-        Raises:
-            VsrnnError: there is no such model at these sizes.
-        """
+        """What a model of the design is expected to consist of, or a VsrnnError."""
 
     @abstractmethod
     def make(self, design: Design, inputs: int, outputs: int, **how: Any) -> nn.Module:
@@ -76,28 +59,22 @@ class Family(ABC):
         return ()
 
     def options(self, given: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
-        """The options that differ from the defaults, sorted by name.
-
-        Raises:
-            VsrnnError: an option is unknown, or its value of no use.
-        """
-        checked = {name: self._option(name, value) for name, value in given.items()}
+        """The options that differ from the defaults, checked and sorted by name."""
+        checked = dict(given)
+        for name, value in given.items():
+            if name not in self.defaults:
+                known = ", ".join(self.defaults) or "none"
+                raise VsrnnError(
+                    f"the model {self.name} has no option {name!r}; it has: {known}"
+                )
+            if name not in self.choices:
+                checked[name] = check_int(f"the option {name}", value, 0)
+            elif value not in self.choices[name]:
+                raise VsrnnError(
+                    f"the option {name} of the model {self.name} is one of "
+                    f"{', '.join(self.choices[name])}, not {value!r}"
+                )
         return tuple(sorted(checked.items() - self.defaults.items()))
-
-    def _option(self, name: str, value: Any) -> Any:
-        if name not in self.defaults:
-            known = ", ".join(self.defaults) or "none"
-            raise VsrnnError(
-                f"the model {self.name} has no option {name!r}; it has: {known}"
-            )
-        if name not in self.choices:
-            return check_int(f"the option {name}", value, 0)
-        if value not in self.choices[name]:
-            raise VsrnnError(
-                f"the option {name} of the model {self.name} is one of "
-                f"{', '.join(self.choices[name])}, not {value!r}"
-            )
-        return value
 
     def build(
         self,
@@ -111,13 +88,8 @@ class Family(ABC):
     ) -> nn.Module:
         """The untrained model: ``model(x, state)`` and ``model.step(x, state)``.
 
-        Args:
-            design: of this family.
-            inputs: size of the input; of symbols, how many there are.
-            outputs: size of the output.
-            seed: of masks and initial values. Global generators stay untouched.
-            mask: ``"bernoulli"`` or ``"exact"``.
-            symbols: whether the inputs are whole numbers below ``inputs``.
+        Masks, "bernoulli" or "exact", and initial values are those of the seed; global
+        generators stay untouched. Symbols are whole numbers below ``inputs``.
 
         Raises:
             VsrnnError: there is no such model, or it cannot read symbols.
@@ -157,10 +129,7 @@ class Family(ABC):
         return proportion(weights)
 
     def batch_key(self, design: Design, device: str) -> Hashable:
-        """What designs have in common that can train side by side on a device.
-
-        They also have to be of similar :meth:`rows`.
-        """
+        """What designs have in common, beside :meth:`rows`, that train side by side."""
         return self.name, design.hidden, design.options
 
     def rows(self, design: Design, outputs: int) -> int:
@@ -170,7 +139,7 @@ class Family(ABC):
     def memory(
         self, designs: list[Design], inputs: int, outputs: int, steps: int, batch: int
     ) -> float:
-        """Estimate the bytes that training designs side by side takes, data aside.
+        """Bytes that training designs side by side is estimated to take, data aside.
 
         A batch is so many sequences of so many steps, read and trained at a time.
         """
@@ -185,11 +154,7 @@ _families: dict[str, Family] = {}
 
 
 def register(kind: Kind) -> Kind:
-    """Decorate a class of families: designs can name it as their model from then on.
-
-    Raises:
-        VsrnnError: another family has its name.
-    """
+    """Decorate a class of families: designs can name it as their model from then on."""
     if kind.name in _families:
         raise VsrnnError(f"there is a model {kind.name!r} already; choose another name")
     _families[kind.name] = kind()
@@ -197,14 +162,7 @@ def register(kind: Kind) -> Kind:
 
 
 def get_family(name: str) -> Family:
-    """Look up a family by the name that designs give as their model.
-
-    Raises:
-        VsrnnError: it is unknown.
-
-    >>> get_family("block").matrices({})
-    ('hx', 'hh', 'hy', 'yx', 'yh', 'yy')
-    """
+    """Look up a family by the name that designs give as their model."""
     if name not in _families:
         known = ", ".join(families())
         raise VsrnnError(f"unknown model {name!r}; choose one of: {known}")

@@ -4,12 +4,10 @@ Blocks are named by what is computed and what is read: ``hx`` computes the hidde
 state from the input. Density is the share of a block's entries that are weights.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Self
 
 import numpy as np
 
@@ -28,8 +26,6 @@ class Geometry:
         y_t &= W_{yx} x_t + W_{yh} h_{t-1} + W_{yy} y_{t-1} + b_y
         \end{aligned}
 
-    A block RNN can also be given tanh in place of relu; that changes no count.
-
     Args:
         inputs: size X of the input.
         hidden: size H of the hidden state.
@@ -43,10 +39,8 @@ class Geometry:
     The design named balanced_0 (paper, Random Anomaly Detection):
 
     >>> geometry = Geometry(2500, 208, 10, (0.1, 1, 1, 0.1, 0.1, 0.1))
-    >>> round(geometry.weights)
-    100062
-    >>> round(geometry.hidden_proportion, 3)
-    0.444
+    >>> round(geometry.weights), round(geometry.hidden_proportion, 3)
+    (100062, 0.444)
     """
 
     inputs: int
@@ -64,52 +58,30 @@ class Geometry:
 
     @property
     def shapes(self) -> dict[str, tuple[int, int]]:
-        """Rows (what is computed) and columns (what is read) of each block.
-
-        >>> Geometry(4, 3, 2, 1).shapes["hx"]
-        (3, 4)
-        """
+        """Rows (what is computed) and columns (what is read) of each block."""
         size = {"x": self.inputs, "h": self.hidden, "y": self.outputs}
         return {block: (size[block[0]], size[block[1]]) for block in BLOCKS}
 
     @property
     def entries(self) -> dict[str, int]:
-        """Places a weight could take in each block, rows times columns.
-
-        >>> Geometry(4, 3, 2, 1).entries["hx"]
-        12
-        """
+        """Places a weight could take in each block, rows times columns."""
         return {block: rows * columns for block, (rows, columns) in self.shapes.items()}
 
     @property
     def block_weights(self) -> dict[str, float]:
-        """Expected number of weights in each block, density times entries.
-
-        >>> Geometry(4, 3, 2, 0.5).block_weights["hx"]
-        6.0
-        """
-        entries = self.entries.values()
-        return {
-            block: share * count
-            for block, share, count in zip(BLOCKS, self.density, entries, strict=True)
-        }
+        """Expected number of weights in each block, density times entries."""
+        entries = self.entries.items()
+        pairs = zip(self.density, entries, strict=True)
+        return {block: share * count for share, (block, count) in pairs}
 
     @property
     def weights(self) -> float:
-        """Expected number of weights in all six blocks, biases not counted.
-
-        >>> Geometry(4, 3, 2, 1).weights
-        45.0
-        """
+        """Expected number of weights in all six blocks, biases not counted."""
         return sum(self.block_weights.values())
 
     @property
     def parameters(self) -> float:
-        """Weights and the biases that can matter, one for each h and each y.
-
-        >>> Geometry(4, 3, 2, 1).parameters
-        50.0
-        """
+        """Weights and the biases that can matter, one for each h and each y."""
         return self.weights + self.hidden + self.outputs
 
     @property
@@ -120,16 +92,13 @@ class Geometry:
             \frac{f_{hh} H}{f_{hx} X + f_{hh} H + f_{hy} Y}
 
         It is 0 when no weight computes the hidden state.
-
-        >>> Geometry(4, 3, 2, 1).hidden_proportion
-        0.3333333333333333
         """
         return proportion(self.block_weights)
 
     @classmethod
     def for_budget(
         cls, weights: float, inputs: int, outputs: int, density: float | Sequence[float]
-    ) -> Geometry:
+    ) -> Self:
         r"""Solve the hidden size that spends a budget of weights.
 
         .. math::
@@ -140,15 +109,7 @@ class Geometry:
 
         Without hidden-to-hidden weights (a = 0) this is H = round(-c / b).
 
-        Args:
-            weights: the budget S, expected weights with biases not counted.
-            inputs: size X of the input.
-            outputs: size Y of the output.
-            density: as for the class.
-
-        Returns:
-            The geometry whose expected weights are nearest to the budget, up to
-            the rounding of H.
+        The budget S is of expected weights, biases not counted; the rest as above.
 
         Raises:
             VsrnnError: the budget fits no hidden unit, or no weight depends on H.
@@ -158,15 +119,16 @@ class Geometry:
 
         Source: arXiv 2509.15057, random search at a fixed size.
         """
-        unit = cls(inputs, 1, outputs, density)
-        expected = unit.block_weights
+        if not (isinstance(weights, (int, float, np.number)) and abs(weights) <= 2**53):
+            raise VsrnnError(f"a budget is a number of weights to 2**53, not {weights}")
+        expected = cls(inputs, 1, outputs, density).block_weights
         square = expected["hh"]
         linear = expected["hx"] + expected["hy"] + expected["yh"]
         fixed = expected["yx"] + expected["yy"]
-        size_free = not (square or linear)
-        excess = fixed - _budget(weights)
-        root = math.inf if size_free else _positive_root(square, linear, excess)
-        if not math.isfinite(root):
+        excess = min(fixed - float(weights), 0.0)
+        slope = linear + math.sqrt(linear**2 - 4 * square * excess)
+        root = -2 * excess / slope if slope else 0.0  # also where square is 0
+        if not (square or linear) or math.isinf(root):
             raise VsrnnError(
                 "no hidden size meets the budget when hx, hh, hy and yh are empty; "
                 "give at least one of them a density above 0"
@@ -181,44 +143,15 @@ class Geometry:
 
 
 def proportion(weights: Mapping[str, float]) -> float:
-    """Hidden proportion of counted weights per block, expected or as drawn.
-
-    >>> proportion({"hx": 4, "hh": 3, "hy": 2})
-    0.3333333333333333
-    """
+    """Hidden proportion of counted weights per block, expected or as drawn."""
     row = weights["hx"] + weights["hh"] + weights["hy"]
     return weights["hh"] / row if row else 0.0
-
-
-def _positive_root(square: float, linear: float, constant: float) -> float:
-    """Root of square H^2 + linear H + constant, 0 when none is positive.
-
-    Written so that square = 0 needs no case of its own.
-    """
-    if constant >= 0:
-        return 0.0
-    slope = linear + math.sqrt(linear * linear - 4 * square * constant)
-    return -2 * constant / slope
-
-
-def _budget(weights: Any) -> float:
-    real = isinstance(weights, (int, float, np.integer, np.floating))
-    if not (real and abs(weights) <= 2**53):
-        raise VsrnnError(f"a budget is a number of weights up to 2**53, not {weights}")
-    return float(weights)
 
 
 def densities(
     density: float | Sequence[float], names: Sequence[str]
 ) -> tuple[float, ...]:
-    """Densities of matrices of these names; one number stands for all.
-
-    Raises:
-        VsrnnError: they are no such numbers, or not in 0..1.
-
-    >>> densities(1, ("ih_0", "hh_0"))
-    (1.0, 1.0)
-    """
+    """Densities of matrices of these names, checked; one number stands for all."""
     try:
         values = np.asarray(density, dtype=float)
     except (TypeError, ValueError):

@@ -24,6 +24,7 @@ import csv
 import difflib
 import json
 import math
+import re
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING
@@ -51,18 +52,11 @@ Row = dict[str, str]
 def get_design(task: str, name: str) -> Design:
     """Look up a design of the paper by its name or its published file name.
 
-    Args:
-        task: one that the paper has designs for, see `list_designs`.
-        name: as in `list_designs`, or a published file name with or without folder.
-
-    Returns:
-        The design, under its own name whichever name was asked for.
+    The design has its own name whichever was asked for, with or without a folder.
 
     Raises:
         VsrnnError: the task or the design is unknown.
 
-    >>> get_design("rad", "balanced_0").hidden
-    208
     >>> get_design("rad", "ra_test_dense").name
     '111111_'
     """
@@ -89,9 +83,6 @@ def list_designs(task: str | None = None) -> pandas.DataFrame:
     proportion, and some files name no budget. The authors spent budgets on weights
     without biases for block designs, with biases for the LSTMs.
 
-    Args:
-        task: one task's designs only.
-
     Raises:
         VsrnnError: the task has no designs.
 
@@ -105,16 +96,13 @@ def list_designs(task: str | None = None) -> pandas.DataFrame:
 
 
 @cache
-def _every() -> tuple[Row, ...]:
-    text = resources.files("vsrnn.design").joinpath("published.csv").read_text("utf-8")
-    return tuple(csv.DictReader(text.splitlines()))
-
-
 def _rows(task: str | None) -> list[Row]:
     """Rows of the published designs, of a task or of all."""
-    rows = [row for row in _every() if task in (None, row["task"])]
+    text = resources.files("vsrnn.design").joinpath("published.csv").read_text("utf-8")
+    every = list(csv.DictReader(text.splitlines()))
+    rows = [row for row in every if task in (None, row["task"])]
     if not rows:
-        known = ", ".join(dict.fromkeys(row["task"] for row in _every()))
+        known = ", ".join(dict.fromkeys(row["task"] for row in every))
         raise VsrnnError(
             f"the paper has no designs for task {task!r}, only for {known}; "
             "draw random designs for it, or read a table of them"
@@ -127,15 +115,11 @@ def _names(task: str) -> dict[str, Design]:
     """Every name of the task's designs: own names win, then paths, then files."""
     rows = _rows(task)
     names = {row["name"]: _design(row) for row in rows}
-    for spelling in (str, _file, lambda path: _file(path).removeprefix("ra_test_")):
+    for folder in ("", "(.*/)?", "(.*/)?(ra_test_)?"):  # left out of a path
         for row in rows:
             for path in filter(None, row["published"].split(";")):
-                names.setdefault(spelling(path), names[row["name"]])
+                names.setdefault(re.sub(f"^{folder}", "", path), names[row["name"]])
     return names
-
-
-def _file(path: str) -> str:
-    return path.rpartition("/")[2]
 
 
 def _design(row: Row) -> Design:

@@ -20,12 +20,7 @@ if TYPE_CHECKING:
 
 
 def tabulate(designs: Sequence[Design], inputs: int, outputs: int) -> pd.DataFrame:
-    """Designs as a table for a task of these sizes, see :func:`vsrnn.design_table`.
-
-    >>> tabulate([Design("mine", 20, 0.5)], 46, 26)[["name", "weights"]]
-       name  weights
-    0  mine     2116
-    """
+    """Designs as a table for a task of these sizes, see :func:`vsrnn.design_table`."""
     import pandas as pd
 
     table = pd.DataFrame([_row(design, inputs, outputs) for design in designs])
@@ -34,9 +29,7 @@ def tabulate(designs: Sequence[Design], inputs: int, outputs: int) -> pd.DataFra
 
 
 def read_designs(path: str | os.PathLike[str]) -> list[Design]:
-    """Designs of a CSV file in the form of :func:`design_table`.
-
-    Computed columns are not needed, and not read.
+    """Designs of a CSV file like :func:`design_table`; computed columns are not read.
 
     Raises:
         VsrnnError: when the file cannot be read or is not a design table.
@@ -45,17 +38,15 @@ def read_designs(path: str | os.PathLike[str]) -> list[Design]:
 
     try:
         table = pd.read_csv(path, dtype={"name": str, "model": str})
-        designs = [design_of(row) for row in table.to_dict("records")]
+        if twice := table.loc[table["name"].duplicated(), "name"].tolist():
+            raise ValueError(f"{twice[0]} is in it twice")
+        if table.empty:
+            raise ValueError("it has no rows")
+        return [design_of(row) for row in table.to_dict("records")]
     except (OSError, ValueError, KeyError) as problem:
         missing = isinstance(problem, KeyError)
         reason = f"no column {problem}" if missing else " ".join(str(problem).split())
         raise VsrnnError(f"{path} is not a design table: {reason}") from problem
-    names = [design.name for design in designs]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice or not designs:
-        reason = f"{twice[0]} is in it twice" if twice else "it has no rows"
-        raise VsrnnError(f"{path} is not a design table: {reason}")
-    return designs
 
 
 def keep_designs(table: pd.DataFrame, path: Path) -> None:
@@ -69,38 +60,30 @@ def keep_designs(table: pd.DataFrame, path: Path) -> None:
         old = path.read_text(encoding="utf-8") if path.exists() else ""
         shorter, longer = sorted((old.splitlines(), text.splitlines()), key=len)
         if longer[: len(shorter)] != shorter:
-            raise VsrnnError(
-                f"{path} holds other designs under this name; name another store"
-            )
+            raise VsrnnError(f"{path} holds other designs; name another store")
         if len(longer) > len(old.splitlines()):
             path.parent.mkdir(parents=True, exist_ok=True)
             replace_text(path, text)
-    except UnicodeDecodeError as problem:
-        raise VsrnnError(f"{path} is no table; name another store") from problem
-    except OSError as problem:
-        raise VsrnnError(
-            f"cannot write {path} ({problem.strerror}); name another store"
-        ) from problem
+    except (OSError, UnicodeDecodeError) as problem:
+        raise VsrnnError(f"{path}: {problem}; name another store") from problem
 
 
 def _row(design: Design, inputs: int, outputs: int) -> dict[str, Any]:
-    names = design.matrices
+    names, weights, share = design.matrices, None, None
     row = {"name": design.name, "model": design.model, "hidden": design.hidden}
     for kind in PER_MATRIX:
         values = dict(zip(names, getattr(design, kind), strict=False))
         row |= {f"{kind}_{name}": values.get(name) for name in (*BLOCKS, *names)}
-    row |= {
-        "learning_rate": design.learning_rate,
-        "options": json.dumps(dict(design.options)) if design.options else None,
-        "weights": None,
-        "hidden_proportion": None,
-    }
     if design.density and design.hidden:
         counts = get_family(design.model).expected(design, inputs, outputs)
-        share = counts["hidden_proportion"]
-        row["weights"] = round(counts["total_weights"])
-        row["hidden_proportion"] = None if share is None else round(share, 6)
-    return row | {"notes": _notes(design)}
+        weights, share = round(counts["total_weights"]), counts["hidden_proportion"]
+    return row | {
+        "learning_rate": design.learning_rate,
+        "options": json.dumps(dict(design.options)) if design.options else None,
+        "weights": weights,
+        "hidden_proportion": None if share is None else round(share, 6),
+        "notes": _notes(design),
+    }
 
 
 def _notes(design: Design) -> str:
