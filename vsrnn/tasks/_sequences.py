@@ -18,15 +18,9 @@ GAP = -100
 
 
 def sequences(given: Sequence[Any], task: Task, where: str) -> tuple[Tensor, Tensor]:
-    """Inputs and targets of a split, as `Task` describes them, of the same length.
+    """Inputs and targets of a split, made of one length, if they fit the task.
 
-    Args:
-        given: inputs and targets; lists of arrays may be of different lengths.
-        task: what they have to fit.
-        where: which split of which task it is, in words.
-
-    Raises:
-        VsrnnError: they do not fit.
+    Lists of arrays may be of different lengths. ``where`` says which split it is.
     """
     inputs, targets = given
     if isinstance(inputs, list | tuple):
