@@ -283,6 +283,16 @@ MUTATIONS: list[Mutation] = [
         "tests/training/test_loop.py -k predictions",
     ),
     Mutation(
+        "observations after an action instead of before",
+        *("vsrnn/tasks/_imitation.py", "episode.observations)[:-1]"),
+        *("episode.observations)[1:]", "tests/tasks/test_hammer_data.py -k minari"),
+    ),
+    Mutation(
+        "boards of the last episode for all that are played together",
+        *("vsrnn/tasks/adroit.py", "env.data, env.model.body_pos[:] = data, places"),
+        *("env.data = data", "tests/tasks/test_hammer.py -k one_by_one"),
+    ),
+    Mutation(
         "explained variance with the sign turned",
         *(ROOM, "return 1 - self.loss(output", "return 1 + self.loss(output", OWN),
     ),
