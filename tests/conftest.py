@@ -134,7 +134,7 @@ def one_thread() -> Iterator[None]:
 @pytest.fixture
 def few_trees(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forests that forecast badly, where it does not matter how well."""
-    monkeypatch.setattr("vsrnn.forecast.regressors.TREES", 6)
+    monkeypatch.setattr("vsrnn.forecast.validation.TREES", 6)
 
 
 @pytest.fixture

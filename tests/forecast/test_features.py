@@ -6,8 +6,7 @@ import pytest
 
 import vsrnn
 from vsrnn import BLOCKS, VsrnnError, forecast, get_design
-from vsrnn.forecast import SCORE
-from vsrnn.forecast.table import PROTOCOL
+from vsrnn.forecast.table import PROTOCOL, SCORE
 from vsrnn.tasks import sizes, task_class
 
 

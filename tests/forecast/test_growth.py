@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from vsrnn import Config, forecast, get_design
-from vsrnn.forecast import STATE
+from vsrnn import Config, get_design
+from vsrnn.forecast.growth import STATE, state_growth
 from vsrnn.runs.run import build_model
 from vsrnn.tasks import task_class
 from vsrnn.tasks.designs import draw_designs
@@ -12,7 +12,7 @@ from vsrnn.tasks.designs import draw_designs
 
 def test_a_state_is_as_large_as_the_model_says_step_by_step():
     design = get_design("rad", "111111_")
-    table = forecast.state_growth("rad", [design], seed=3)
+    table = state_growth("rad", [design], seed=3)
     x = torch.randn(4, 11, 2500, generator=torch.Generator().manual_seed(3))
     model = build_model(Config("rad", design, seed=3), task_class("rad"))
     steps, sizes, state = table["step"].tolist(), table[STATE].tolist(), None
@@ -27,7 +27,7 @@ def test_a_state_is_as_large_as_the_model_says_step_by_step():
 
 def test_designs_that_grow_are_separated_from_those_that_stay():
     drawn = draw_designs("hammer", "normal", 3)
-    table = forecast.state_growth("hammer", drawn)
+    table = state_growth("hammer", drawn)
     each = table.drop_duplicates("design").set_index("design")["grown"]
     assert each.tolist() == [True, True, False]
     for name, rows in table.groupby("design"):

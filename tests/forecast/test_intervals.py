@@ -7,6 +7,7 @@ from sklearn.model_selection import KFold, cross_val_predict
 
 import vsrnn
 from vsrnn import forecast
+from vsrnn.forecast.table import SCORE
 
 pytestmark = pytest.mark.usefixtures("few_trees")
 
@@ -76,7 +77,7 @@ def test_an_interval_is_the_expected_error_times_the_ratio_of_its_rank(made_runs
 
     def expected(some, of):
         pipeline = forecast.make_regressor("proportion", "linear")
-        score = some[forecast.SCORE]
+        score = some[SCORE]
         errors = abs(score - cross_val_predict(pipeline, some, score, cv=folds))
         return np.maximum(pipeline.fit(some, errors).predict(of), errors.mean() / 10)
 
@@ -84,8 +85,8 @@ def test_an_interval_is_the_expected_error_times_the_ratio_of_its_rank(made_runs
     for fit, rest in folds.split(known):
         seen, unseen = known.iloc[fit], known.iloc[rest]
         pipeline = forecast.make_regressor("proportion", "linear")
-        middle = pipeline.fit(seen, seen[forecast.SCORE]).predict(unseen)
-        ratios += [*(abs(unseen[forecast.SCORE] - middle) / expected(seen, unseen))]
+        middle = pipeline.fit(seen, seen[SCORE]).predict(unseen)
+        ratios += [*(abs(unseen[SCORE] - middle) / expected(seen, unseen))]
     found = forecast.predict_scores(
         made_runs(29), new, "proportion", "linear", level=0.8
     )

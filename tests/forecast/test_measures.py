@@ -7,6 +7,7 @@ from scipy import stats
 from sklearn import metrics
 
 from vsrnn import forecast
+from vsrnn.forecast import measures
 
 
 def test_measures_are_those_of_other_libraries():
@@ -19,19 +20,19 @@ def test_measures_are_those_of_other_libraries():
         "rank correlation": stats.spearmanr(seen, guess).statistic,
     }
     for name, value in expected.items():
-        assert forecast.measure(name, seen, guess, none) == pytest.approx(value)
+        assert measures.measure(name, seen, guess, none) == pytest.approx(value)
     above, chance = seen > 0.4, 1 / (1 + np.exp(-guess))
     area = metrics.roc_auc_score(above, chance)
-    assert forecast.measure("ROC AUC", above, chance, none) == pytest.approx(area)
+    assert measures.measure("ROC AUC", above, chance, none) == pytest.approx(area)
     right = 100 * metrics.accuracy_score(above, chance > 0.5)
-    assert forecast.measure("accuracy [%]", above, chance, none) == pytest.approx(right)
+    assert measures.measure("accuracy [%]", above, chance, none) == pytest.approx(right)
 
 
 def test_only_the_measures_asked_for_are_taken_and_they_are_the_same(made_runs):
     folds = forecast.cross_predict(made_runs(30), [("linear", "proportion")])
     each = forecast.measure_forecasts(folds)
     some = forecast.measure_forecasts(folds, measures=("R2", "ROC AUC"))
-    assert each["measure"].tolist() == list(forecast.MEASURES)
+    assert each["measure"].tolist() == list(measures.MEASURES)
     pd.testing.assert_frame_equal(some, each.head(1))
 
 
@@ -90,9 +91,9 @@ def test_no_interval_of_r2_is_above_one():
 def test_corrected_interval_is_wider_than_a_t_test():
     values = [0.4, 0.5, 0.55, 0.6]
     plain = stats.ttest_1samp(values, 0).confidence_interval(0.95)
-    mean, low, high = forecast.corrected_interval(values, 1 / 4)
+    mean, low, high = measures.corrected_interval(values, 1 / 4)
     assert low < plain.low < mean < plain.high < high
-    assert forecast.corrected_interval(values, 0)[1:] == pytest.approx(tuple(plain))
+    assert measures.corrected_interval(values, 0)[1:] == pytest.approx(tuple(plain))
 
 
 def test_where_no_score_varies_nothing_is_explained(made_runs):

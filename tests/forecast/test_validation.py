@@ -6,7 +6,9 @@ import pytest
 from sklearn.base import clone
 
 from vsrnn import VsrnnError, forecast
-from vsrnn.forecast import SCORE
+from vsrnn.forecast import validation
+from vsrnn.forecast.measures import r2_gain
+from vsrnn.forecast.table import SCORE
 
 BASE, WITH = ("forest", "hyperparameters"), ("forest", "with proportion")
 
@@ -24,32 +26,32 @@ def test_nothing_leaks_between_the_seeds_of_a_design(made_runs):
 def test_folds_hold_every_design_once_and_their_share_of_the_best(made_runs):
     known = forecast.training_table(made_runs(50))
     best = known[SCORE].rank() > 100 / 3
-    parts = list(forecast.splits(known, folds=5, repeats=2))
-    assert len(parts) == 10
-    for fit, test in parts:
+    parts = validation.splits(known, repeats=2)
+    assert [repeat for _, _, repeat, _ in parts] == [0] * 5 + [1] * 5
+    for fit, test, *_ in parts:
         assert sorted([*fit, *test]) == list(range(50))
         assert best.iloc[test].sum() in (3, 4)
-    assert sorted(np.concatenate([test for _, test in parts[:5]])) == list(range(50))
+    assert sorted(np.concatenate([test for _, test, *_ in parts[:5]])) == list(
+        range(50)
+    )
 
 
-def test_designs_or_folds_that_are_too_few_are_refused(made_runs):
+def test_too_few_designs_are_refused(made_runs):
     with pytest.raises(VsrnnError, match="15 designs or more, not 14"):
         forecast.cross_predict(made_runs(14))
-    for folds in (1, 21):
-        with pytest.raises(VsrnnError, match="folds must be from 2 to 20"):
-            forecast.cross_predict(made_runs(20), folds=folds)
 
 
 def test_the_top_third_are_all_that_tie_where_many_do():
     ties = pd.Series([0, 50, 100, 100, 100, 100])
-    assert forecast.top_third(ties).tolist() == [False] * 2 + [True] * 4
-    assert forecast.top_third(pd.Series(range(6))).sum() == 2
+    assert validation.top_third(ties).tolist() == [False] * 2 + [True] * 4
+    assert validation.top_third(pd.Series(range(6))).sum() == 2
 
 
 def test_designs_that_nearly_all_tie_are_split_too(made_runs):
     runs = made_runs(16)
     runs["score"] = np.where(np.arange(16) < 3, 0.5, 0.0)
-    tests = [test for _, test in forecast.splits(forecast.training_table(runs))]
+    parts = validation.splits(forecast.training_table(runs))
+    tests = [test for _, test, *_ in parts]
     assert sorted(np.concatenate(tests)) == list(range(16))
 
 
@@ -65,7 +67,7 @@ def test_one_success_among_failures_is_no_crash(made_runs):
 def test_a_split_is_forecast_by_a_model_fitted_to_its_rows_alone(made_runs):
     known = forecast.training_table(made_runs(20))
     fit, test = np.arange(15), np.arange(15, 20)
-    found = forecast.predict_splits(known, [(fit, test, 3, 7)], [WITH])
+    found = validation.predict_splits(known, [(fit, test, 3, 7)], [WITH])
     forest = forecast.make_regressor(seed=7)
     expected = forest.fit(known.iloc[fit], known[SCORE].iloc[fit])
     assert found["row"].tolist() == test.tolist() and (found["repeat"] == 3).all()
@@ -97,7 +99,7 @@ def test_a_known_truth_is_found(made_runs):
     )
     assert found.loc[("spline", "proportion", "R2"), "low"] > 0.8
     assert found.loc[(*WITH, "R2"), "low"] > found.loc[(*BASE, "R2"), "value"]
-    value, low, high = forecast.r2_gain(folds, WITH, BASE)
+    value, low, high = r2_gain(folds, WITH, BASE)
     assert 0 < low < value < high
     each = found.xs("R2", level="measure")["value"]
     assert value == pytest.approx(each[WITH] - each[BASE])
@@ -105,7 +107,7 @@ def test_a_known_truth_is_found(made_runs):
 
 def test_hidden_proportion_helps_nothing_where_it_means_nothing(made_runs):
     folds = forecast.cross_predict(made_runs(120, "rate"), [BASE, WITH])
-    _, low, high = forecast.r2_gain(folds, WITH, BASE)
+    _, low, high = r2_gain(folds, WITH, BASE)
     assert low < 0.02 and high > -0.1
     found = forecast.measure_forecasts(folds).set_index(
         ["model", "features", "measure"]

@@ -12,16 +12,12 @@ import pytest
 from scipy import stats
 
 import vsrnn
-from vsrnn.forecast import (
-    BOTH,
-    KIND_LABELS,
-    OTHER,
-    RANK,
-    SAME,
-    STATE,
-    feature_label,
-    transfer,
-)
+from vsrnn.forecast import transfer
+from vsrnn.forecast.effects import feature_label
+from vsrnn.forecast.growth import STATE
+from vsrnn.forecast.inspection import KIND_LABELS
+from vsrnn.forecast.measures import RANK
+from vsrnn.forecast.transfer import BOTH, OTHER, SAME
 from vsrnn.plot.labels import BLUE, GREEN, ORANGE, arrangement_label
 from vsrnn.studies import Page
 from vsrnn.studies import contrast as study
@@ -427,7 +423,7 @@ def test_committed_tables_are_read_with_their_lstm():
 def test_the_page_says_what_the_committed_runs_say(monkeypatch):
     """Verdicts that the short answer states in words."""
     monkeypatch.setattr(transfer, "BY_TASK", ("across tasks",))
-    monkeypatch.setattr("vsrnn.forecast.regressors.TREES", 60)
+    monkeypatch.setattr("vsrnn.forecast.validation.TREES", 60)
     page, answer = page_of(study.load().runs), NOTEBOOK.cells[0].source
     verdicts = page.claims().set_index("claim")["verdict"]
     named = table_label("hammer_named")

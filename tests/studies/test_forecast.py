@@ -12,7 +12,10 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 
-from vsrnn.forecast import KIND, KIND_LABELS, R2, RANK, SCORE, TRAINED, feature_label
+from vsrnn.forecast.effects import feature_label
+from vsrnn.forecast.inspection import KIND, KIND_LABELS, TRAINED
+from vsrnn.forecast.measures import R2, RANK
+from vsrnn.forecast.table import SCORE
 from vsrnn.plot.labels import BLUE, GRAY, ORANGE
 from vsrnn.runs.tables import study_runs
 from vsrnn.stats import minus_signs
@@ -200,10 +203,8 @@ def test_numbers_are_those_of_the_tables(page):
 
 def test_the_page_says_what_the_committed_runs_say():
     """Verdicts that the short answer states in words, with real forests."""
-    from vsrnn.forecast import regressors
-
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(regressors, "TREES", 60)
+        patch.setattr("vsrnn.forecast.validation.TREES", 60)
         data = Data(study_runs(study.RANDOM), study_runs([study.NAMED]), models=MODELS)
         page = Page("forecast", data)
         page.table("forecast_scores"), page.table("forecast_transfer")

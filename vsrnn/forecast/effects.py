@@ -1,8 +1,6 @@
 """What goes with the score of designs: rank correlations and a smooth course."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Any
 
@@ -45,24 +43,14 @@ def feature_label(name: str) -> str:
     return words.get(name, name.replace("_", " "))
 
 
-def designs_by_table(
-    runs: DataFrame, least: int = 1
-) -> Iterator[tuple[str, DataFrame]]:
-    """Name and `training_table` of each table of runs with so many designs or more.
-
-    Raises:
-        VsrnnError: there is none.
-    """
-    parts = [
-        (str(name), training_table(part))
-        for name, part in runs.groupby("table", sort=False)
-    ]
+def designs_by_table(runs: DataFrame, least: int = 1) -> list[tuple[str, DataFrame]]:
+    """Name and `training_table` of each table of runs with so many designs or more."""
+    groups = runs.groupby("table", sort=False)
+    parts = [(str(name), training_table(part)) for name, part in groups]
     large = [(name, known) for name, known in parts if len(known) >= least]
     if not large:
-        raise VsrnnError(
-            f"this takes a table of {least} designs or more; train more designs"
-        )
-    yield from large
+        raise VsrnnError(f"train more: this takes a table of {least} designs or more")
+    return large
 
 
 def rank_correlation(
@@ -73,17 +61,12 @@ def rank_correlation(
 ) -> DataFrame:
     """Rank correlation of each design feature with score and learning speed.
 
-    Args:
-        runs: one row a run, see `vsrnn.runs.tables.study_runs`.
-        speed: one row a table and design, with columns `AREA` and `EPOCHS`; without
-            it, only the score is compared.
-        resamples: of designs, for the intervals (bias-corrected bootstrap).
-        seed: of the resampling.
+    Runs are those of `vsrnn.runs.tables.study_runs`, speed is that of `learning_speed`;
+    without it, only the score is compared. Designs are resampled for the intervals.
 
     Returns:
-        One row a table, feature and measure: table, scale, designs, feature, measure,
-        rank correlation, low and high (95 %). Features that do not vary are left out,
-        and so are tables of fewer than 15 designs.
+        One row a table of 15 designs or more, feature that varies and measure: table,
+        scale, designs, feature, measure, rank correlation, low and high (95 %).
     """
     rows = []
     for name, known in designs_by_table(runs, MIN_DESIGNS):
@@ -101,18 +84,11 @@ def rank_correlation(
     return table.dropna(ignore_index=True)
 
 
-def learning_speed(
-    runs: DataFrame, curves: DataFrame, passed: float = 40.0
-) -> DataFrame:
+def learning_speed(runs: DataFrame, curves: DataFrame, passed: float) -> DataFrame:
     """How soon the runs of each design learn.
 
     An epoch that a diverged run did not reach counts as chance. A run that never passes
-    the threshold counts as passing in the epoch after the last.
-
-    Args:
-        runs: one row a run of one task, see `vsrnn.runs.tables.study_runs`.
-        curves: one row a run and epoch.
-        passed: threshold of validation accuracy [%].
+    the threshold of validation accuracy [%] does so in the epoch after the last.
 
     Returns:
         One row a table and design: validation accuracy averaged over all epochs
@@ -131,11 +107,10 @@ def learning_speed(
         raise VsrnnError("the curves are of other runs; give those of the same tables")
     lines = 100.0 * lines.reindex(index=known["id"], columns=range(1, epochs + 1))
     grid = lines.astype(float).fillna(100.0 * guess).to_numpy()  # (runs, epochs)
-    over = np.hstack([grid > passed, np.ones((len(grid), 1), bool)])
-    columns = {AREA: grid.mean(1), EPOCHS: 1 + over.argmax(1)}
-    speed = known.assign(**columns, never=~over[:, :-1].any(1))
+    over = np.pad(grid > passed, ((0, 0), (0, 1)), constant_values=True).argmax(1)
+    speed = known.assign(**{AREA: grid.mean(1), EPOCHS: 1 + over}, never=over == epochs)
     groups = speed.groupby(["table", "design"], sort=False)
-    means = groups[[*columns, "never"]].mean().round(4).reset_index()
+    means = groups[[AREA, EPOCHS, "never"]].mean().round(4).reset_index()
     ends = {"threshold [%]": passed, "trained [epochs]": epochs}
     return means.assign(never=means["never"] > 0.5, **ends)
 
@@ -149,44 +124,33 @@ def added_by_proportion(
     """What the hidden proportion adds to some features, out of fold.
 
     Both models of a pair are sums of smooth functions, one a feature, fitted to the
-    same designs and scored on the same others.
-
-    Args:
-        runs: one row a run, see `vsrnn.runs.tables.study_runs`.
-        bases: names of features by a word for them; none stand for the mean.
-        repeats: how often designs are split anew into folds.
-        seed: of the folds.
+    same designs and scored on the same others, in folds split anew so often. Bases are
+    names of features by a word for them; none stand for the mean.
 
     Returns:
         One row a base: designs, base, without [R2], with [R2], gain [R2], low [R2] and
         high [R2] (95 %).
     """
-    pairs = {
-        base: (_splines(columns), _splines((*columns, "hidden_proportion")))
-        for base, columns in bases.items()
-    }
+    pairs = {}
+    for base, columns in bases.items():
+        without = ("spline", " ".join(columns)) if columns else ("mean", "hidden")
+        pairs[base] = without, ("spline", " ".join((*columns, "hidden_proportion")))
     models = dict.fromkeys(model for pair in pairs.values() for model in pair)
     forecasts = cross_predict(runs, models, repeats=repeats, seed=seed)
     seen = ["observed", "forecast", "base"]
     each = forecasts.groupby(["model", "features", "repeat"])[seen].apply(
         lambda part: float(measure("R2", *part.to_numpy(float).T))
     )
-    means = each.groupby(["model", "features"]).mean()
+    designs, means = forecasts["row"].nunique(), each.groupby(level=[0, 1]).mean()
     rows: list[dict[str, Any]] = []
-    for base, pair in pairs.items():
-        without, added = ((model, " ".join(columns)) for model, columns in pair)
+    for base, (without, added) in pairs.items():
         gain, low, high = r2_gain(forecasts, added, without)
         rows.append(
-            {"designs": forecasts["row"].nunique(), "base": base}
+            {"designs": designs, "base": base}
             | {"without [R2]": means[without], "with [R2]": means[added]}
             | {"gain [R2]": gain, "low [R2]": low, "high [R2]": high}
         )
     return rows
-
-
-def _splines(columns: Sequence[str]) -> tuple[str, tuple[str, ...]]:
-    """The spline model of some columns; of none, the mean."""
-    return ("spline", tuple(columns)) if columns else ("mean", ("hidden",))
 
 
 @quick_fits()
@@ -196,13 +160,7 @@ def score_course(
     """Smooth course of the score over the hidden proportion, and where it is best.
 
     A cubic spline in the square root of the proportion with ridge regression, with
-    pointwise 95 % bands from resampled designs.
-
-    Args:
-        runs: one row a run, as for `rank_correlation`.
-        within: how far below the best a score still counts as near it [points].
-        resamples: for the bands and the interval of the optimum.
-        seed: of the resampling.
+    pointwise 95 % bands, and an interval of the optimum, from resampled designs.
 
     Returns:
         101 rows a table of 15 designs or more: table, scale, designs, hidden

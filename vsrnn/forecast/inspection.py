@@ -1,7 +1,5 @@
 """Which features a forest uses, and how many designs it needs."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import product
 
@@ -13,12 +11,10 @@ from sklearn.inspection import partial_dependence as dependence
 from sklearn.inspection import permutation_importance
 from sklearn.model_selection import StratifiedShuffleSplit
 
-from vsrnn.errors import VsrnnError
 from vsrnn.forecast.intervals import FORECAST
 from vsrnn.forecast.measures import R2, RANK, corrected_interval
-from vsrnn.forecast.regressors import make_regressor
 from vsrnn.forecast.table import SCORE, features
-from vsrnn.forecast.validation import quick_fits, splits, strata
+from vsrnn.forecast.validation import make_regressor, quick_fits, splits, strata
 from vsrnn.stats import spearman
 
 KIND = "with proportion"
@@ -41,17 +37,15 @@ Fitted = tuple[np.ndarray, np.ndarray, RandomForestRegressor]
 
 @quick_fits()
 def fit_forests(known: DataFrame, repeats: int = 1, seed: int = 0) -> list[Fitted]:
-    """Fit a forest to four of five folds of designs, for each fold of each repeat.
-
-    Designs are as `training_table` gives them, splits as `splits` gives them.
+    """Fit a forest for each of the `splits` of a `training_table`.
 
     Returns:
-        Rows fitted to, rows held out and the forest, for each fold.
+        Rows fitted to, rows held out and the forest, for each split.
     """
     values, score = features(known, KIND).to_numpy(), known[SCORE].to_numpy()
     return [
         (fit, test, make_regressor(KIND, seed=seed)[-1].fit(values[fit], score[fit]))
-        for fit, test in splits(known, 5, repeats, seed)
+        for fit, test, *_ in splits(known, repeats, seed)
     ]
 
 
@@ -62,12 +56,11 @@ def feature_importance(
     """Loss of R2 on designs held out when one feature is shuffled.
 
     Features that say the same share their importance: the hidden proportion follows
-    from sizes and densities. Features that do not vary are left out. The designs are
-    those that `fit_forests` fitted the forests to.
+    from sizes and densities. Designs are those of `fit_forests`.
 
     Returns:
-        One row a feature, most important first: feature, loss [R2] and its 95 %
-        interval low [R2], high [R2], corrected for the overlap of the folds.
+        One row a feature that varies, most important first: feature, loss [R2], low
+        [R2] and high [R2] (95 %, corrected for the overlap of the folds).
     """
     table, score = features(known, KIND), known[SCORE].to_numpy()
     values, losses = table.to_numpy(), []
@@ -82,9 +75,8 @@ def feature_importance(
         ratio = len(test) / len(fit)
     rows = [corrected_interval(loss, ratio) for loss in np.transpose(losses)]
     columns = ["loss [R2]", "low [R2]", "high [R2]"]
-    result = DataFrame(rows, columns=columns).round(5)
-    result.insert(0, "feature", list(table))
-    result = result[table.nunique().to_numpy() > 1]
+    result = DataFrame(rows, table.columns, columns)[table.nunique() > 1].round(5)
+    result = result.rename_axis("feature").reset_index()
     return result.sort_values(columns[0], ascending=False, ignore_index=True)
 
 
@@ -94,11 +86,9 @@ def partial_dependence(
 ) -> DataFrame:
     """Mean forecast of each forest when one feature is set to a value in all designs.
 
-    The designs are those that `fit_forests` fitted the forests to; of the features
-    shown, those that do not vary are left out.
-
     Returns:
-        One row a forest, feature and value: feature, forest, value, forecast [%].
+        One row a forest, feature shown that varies, and value: feature, forest, value,
+        forecast [%].
     """
     table = features(known, KIND)
     varied = [name for name in shown if table[name].nunique() > 1]
@@ -118,13 +108,8 @@ def cost_curve(
     """How good the forest's forecast is after how many designs were trained.
 
     In each repeat a quarter of the designs is held out, and forests are fitted to
-    growing parts of the rest. R2 is against the variance of all scores.
-
-    Args:
-        known: as `training_table` gives it.
-        sizes: of the part, evenly spread on a logarithmic scale.
-        repeats: of the split.
-        seed: of splits and forests.
+    parts of the rest of so many sizes, evenly spread on a logarithmic scale. R2 is
+    against the variance of all scores.
 
     Returns:
         One row a size and measure: trained [designs], measure (R2 or rank
@@ -151,14 +136,9 @@ def cost_curve(
 def enough_designs(curve: DataFrame, slack: float = 0.05) -> int:
     """Fewest designs of a `cost_curve` that lose no more than a slack of the last R2.
 
-    Raises:
-        VsrnnError: the table has no rows.
-
     >>> curve = {"trained [designs]": [10, 50, 90], "mean": [0.1, 0.78, 0.8]}
     >>> enough_designs(DataFrame(curve).assign(measure="R2"))
     50
     """
-    if curve.empty:
-        raise VsrnnError("the table has no rows; make it with `cost_curve`")
     mean = curve[curve["measure"] == R2].set_index(TRAINED)["mean"]
     return int(mean.index[mean >= mean.iloc[-1] - slack].min())

@@ -1,7 +1,5 @@
 """Forecasts with prediction intervals, and how often these contain the score."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
@@ -10,14 +8,11 @@ from sklearn.model_selection import KFold, cross_val_predict
 from sklearn.pipeline import Pipeline
 
 from vsrnn.errors import VsrnnError
-from vsrnn.forecast.regressors import make_regressor
 from vsrnn.forecast.table import SCORE, training_table
-from vsrnn.forecast.validation import quick_fits, splits
+from vsrnn.forecast.validation import FOLDS, make_regressor, quick_fits, splits
 
 FORECAST = "forecast [%]"
-FOLDS = 5
-MIN_ERROR = 0.1
-"""Smallest error that is expected of a forecast, as a share of the mean error."""
+MIN_ERROR = 0.1  # that is expected of a forecast, as a share of the mean error
 
 
 def predict_scores(
@@ -40,9 +35,8 @@ def predict_scores(
     where q is the :math:`\lceil (n + 1)\, level \rceil`-th smallest of the ratios
     :math:`|y_i - \hat y_i| / \hat\sigma_i` of the n known designs, each forecast, as
     its error is, by models fitted without it. The forecast itself is by a model fitted
-    to all, as in cross-conformal prediction, so the level is nominal, not guaranteed;
-    `check_intervals` measures the coverage. Nothing is promised for designs unlike
-    the known ones.
+    to all, as in cross-conformal prediction, so the level is nominal; `check_intervals`
+    measures the coverage. Nothing is promised for designs unlike the known ones.
 
     Args:
         runs: one row a run, as `vsrnn.get_results` gives them.
@@ -57,24 +51,22 @@ def predict_scores(
         One row a design, with the index of `designs`: forecast [%], low [%], high [%].
 
     Raises:
-        VsrnnError: a design has no blocks, the runs do not fit together, or there are
-            too few designs for intervals of this level.
-
-    Vovk, Annals of Mathematics and Artificial Intelligence 74 (2015) 9-28; Lei et al.,
-    Journal of the American Statistical Association 113 (2018) 1094-1111, section 5.2.
+        VsrnnError: the runs do not fit together, or there are too few designs for
+            intervals of this level.
 
     >>> from vsrnn import get_results, list_designs
     >>> rad = list_designs("rad").set_index("name").loc[["balanced_0", "111111_"]]
-    >>> table = predict_scores(get_results("rad_100k"), rad, model="linear")
-    >>> list(table.columns)
-    ['forecast [%]', 'low [%]', 'high [%]']
+    >>> predict_scores(get_results("rad_100k"), rad, model="linear").shape
+    (2, 3)
+
+    Source: Vovk, Annals of Mathematics and Artificial Intelligence 74 (2015) 9-28; Lei
+    et al., J. Amer. Statist. Assoc. 113 (2018) 1094-1111, section 5.2.
     """
     known = training_table(runs)
     if "task" not in designs:
         designs = designs.assign(task=known["task"].iloc[0])
-    return _forecast(
-        make_regressor(kind, model, seed=seed), known, designs, level, seed
-    )
+    pipeline = make_regressor(kind, model, seed=seed)
+    return _forecast(pipeline, known, designs, level, seed)
 
 
 def check_intervals(
@@ -83,12 +75,9 @@ def check_intervals(
     model: str = "forest",
     *,
     level: float = 0.9,
-    folds: int = 5,
     seed: int = 0,
 ) -> DataFrame:
-    """Forecast every known design out of fold, with its interval.
-
-    Each fold is forecast by `predict_scores` from the other folds.
+    """Forecast every known design as `predict_scores` does, from the other four folds.
 
     Returns:
         One row a design: table where there is one, design, score [%], forecast [%],
@@ -98,7 +87,7 @@ def check_intervals(
     pipeline = make_regressor(kind, model, seed=seed)
     own = [name for name in ("table", "design") if name in known]
     table = known[[*own, SCORE]].copy()
-    for fit, test in splits(known, folds, 1, seed):
+    for fit, test, *_ in splits(known, seed=seed):
         found = _forecast(pipeline, known.iloc[fit], known.iloc[test], level, seed)
         table.loc[found.index, list(found)] = found
     table["held"] = table[SCORE].between(table["low [%]"], table["high [%]"])
@@ -115,7 +104,7 @@ def _forecast(
     rank = math.ceil((len(score) + 1) * level)
     if len(score) < max(2 * FOLDS, rank):
         raise VsrnnError(
-            f"intervals at level {level:g} need more than {len(score)} trained designs"
+            f"level {level:g} takes more than {len(score)} trained designs"
         )
     values, asked = (pipeline[0].transform(x).to_numpy() for x in (known, designs))
     model, folds = pipeline[1:], KFold(FOLDS, shuffle=True, random_state=seed)

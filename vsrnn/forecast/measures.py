@@ -1,7 +1,5 @@
 """Measures of a forecast, with intervals over designs or over splits."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,7 +8,7 @@ from pandas import DataFrame
 from scipy import stats
 
 from vsrnn.errors import VsrnnError
-from vsrnn.stats import spearman
+from vsrnn.stats import Interval, spearman
 
 R2, ERROR, RANK = "R2", "mean absolute error [points]", "rank correlation"
 AUC, RIGHT = "ROC AUC", "accuracy [%]"
@@ -35,16 +33,6 @@ def measure(
         observed: scores [%] or, for `CLASSES`, true and false, (..., designs).
         forecast: scores [%] or probabilities of true, (..., designs).
         base: mean observed in the designs fitted to, (..., designs).
-
-    Returns:
-        The measure, (...).
-
-    Raises:
-        VsrnnError: the measure is unknown.
-
-    >>> seen, forecast = np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.0, 2.0])
-    >>> float(measure("R2", seen, forecast, np.zeros(3)))
-    0.5
     """
     if name == R2:
         error = np.mean((observed - forecast) ** 2, axis=-1)
@@ -57,8 +45,7 @@ def measure(
     if name == RANK:
         return spearman(observed, rise)
     if name != AUC:
-        known = ", ".join((*MEASURES, *CLASSES))
-        raise VsrnnError(f"unknown measure {name!r}; choose one of: {known}")
+        raise VsrnnError(f"unknown measure {name!r}")
     above, count = observed.sum(axis=-1), observed.shape[-1]
     ranks = np.sum(stats.rankdata(rise, axis=-1) * observed, axis=-1)
     won = ranks - above * (above + 1) / 2
@@ -84,13 +71,9 @@ def measure_forecasts(
     al., NeurIPS 2020, on such intervals in cross-validation). Intervals of R2 are of
     its expansion to first order in the means it is a ratio of, cut at 1.
 
-    Args:
-        forecasts: as `cross_predict` gives them.
-        resamples: of the designs.
-        seed: of the resampling.
-        refitted: each repeat is another fit, to resampled designs. A resample then
-            takes the forecasts of one of them, so intervals cover what fits differ by.
-        measures: which of `MEASURES` for scores and of `CLASSES` for classes.
+    Forecasts are as `cross_predict` gives them. If they are `refitted`, each repeat is
+    another fit, to resampled designs, and a resample takes the forecasts of one of
+    them, so intervals cover what fits differ by.
 
     Returns:
         One row a model and measure: model, features, measure, value, low, high.
@@ -106,38 +89,25 @@ def measure_forecasts(
 
 
 def r2_gain(
-    forecasts: DataFrame,
-    better: tuple[str, str],
-    base: tuple[str, str],
-    resamples: int = 500,
-    seed: int = 0,
-) -> tuple[float, float, float]:
-    """How far one model's R2 is above another's, with its 95 % interval.
-
-    Both are a model and its features among the forecasts of scores that
-    `cross_predict` gives; the same designs are resampled for both.
-    """
+    forecasts: DataFrame, better: tuple[str, str], base: tuple[str, str]
+) -> Interval:
+    """How far the R2 of a model and features is above another's, resampled alike."""
     parts = dict(list(forecasts.groupby(["model", "features"])))
-    high, low = (_resampled(R2, parts[one], resamples, seed) for one in (better, base))
-    return _interval(high - low)
+    return _interval(_resampled(R2, parts[better]) - _resampled(R2, parts[base]))
 
 
-def corrected_interval(
-    values: Sequence[float] | pd.Series, ratio: float
-) -> tuple[float, float, float]:
-    r"""Mean of a measure over splits that overlap, with its 95 % interval.
+def corrected_interval(values: Sequence[float] | pd.Series, ratio: float) -> Interval:
+    r"""Mean of a measure over J splits that overlap, with its 95 % interval.
 
     .. math:: \bar x \pm t_{J-1} \sqrt{\left(\tfrac 1 J + \text{ratio}\right) s^2}
 
-    Splits share designs they are fitted to, so their measures vary together; the
-    plain interval, without the second term, would shrink with every repeat.
-
-    There are J values, one a split; the ratio is designs tested over designs fitted to.
-
-    Nadeau and Bengio, Machine Learning 52 (2003) 239-281.
+    The ratio is of designs tested to designs fitted to. Splits share designs, so their
+    measures vary together; without it the interval would shrink with every repeat.
 
     >>> [round(x, 2) for x in corrected_interval([0.4, 0.5, 0.6], 0.25)]
     [0.5, 0.17, 0.83]
+
+    Source: Nadeau and Bengio, Machine Learning 52 (2003) 239-281.
     """
     values = np.asarray(values, dtype=float)
     n = len(values)
@@ -147,7 +117,11 @@ def corrected_interval(
 
 
 def _resampled(
-    name: str, part: DataFrame, resamples: int, seed: int, refitted: bool = False
+    name: str,
+    part: DataFrame,
+    resamples: int = 500,
+    seed: int = 0,
+    refitted: bool = False,
 ) -> np.ndarray:
     """A measure, mean over repeats: of all designs first, then of resampled ones."""
     seen, forecasts, base = (
@@ -187,6 +161,6 @@ def _r2_shares(observed: np.ndarray, forecast: np.ndarray) -> np.ndarray:
     return np.asarray(1 - ratio - (error - ratio * spread) / variance)
 
 
-def _interval(values: np.ndarray) -> tuple[float, float, float]:
+def _interval(values: np.ndarray) -> Interval:
     low, high = np.percentile(values[1:], [2.5, 97.5])
     return float(values[0]), float(low), float(high)

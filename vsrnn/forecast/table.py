@@ -1,8 +1,5 @@
 """What a forecast reads of a design, and the scored designs it learns from."""
 
-from __future__ import annotations
-
-from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -24,8 +21,8 @@ COUNTS = ("weights", *(f"weights_{block}" for block in BLOCKS))
 SHARES = tuple(f"share_{block}" for block in BLOCKS)
 
 PROTOCOL = ("task", "scale", "epochs", "batch_size", "mask")
-"""What designs have to share to be compared: the columns that tell how a run is made
-from its design and seed; and those that tell how its task's data are made."""
+"""Columns of runs that have to be equal where designs are compared, beside those that
+tell how the data of their task were made."""
 
 FEATURES: dict[str, tuple[str, ...]] = {
     "proportion": (PROPORTION,),
@@ -35,15 +32,16 @@ FEATURES: dict[str, tuple[str, ...]] = {
     "with both": (*HYPERPARAMETERS, PROPORTION, *COUNTS),
     "across tasks": (*HYPERPARAMETERS[1:], PROPORTION, *SHARES),
 }
-"""Sets of columns by name: the hidden proportion alone, all that a design sets,
-that with the hidden proportion, with the weights of each block, with both; and what
-means the same at other input and output sizes: all but the hidden size, with the
-hidden proportion and each block's share of the weights."""
+"""Sets of features by name: hyperparameters are all that a design sets, counts its
+weights in each block; across tasks is what means the same at other sizes."""
 
 
-def features(
-    designs: DataFrame, kind: str | Sequence[str] = "with proportion"
-) -> DataFrame:
+def feature_columns(kind: str) -> list[str]:
+    """Columns of a set of features: a key of `FEATURES`, or their names."""
+    return list(FEATURES.get(kind) or kind.split())
+
+
+def features(designs: DataFrame, kind: str = "with proportion") -> DataFrame:
     """What is known of designs before training, as numbers, one row a design.
 
     Counts and hidden proportion are the expected ones, from densities and sizes. A
@@ -54,7 +52,7 @@ def features(
             a table of runs has: hidden, learning_rate, density_hx to density_yy,
             init_std_hx to init_std_yy, init_mean_hx to init_mean_yy (0 if absent) and
             task, whose sizes decide the counts.
-        kind: a key of `FEATURES`, or columns of any of them.
+        kind: a key of `FEATURES`, or names of columns with spaces between.
 
     Raises:
         VsrnnError: a column is unknown, the task is not named, or a design has no
@@ -65,7 +63,6 @@ def features(
     >>> features(rad, "proportion").round(3)["hidden_proportion"].tolist()
     [0.444]
     """
-    columns = list(FEATURES.get(kind, (kind,)) if isinstance(kind, str) else kind)
     table = designs.reindex(columns=list(HYPERPARAMETERS)).astype(float)
     table[list(MEANS)] = table[list(MEANS)].fillna(0.0)
     if table.isna().to_numpy().any():
@@ -77,14 +74,11 @@ def features(
         raise VsrnnError("a forecast needs the task of each design: add a column task")
     empty = (table[[*MEANS]].to_numpy() == 0) & (table[[*DEVIATIONS]].to_numpy() == 0)
     density = np.where(empty, 0.0, table[[*DENSITIES]].to_numpy()).tolist()
-    expected = [
-        _expected(*sizes(task), hidden, *row)
-        for task, hidden, row in zip(
-            designs["task"], table["hidden"], density, strict=True
-        )
-    ]
+    rows = zip(designs["task"], table["hidden"], density, strict=True)
+    expected = [_expected(*sizes(task), hidden, *row) for task, hidden, row in rows]
     names = [*COUNTS, PROPORTION, *SHARES]
     known = pd.concat([table, DataFrame(expected, table.index, names)], axis=1)
+    columns = feature_columns(kind)
     if unknown := set(columns) - set(known):
         raise VsrnnError(
             f"unknown features {sorted(unknown)}; choose one of {sorted(FEATURES)} "
@@ -98,19 +92,16 @@ def training_table(runs: DataFrame) -> DataFrame:
 
     A design is one row however many seeds and names it has, so that no fold holds a
     run of a design that another fold has. Baselines are left out, and so are the runs
-    that `scored` leaves out.
-
-    Args:
-        runs: one row a run, as `vsrnn.get_results` gives them.
+    that `scored` leaves out of those that `vsrnn.get_results` gives.
 
     Returns:
-        One row a design, columns: design, task, scale, table where there is one, the
-        columns of `FEATURES` but the shares, score [%], seeds (runs averaged) and
-        diverged (of these).
+        One row a design: design, task, scale, table where there is one, the columns of
+        `FEATURES` but the shares, score [%], seeds (runs averaged) and diverged (of
+        these).
 
     Raises:
-        VsrnnError: the runs are of several tasks or scales, or were trained or their
-            data made in several ways, are scored by returns, or of no block design.
+        VsrnnError: runs are of several tasks, scales, ways to train or to make data,
+            are scored by returns, or of no block design.
 
     >>> from vsrnn import get_results
     >>> table = training_table(get_results("rad_100k")).set_index("design")
@@ -129,8 +120,7 @@ def training_table(runs: DataFrame) -> DataFrame:
     for task in tasks:
         if task_class(task).metric == "return":
             raise VsrnnError(
-                f"a forecast is of accuracy or success; the score of {task} is a "
-                "mean return"
+                f"{task} is scored by a mean return; forecast another task"
             )
     blocks = [get_family(model).matrices({}) == BLOCKS for model in runs["model"]]
     kept = scored(runs[blocks]).assign(seeds=1)
@@ -148,9 +138,8 @@ def training_table(runs: DataFrame) -> DataFrame:
 def scored(runs: DataFrame) -> DataFrame:
     """Runs with their score [%] and whether they diverged.
 
-    A diverged run counts as chance, which is what its network is worth: one in ten
-    on Random Anomaly Detection, no success on a task that is played. Runs that failed
-    otherwise, such as those of designs that no hidden size fits, are left out.
+    A diverged run counts as chance, which is what its network is worth. Runs that
+    failed otherwise, such as those of designs that no hidden size fits, are left out.
     """
     errors = runs.get("error", Series("", runs.index))
     diverged = errors.astype("str").str.startswith("diverged")

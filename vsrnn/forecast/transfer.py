@@ -1,29 +1,19 @@
 """Forecasts of designs from runs of other tables, or of another task."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 from pandas import DataFrame, Series
-from scipy import stats
 from sklearn.utils import resample
 
 from vsrnn.forecast.effects import designs_by_table
 from vsrnn.forecast.measures import AUC, R2, RANK, measure_forecasts
 from vsrnn.forecast.table import SCORE, training_table
-from vsrnn.forecast.validation import (
-    MIN_DESIGNS,
-    Split,
-    cross_predict,
-    predict_splits,
-    splits,
-    top_third,
-)
+from vsrnn.forecast.validation import MIN_DESIGNS, predict_splits, splits, top_third
 
 SAME, OTHER, BOTH = "the same task", "the other task", "both tasks"
 """Sources of the designs that a forest is fitted to."""
 
-FOLDS, REFITS = 5, 20
+REFITS = 20
 BY_TABLE = ("proportion", "hyperparameters", "with proportion")
 BY_TASK = ("proportion", "hyperparameters", "across tasks")
 
@@ -33,14 +23,10 @@ def transfer_between_tables(
 ) -> DataFrame:
     """How well a forest forecasts each table, from its own designs or the others.
 
-    The designs of one table were drawn in the same way, those of the others
-    differently, which is the case of a reader with a search of their own.
+    The others were drawn differently, which is the case of a reader's own search.
 
-    Args:
-        runs: one row a run, with the name of its table in `table`.
-        asked: runs in more tables, which are forecast but never fitted to.
-        repeats: number of times the designs are split anew into folds.
-        seed: of splits and forests.
+    Runs have the name of their table in `table`; runs asked about are of more tables,
+    which are forecast but never fitted to. Designs are split anew so often.
 
     Returns:
         Rows of table, scale, designs, source ("same table", out of fold, or "other
@@ -54,8 +40,8 @@ def transfer_between_tables(
         first = {"table": name, "scale": known["scale"].iloc[0], "designs": len(known)}
         forecasts = {}
         if mine.any():
-            own = cross_predict(runs[mine], models, repeats=repeats, seed=seed)
-            forecasts["same table"] = own
+            parts = splits(known, repeats, seed)
+            forecasts["same table"] = predict_splits(known, parts, models)
         if not mine.all():
             both = pd.concat([known, training_table(runs[~mine])], ignore_index=True)
             test, fit = np.split(np.arange(len(both)), [len(known)])
@@ -77,11 +63,7 @@ def transfer_between_tasks(
     other task it is forecast by 20 forests, each fitted to resampled designs of that
     task, so intervals include what another draw of them would have changed.
 
-    Args:
-        own: designs to forecast, as `rank_scores` gives them.
-        other: designs of the other task, likewise.
-        repeats: number of times the designs are split anew into five folds.
-        seed: of splits and forests.
+    Designs are as `rank_scores` gives them, and split anew so often.
 
     Returns:
         One row a source (the same task, the other task, both tasks), features and
@@ -89,9 +71,17 @@ def transfer_between_tasks(
         measure, value, low, high (95 %, over designs).
     """
     both = pd.concat([own, other], ignore_index=True)
+    mine, rest = np.split(np.arange(len(both)), [len(own)])
+    same = splits(own, repeats, seed)
+    draws = [(resample(rest, random_state=seed + n), n) for n in range(REFITS)]
+    sources = {
+        SAME: same,
+        BOTH: [(np.append(fit, rest), test, n, seed) for fit, test, n, _ in same],
+        OTHER: [(rows, mine, n, seed + n) for rows, n in draws],
+    }
     models = [("forest", kind) for kind in BY_TASK]
     tables = []
-    for source, parts in _sources(own, len(other), repeats, seed).items():
+    for source, parts in sources.items():
         order = _order(predict_splits(both, parts, models), refitted=source == OTHER)
         tables.append(order.assign(source=source))
     return pd.concat(tables, ignore_index=True).drop(columns="model")
@@ -101,29 +91,9 @@ def rank_scores(known: DataFrame) -> DataFrame:
     """Designs with the rank of their score, 0..100, as the score.
 
     Accuracy and success are different scales; ranks within a task can be compared.
-
-    >>> rank_scores(DataFrame({"score [%]": [30.0, 50.0]}))["score [%]"].tolist()
-    [25.0, 75.0]
     """
-    ranks = stats.rankdata(known[SCORE].round(9)) - 0.5
+    ranks = known[SCORE].round(9).rank() - 0.5
     return known.assign(**{SCORE: 100 * ranks / len(known)})
-
-
-def _sources(
-    own: DataFrame, others: int, repeats: int, seed: int
-) -> dict[str, list[Split]]:
-    """Splits by source, of a table with the task's own designs above the others."""
-    mine, rest = np.split(np.arange(len(own) + others), [len(own)])
-    same = [
-        (fit, test, number // FOLDS, seed)
-        for number, (fit, test) in enumerate(splits(own, FOLDS, repeats, seed))
-    ]
-    refits = [(resample(rest, random_state=seed + n), n) for n in range(REFITS)]
-    return {
-        SAME: same,
-        BOTH: [(np.append(fit, rest), test, n, seed) for fit, test, n, _ in same],
-        OTHER: [(rows, mine, n, seed + n) for rows, n in refits],
-    }
 
 
 def _order(forecasts: DataFrame, refitted: bool) -> DataFrame:

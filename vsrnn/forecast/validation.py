@@ -1,6 +1,4 @@
-"""Forecasts of designs by models that were fitted without them."""
-
-from __future__ import annotations
+"""Models of the score of a design, and forecasts by those fitted without it."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -8,20 +6,24 @@ from contextlib import contextmanager
 import numpy as np
 import pandas as pd
 from pandas import DataFrame, Series
-from sklearn import config_context
-from sklearn.dummy import DummyClassifier
+from sklearn import config_context, ensemble, preprocessing
+from sklearn.base import BaseEstimator
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.model_selection import RepeatedStratifiedKFold
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from threadpoolctl import threadpool_limits
 
 from vsrnn.errors import VsrnnError
-from vsrnn.forecast.regressors import make_regressor
-from vsrnn.forecast.table import SCORE, features, training_table
+from vsrnn.forecast.table import SCORE, feature_columns, features, training_table
 
 MIN_DESIGNS = 15
 """Fewest designs that a forecast is checked on."""
 
+FOLDS, TREES = 5, 60
+
 Split = tuple[np.ndarray, np.ndarray, int, int]
+"""Rows to fit to, rows to forecast, number of the repeat, and seed of the models."""
 
 COMPARED = (
     *(("mean", "proportion"), ("spline", "proportion"), ("linear", "with proportion")),
@@ -30,6 +32,60 @@ COMPARED = (
     *(("forest", "with counts"), ("forest", "with both")),
 )
 """Models and their features: baselines first, then the forest, from few to all."""
+
+
+def make_regressor(
+    kind: str = "with proportion",
+    model: str = "forest",
+    *,
+    classify: bool = False,
+    seed: int = 0,
+) -> Pipeline:
+    """An unfitted scikit-learn pipeline from designs to a forecast of their scores.
+
+    Its first step is `features`, so it takes designs as `vsrnn.list_designs` gives them
+    and is fitted to a `training_table` and its score [%], or true and false.
+
+    Args:
+        kind: its features, see `features`.
+        model: "mean" (no features), "linear" (ridge or logistic regression),
+            "spline" (a sum of smooth functions, one a feature), "forest" (random
+            forest of 60 trees, as in the paper) or "boosting" (gradient boosting).
+        classify: forecast a class instead of a number; not for "spline".
+        seed: of the trees.
+
+    Raises:
+        VsrnnError: the model is unknown.
+    """
+    read = preprocessing.FunctionTransformer(features, kw_args={"kind": kind})
+    steps = _steps(len(feature_columns(kind)), classify, seed)
+    if model not in steps:
+        raise VsrnnError(f"unknown model {model!r}; choose one of {sorted(steps)}")
+    return make_pipeline(read, *steps[model])
+
+
+def _steps(columns: int, classify: bool, seed: int) -> dict[str, list[BaseEstimator]]:
+    """What follows on reading so many columns, by model."""
+    third = {"max_features": 1 / 3, "random_state": seed}
+    if classify:
+        return {
+            "mean": [DummyClassifier()],
+            "linear": [preprocessing.StandardScaler(), LogisticRegression()],
+            "forest": [ensemble.RandomForestClassifier(TREES, random_state=seed)],
+            "boosting": [ensemble.GradientBoostingClassifier(**third)],
+        }
+    ridge = RidgeCV(np.geomspace(1e-3, 1e3, 13))
+    # of quantiles, so that a feature that does not vary needs no case
+    even = preprocessing.QuantileTransformer(n_quantiles=10)
+    knots = np.tile(np.linspace(0, 1, 4), (columns, 1)).T
+    spline = preprocessing.SplineTransformer(degree=2, knots=knots)
+    return {
+        "mean": [DummyRegressor()],
+        "linear": [preprocessing.StandardScaler(), ridge],
+        "spline": [even, spline, ridge],
+        "forest": [ensemble.RandomForestRegressor(TREES, **third)],
+        "boosting": [ensemble.GradientBoostingRegressor(**third)],
+    }
 
 
 @contextmanager
@@ -42,34 +98,24 @@ def quick_fits() -> Iterator[None]:
         yield
 
 
-def splits(
-    known: DataFrame, folds: int = 5, repeats: int = 1, seed: int = 0
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Rows to fit and rows to test, for each fold of each repeat.
+def splits(known: DataFrame, repeats: int = 1, seed: int = 0) -> list[Split]:
+    """Split designs, as `training_table` gives them, into five folds, repeatedly.
 
     Folds are stratified by the top third of the scores, unless ties leave fewer than
     one of these for each fold.
 
-    Args:
-        known: as `training_table` gives it.
-        folds: parts that designs are split into.
-        repeats: number of times the designs are split anew.
-        seed: of the splits.
-
     Raises:
-        VsrnnError: there are fewer than 15 designs, or than folds.
+        VsrnnError: there are fewer than 15 designs.
     """
     if len(known) < MIN_DESIGNS:
         raise VsrnnError(
-            f"a forecast is checked on {MIN_DESIGNS} designs or more, not "
-            f"{len(known)}; train more designs"
+            f"train {MIN_DESIGNS} designs or more, not {len(known)}, first"
         )
-    if not 2 <= folds <= len(known):
-        raise VsrnnError(f"folds must be from 2 to {len(known)} designs, not {folds}")
-    splitter = RepeatedStratifiedKFold(
-        n_splits=folds, n_repeats=repeats, random_state=seed
+    folds = RepeatedStratifiedKFold(
+        n_splits=FOLDS, n_repeats=repeats, random_state=seed
     )
-    yield from splitter.split(known, strata(known[SCORE], folds))
+    parts = folds.split(known, strata(known[SCORE], FOLDS))
+    return [(fit, test, n // FOLDS, seed) for n, (fit, test) in enumerate(parts)]
 
 
 def strata(scores: Series, folds: int) -> np.ndarray:
@@ -91,10 +137,9 @@ def top_third(scores: Series | np.ndarray) -> np.ndarray:
 
 def cross_predict(
     runs: DataFrame,
-    models: Iterable[tuple[str, str | Sequence[str]]] = COMPARED,
+    models: Iterable[tuple[str, str]] = COMPARED,
     *,
     classify: bool = False,
-    folds: int = 5,
     repeats: int = 1,
     seed: int = 0,
 ) -> DataFrame:
@@ -104,8 +149,7 @@ def cross_predict(
         runs: one row a run, as `vsrnn.get_results` gives them.
         models: pairs of a model and its features, see `make_regressor`.
         classify: forecast whether a design is in the top third of the scores.
-        folds: parts that designs are split into, see `splits`.
-        repeats: number of times the designs are split anew.
+        repeats: number of times the designs are split anew into five folds.
         seed: of splits and models.
 
     Returns:
@@ -117,42 +161,28 @@ def cross_predict(
         VsrnnError: a model is unknown, or there are fewer than 15 designs.
     """
     known = training_table(runs)
-    parts = [
-        (fit, test, number // folds, seed)
-        for number, (fit, test) in enumerate(splits(known, folds, repeats, seed))
-    ]
-    return predict_splits(known, parts, models, classify=classify)
+    return predict_splits(known, splits(known, repeats, seed), models, classify)
 
 
 @quick_fits()
 def predict_splits(
     known: DataFrame,
     parts: Sequence[Split],
-    models: Iterable[tuple[str, str | Sequence[str]]] = COMPARED,
-    *,
+    models: Iterable[tuple[str, str]],
     classify: bool = False,
 ) -> DataFrame:
-    """Forecast some rows of a table by models fitted to other rows.
-
-    Args:
-        known: one row a design, as `training_table` gives them.
-        parts: rows to fit to, rows to forecast, number of the repeat, and seed of the
-            models, for each split.
-        models: as `cross_predict` takes them, which gives the same columns.
-        classify: as `cross_predict` takes it.
-    """
+    """As `cross_predict`, of a `training_table` and the splits given."""
     score = known[SCORE].to_numpy()
     observed = top_third(score) if classify else score
     tables = []
     for model, kind in models:
-        name = kind if isinstance(kind, str) else " ".join(kind)
         values = features(known, kind).to_numpy()  # (designs, features)
         for fit, test, repeat, seed in parts:
             pipeline = make_regressor(kind, model, classify=classify, seed=seed)[1:]
             known_scores, asked = observed[fit], values[test]
             forecast = _forecast(pipeline, values[fit], known_scores, asked)
             columns = {
-                **{"model": model, "features": name, "repeat": repeat, "row": test},
+                **{"model": model, "features": kind, "repeat": repeat, "row": test},
                 **{"observed": observed[test], "forecast": forecast},
                 "base": known_scores.mean(),
             }

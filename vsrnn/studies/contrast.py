@@ -18,18 +18,12 @@ from scipy import stats
 from vsrnn.design.geometry import Geometry
 from vsrnn.design.published import get_design, list_designs
 from vsrnn.errors import VsrnnError
-from vsrnn.forecast import (
-    AUC,
-    DENSITIES,
-    KIND_LABELS,
-    MIN_DESIGNS,
-    RANK,
-    SCORE,
-    effects,
-)
+from vsrnn.forecast import effects
 from vsrnn.forecast.effects import designs_by_table, score_course
 from vsrnn.forecast.growth import STATE, state_growth
-from vsrnn.forecast.table import scored, training_table
+from vsrnn.forecast.inspection import KIND_LABELS
+from vsrnn.forecast.measures import AUC, RANK
+from vsrnn.forecast.table import DENSITIES, SCORE, scored, training_table
 from vsrnn.forecast.transfer import (
     BOTH,
     OTHER,
@@ -37,6 +31,7 @@ from vsrnn.forecast.transfer import (
     rank_scores,
     transfer_between_tasks,
 )
+from vsrnn.forecast.validation import MIN_DESIGNS
 from vsrnn.plot.axes import (
     SQRT,
     each_panel,

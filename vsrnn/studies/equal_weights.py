@@ -14,7 +14,8 @@ from matplotlib.ticker import MaxNLocator
 from pandas import DataFrame, Series
 
 from vsrnn.design.published import RAD_100K, list_designs
-from vsrnn.forecast import RANK, SCORE, scored
+from vsrnn.forecast.measures import RANK
+from vsrnn.forecast.table import SCORE, scored
 from vsrnn.plot.axes import legend, panels
 from vsrnn.plot.labels import (
     BLUE,

@@ -14,7 +14,6 @@ from matplotlib.ticker import MaxNLocator
 from pandas import DataFrame, Series
 from scipy import stats
 
-from vsrnn.forecast import COMPARED, FORECAST, SCORE, check_intervals, cross_predict
 from vsrnn.forecast.effects import feature_label
 from vsrnn.forecast.inspection import (
     KIND,
@@ -26,9 +25,11 @@ from vsrnn.forecast.inspection import (
     fit_forests,
     partial_dependence,
 )
+from vsrnn.forecast.intervals import FORECAST, check_intervals
 from vsrnn.forecast.measures import ERROR, R2, RANK, RIGHT, measure_forecasts, r2_gain
-from vsrnn.forecast.table import training_table
+from vsrnn.forecast.table import SCORE, training_table
 from vsrnn.forecast.transfer import transfer_between_tables
+from vsrnn.forecast.validation import COMPARED, cross_predict
 from vsrnn.plot.axes import legend, log_ticks, panels, proportion_axis
 from vsrnn.plot.labels import BLUE, GRAY, ORANGE
 from vsrnn.plot.lines import lines, scatter

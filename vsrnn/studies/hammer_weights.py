@@ -16,7 +16,7 @@ from scipy import stats
 
 from vsrnn.design.published import get_design, list_designs
 from vsrnn.errors import VsrnnError
-from vsrnn.forecast import SCORE, scored
+from vsrnn.forecast.table import SCORE, scored
 from vsrnn.plot.axes import legend, log_ticks, note, panels
 from vsrnn.plot.labels import (
     BLUE,

@@ -19,8 +19,11 @@ from pandas import DataFrame, Series
 
 from vsrnn.design.geometry import BLOCKS
 from vsrnn.design.random import BUDGETED, DISTRIBUTIONS
-from vsrnn.forecast import DENSITIES, FEATURES, MIN_DESIGNS, RANK, SCORE, effects
+from vsrnn.forecast import effects
 from vsrnn.forecast.effects import AREA, EPOCHS, MEASURES, feature_label
+from vsrnn.forecast.measures import RANK
+from vsrnn.forecast.table import DENSITIES, FEATURES, SCORE
+from vsrnn.forecast.validation import MIN_DESIGNS
 from vsrnn.plot.axes import SQRT, each_panel, legend, panels, proportion_axis
 from vsrnn.plot.labels import BLUE, GRAY, GREEN, ORANGE, PROPORTION
 from vsrnn.plot.lines import lines, scatter

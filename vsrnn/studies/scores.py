@@ -8,7 +8,7 @@ from pandas import DataFrame
 
 from vsrnn.design.published import list_designs
 from vsrnn.errors import VsrnnError
-from vsrnn.forecast import SCORE, scored
+from vsrnn.forecast.table import SCORE, scored
 from vsrnn.plot.labels import PROPORTION, seeds_label
 from vsrnn.runs.tables import order_rows
 from vsrnn.stats import intervals
