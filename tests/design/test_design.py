@@ -246,6 +246,8 @@ def test_equal_designs_are_equal_however_they_are_written():
     )
     assert design == replace(design, options={"activation": "relu"})
     assert math.copysign(1, Design("mine", 20, -0.0).density[0]) == 1
+    with pytest.raises(VsrnnError, match="block has no option 'layers'"):
+        design.option("layers")
     other = replace(design, options=[("activation", "tanh")])
     assert other != design and other.options == (("activation", "tanh"),)
     assert (design.option("activation"), other.option("activation")) == ("relu", "tanh")

@@ -96,8 +96,15 @@ class Design:
             object.__setattr__(self, field.name, value)
 
     def option(self, name: str) -> Any:
-        """An option of the model, as given or its default."""
-        return {**get_family(self.model).defaults, **dict(self.options)}[name]
+        """An option of the model, as given or its default.
+
+        Raises:
+            VsrnnError: the model has no such option.
+        """
+        every = {**get_family(self.model).defaults, **dict(self.options)}
+        if name not in every:
+            raise VsrnnError(f"the model {self.model} has no option {name!r}")
+        return every[name]
 
     @property
     def matrices(self) -> tuple[str, ...]:
