@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 # torch pins its own CUDA packages, so the lock leaves the choice of build to the reader
 UNLOCKED := ^(cuda|nvidia|triton)[-=]
 
-.PHONY: book test lab lint format results tables small bench lock clean
+.PHONY: book test lab lint format results tables sums small bench lock clean
 .DELETE_ON_ERROR:
 
 book: $(STAMP)
@@ -80,6 +80,12 @@ tables: $(STAMP)
 	  $(BIN)/vsrnn table --store $$store --pack || exit 1; \
 	done
 	$(BIN)/vsrnn table --store results/hammer_few --pack --points 50
+	$(MAKE) sums
+
+# Lists what is committed in results/ with checksums: nothing else is read from there.
+sums: $(STAMP)
+	$(BIN)/python -c "import pathlib, vsrnn.files as files; \
+	  files.write_sums(pathlib.Path('results'))"
 
 # The small tables behind results/, which `vsrnn verify` compares with: some minutes.
 # The second verification of each changes how the processor adds, to see what rounding
@@ -103,6 +109,7 @@ small: $(STAMP)
 	  --out results/rounding_smoke.csv
 	$(ROUNDED) $(BIN)/vsrnn verify rad_quick --number 6 --seed 0 \
 	  --out results/rounding_quick.csv
+	$(MAKE) sums
 
 # Measures how fast networks train, and writes results/bench.csv: 16 minutes on two
 # cores that do nothing else. PEER=path runs the authors' code, too, from a checkout of
@@ -111,6 +118,7 @@ bench: $(STAMP)
 	$(if $(PEER),$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	  -c requirements.lock -r benchmarks/peer.txt)
 	$(BIN)/python -m benchmarks $(if $(PEER),--peer $(PEER))
+	$(MAKE) sums
 
 lock: $(STAMP)
 	$(BIN)/python -m pip install --quiet uv

@@ -58,8 +58,24 @@ SPACES, SPACES_TEST = "vsrnn/methods/spaces.py", "tests/methods/test_spaces.py"
 MODULI, MODULI_TEST = "vsrnn/methods/geometric.py", "tests/methods/test_geometric.py"
 LOOP, LOOP_TEST = "vsrnn/training/loop.py", "tests/training/test_loop.py"
 TEXT, TEXT_TEST = "vsrnn/tasks/text.py", "tests/tasks/test_text.py"
+PACK, STORE_TEST = "vsrnn/runs/pack.py", "tests/runs/test_store.py"
+FILES_ROOM, RESULTS_TEST = "vsrnn/files.py", "tests/runs/test_results.py"
 
 MUTATIONS: list[Mutation] = [
+    Mutation(
+        "a stored result need not be as it was written",
+        *(PACK, "else hashed == now)", "else True)", f"{STORE_TEST} -k edited"),
+    ),
+    Mutation(
+        "a result under the id of another config",
+        *(PACK, 'result["id"] == identify(result["config"])', 'bool(result["id"])'),
+        f"{STORE_TEST} -k edited",
+    ),
+    Mutation(
+        "a committed file may be another than is listed",
+        *(FILES_ROOM, "line[:64] != _sum(content)", "not content"),
+        f"{RESULTS_TEST} -k changed",
+    ),
     Mutation(
         "a walk turns into the wall",
         *(

@@ -1,5 +1,6 @@
 """The one exception the package raises for problems a user can mend, and its words."""
 
+import errno
 import operator
 from typing import Any
 
@@ -18,6 +19,22 @@ def describe_error(problem: Exception) -> str:
     "KeyError: 'x'"
     """
     return f"{type(problem).__name__}: {' '.join(str(problem).split())}"
+
+
+def refusal(problem: OSError, otherwise: str) -> str:
+    """Why the system refuses a file, in brackets, and what to do about it.
+
+    >>> refusal(OSError(errno.ENOSPC, "No space left on device"), "name another store")
+    '(No space left on device); free some space or name another store'
+    >>> refusal(PermissionError(errno.EACCES, "Permission denied", "a"), "name another")
+    '(Permission denied: a); ask its owner for the right to write, or name another'
+    """
+    kind, file = errno.errorcode.get(problem.errno or 0), problem.filename
+    cure = "free some space or " if kind in ("ENOSPC", "EDQUOT", "EFBIG") else ""
+    if isinstance(problem, PermissionError):
+        cure = "ask its owner for the right to write, or "
+    where = f": {file}" if file else ""
+    return f"({problem.strerror or problem}{where}); {cure}{otherwise}"
 
 
 def check_int(name: str, value: Any, least: int) -> int:

@@ -2,10 +2,12 @@
 
 import gzip
 import json
+from hashlib import sha256
 
 import pytest
 
 from vsrnn import Config, VsrnnError, get_results, list_results
+from vsrnn.files import SUMS, write_sums
 from vsrnn.runs.results import FOLDERS
 
 PACKS = sorted(FOLDERS[1].glob("*/runs.jsonl.gz"))
@@ -83,4 +85,38 @@ def test_what_is_missing_or_damaged_gets_a_sentence(tmp_path, monkeypatch):
         "empty": "empty.csv",
     }.items():
         with pytest.raises(VsrnnError, match=f"{file} is damaged.*get it again"):
+            get_results(name)
+
+
+def test_every_committed_file_is_listed_as_it_is(tmp_path):
+    committed = [p for end in ("*.*", "*/*.gz") for p in FOLDERS[1].glob(end)]
+    listed = (FOLDERS[1] / SUMS).read_text().splitlines()
+    names = {line[66:]: line[:64] for line in listed}
+    assert names == {
+        path.relative_to(FOLDERS[1]).as_posix(): sha256(path.read_bytes()).hexdigest()
+        for path in committed
+        if path.suffix != ".md"
+    }, "call `make sums`"
+    (tmp_path / "rad_1m").mkdir()
+    for name in ("bench.csv", "rad_1m/runs.jsonl.gz"):
+        (tmp_path / name).write_bytes((FOLDERS[1] / name).read_bytes())
+    write_sums(tmp_path)
+    assert set((tmp_path / SUMS).read_text().splitlines()) < set(listed)
+
+
+def test_a_committed_file_that_changed_is_named_and_not_used(tmp_path, monkeypatch):
+    monkeypatch.setattr("vsrnn.runs.results.FOLDERS", (tmp_path,))
+    (tmp_path / "rad_1m").mkdir()
+    pack, table = tmp_path / "rad_1m" / "runs.jsonl.gz", tmp_path / "bench.csv"
+    for path in (pack, table):
+        path.write_bytes((FOLDERS[1] / path.relative_to(tmp_path)).read_bytes())
+    write_sums(tmp_path)
+    runs, bench = len(get_results("rad_1m")), len(get_results("bench"))
+    lines = gzip.decompress(pack.read_bytes()).splitlines(keepends=True)
+    assert runs == len(lines) and bench > 10
+    pack.write_bytes(gzip.compress(b"".join(lines[: runs // 2])))
+    rows = table.read_bytes().splitlines(keepends=True)
+    table.write_bytes(b"".join(rows[: len(rows) // 2]))
+    for name, path in (("rad_1m", pack), ("rad_1m_curves", pack), ("bench", table)):
+        with pytest.raises(VsrnnError, match=f"{path.name} is damaged: it is not"):
             get_results(name)

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import math
 import multiprocessing
 import os
 import signal
@@ -17,6 +18,8 @@ import pytest
 import vsrnn
 from vsrnn import Config, Design, Store, VsrnnError, run, sweep
 from vsrnn.cli import main
+from vsrnn.runs.pack import PACK, read_pack
+from vsrnn.runs.results import FOLDERS
 from vsrnn.runs.sweep import Workers, forget_failed
 from vsrnn.runs.sweep import fill as sweep_fill
 
@@ -304,3 +307,118 @@ def test_the_command_packs_and_says_where(store, results, capsys):
     assert len(capsys.readouterr().out.splitlines()) == 5
     assert main([*command, "--points", "2"]) == 2
     assert "--points thins what is packed" in capsys.readouterr().err
+
+
+@pytest.fixture
+def kept(tmp_path):
+    """A store of two committed results, a file each."""
+    rows = sorted(read_pack(FOLDERS[1] / "rad_smoke" / PACK).items())
+    return fill(Store(tmp_path / "kept"), [row for _, row in rows[:2]])
+
+
+EDITS = {
+    "score": lambda r: r | {"score": 0.999},
+    "curve": lambda r: r | {"curve": [p | {"val_loss": 0.1} for p in r["curve"]]},
+    "half a curve": lambda r: r | {"curve": []},
+    "weights": lambda r: r | {"weights": dict.fromkeys(r["weights"], 7)},
+    "share": lambda r: r | {"hidden_proportion": 0.5},
+    "seconds": lambda r: r | {"seconds": dict.fromkeys(r["seconds"], 1.0)},
+    "seed": lambda r: r | {"config": r["config"] | {"seed": 99}},
+    "id": lambda r: r | {"id": "0" * 16},
+    "no number": lambda r: r | {"score": math.nan},
+    "text": lambda r: r | {"score": "0.5"},
+    "truth": lambda r: r | {"score": True},
+    "format": lambda r: r | {"schema": 2},
+    "more": lambda r: r | {"Check": 1},
+    "none": lambda r: [r],
+    "seven": lambda r: 7,
+}
+
+
+@pytest.mark.parametrize("what", EDITS)
+@pytest.mark.parametrize("hashed", [True, False])
+def test_an_edited_result_is_named_and_not_used(kept, what, hashed):
+    """Without its hash, as results once were stored, what does not fit is noticed."""
+    path = min(kept.folder.glob("*.json"))
+    result = json.loads(path.read_text())
+    if not hashed:
+        del result["check"]
+        path.write_text(json.dumps(result))
+        assert len(kept.results()) == 2
+    path.write_text(json.dumps(EDITS[what](result)))
+    if hashed or what not in ("curve", "share", "seconds"):
+        with pytest.raises(VsrnnError, match=f"{path.name} is damaged"):
+            kept.collect()
+
+
+def test_an_edited_line_of_a_pack_is_named_and_not_used(kept):
+    path = kept.pack()
+    first, second = gzip.decompress(path.read_bytes()).decode().splitlines()
+    for edit in EDITS.values():
+        path.write_bytes(
+            gzip.compress(f"{first}\n{json.dumps(edit(json.loads(second)))}".encode())
+        )
+        with pytest.raises(VsrnnError, match="damaged after 1 results"):
+            kept.results()
+    path.write_bytes(gzip.compress(f"{first}\n{first}".encode()))
+    with pytest.raises(VsrnnError, match="damaged after 1 results"):
+        kept.results()
+
+
+def test_no_flipped_bit_is_read_as_another_number(kept):
+    path = min(kept.folder.glob("*.json"))
+    whole, good = path.read_bytes(), kept.results()
+    rng = np.random.default_rng(0)
+    for place, bit in zip(
+        rng.integers(len(whole), size=600), rng.integers(8, size=600), strict=True
+    ):
+        flipped = bytearray(whole)
+        flipped[place] ^= 1 << bit
+        path.write_bytes(flipped)
+        try:
+            read = kept.results()
+        except VsrnnError as problem:
+            assert path.name in str(problem)
+        else:  # between the numbers
+            assert read == good
+
+
+def test_stored_files_are_strict_json(kept):
+    result = kept.results()[0]
+    result["curve"][0]["val_loss"] = math.inf
+    path = kept.put(result)
+    json.loads(path.read_text(), parse_constant=pytest.fail)
+    assert kept.results()[0]["curve"][0]["val_loss"] is None
+
+
+def test_strange_files_are_named_and_passed_over(kept, capsys):
+    path = min(kept.folder.glob("*.json"))
+    strange = [f"._{path.name}", f"{path.stem} (conflicted copy).json", ".#x.json"]
+    (kept.folder / strange[0]).write_bytes(b"Mac OS X")
+    (kept.folder / strange[1]).write_text(path.read_text())
+    (kept.folder / strange[2]).mkdir()
+    for _ in range(2):
+        assert len(kept.collect()) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert sorted(line.split(" has no id")[0] for line in said) == sorted(
+        f"vsrnn: {kept.folder / name}" for name in strange
+    )
+    assert len(kept.results()) == 2
+    kept.pack()
+    left = {path.name for path in kept.folder.glob("*.json")}
+    assert left == set(strange) and len(kept.results()) == 2
+
+
+def test_what_cannot_be_read_or_written_says_what_helps(kept, monkeypatch):
+    def refused(*_, **__):
+        raise PermissionError(13, "Permission denied", "x.lock")
+
+    monkeypatch.setattr("vsrnn.runs.store.FileLock.acquire", refused)
+    words = r"denied: x\.lock\); ask its owner for the right to write"
+    with pytest.raises(VsrnnError, match=words), kept.claim(CONFIGS[0]):
+        pass
+    monkeypatch.setattr(Path, "iterdir", refused)
+    with pytest.raises(VsrnnError, match=r"cannot read the store .*Permission denied"):
+        kept.collect()
+    with pytest.raises(VsrnnError, match="needs the name of a folder"):
+        Store("")

@@ -1,5 +1,7 @@
 """Committed runs trained again: drawn, rebuilt from their rows, compared, reported."""
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
@@ -150,6 +152,12 @@ def test_a_table_of_ones_own_can_be_verified(committed, result):
     assert report["verdict"].tolist() == [IDENTICAL]
     with pytest.raises(VsrnnError, match="no curves of mine"):
         verify_runs("mine", epochs=1, jobs=1, progress=False)
+    assert main(["table", "--store", "few", "--curves", "mine_curves.csv"]) == 0
+    Path("mine_curves.csv").write_text(
+        "".join(Path("mine_curves.csv").read_text().splitlines(keepends=True)[:-1])
+    )
+    with pytest.raises(VsrnnError, match="mine_curves lacks epochs of the run"):
+        verify_runs("mine", jobs=1, progress=False)
 
 
 def test_runs_of_a_store_are_compared_as_they_are(committed, result, tmp_path):

@@ -9,6 +9,7 @@ import pytest
 
 from vsrnn import Config, Geometry, Store, run
 from vsrnn.errors import VsrnnError
+from vsrnn.files import SUMS
 from vsrnn.models import BlockRNN
 from vsrnn.runs.sweep import Workers, fill
 
@@ -18,7 +19,7 @@ pytest.importorskip("minari", reason="needs the extra adroit")
 from vsrnn.tasks import _imitation, hammer, sizes
 from vsrnn.tasks._imitation import load_episodes
 from vsrnn.tasks.adroit import DOOR, HAMMER, make_environment, play
-from vsrnn.tasks.hammer import Door, Hammer
+from vsrnn.tasks.hammer import EXPERT, Door, Hammer
 from vsrnn.tasks.policy import FILES, Policy, load_policy
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -121,7 +122,13 @@ def test_a_policy_file_of_something_else_is_refused(tmp_path):
     np.savez(tmp_path / "pickled.npz", **objects)
     (tmp_path / "broken.npz").write_bytes(b"PK\x03\x04 but not to the end")
     (tmp_path / "broken.safetensors").write_bytes(b"nothing")
-    for name in ("pickled.npz", "broken.npz", "broken.safetensors"):
+    np.savez(tmp_path / "nan.npz", **{k: a * np.nan for k, a in arrays().items()})
+    flipped = bytearray(EXPERT.read_bytes())
+    flipped[-1000] ^= 1
+    (tmp_path / EXPERT.name).write_bytes(flipped)
+    shutil.copy(EXPERT.with_name(SUMS), tmp_path)
+    broken = "pickled.npz", "broken.npz", "broken.safetensors", "nan.npz", EXPERT.name
+    for name in broken:
         with pytest.raises(VsrnnError, match="cannot read the policy"):
             load_policy(tmp_path / name, HAMMER)
     with pytest.raises(VsrnnError, match=r"cannot read .*none\.npz: there is no such"):

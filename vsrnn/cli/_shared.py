@@ -13,7 +13,7 @@ from typing import Any
 
 from vsrnn.design.design import Design
 from vsrnn.design.published import RAD_100K, get_design
-from vsrnn.errors import VsrnnError
+from vsrnn.errors import VsrnnError, refusal
 from vsrnn.files import replace_text
 from vsrnn.methods import METHODS, get_method
 from vsrnn.runs.config import Config
@@ -188,6 +188,6 @@ def write(table: Any, path: str) -> None:
         replace_text(Path(path), csv_text(table))
     except OSError as problem:
         raise VsrnnError(
-            f"cannot write {path} ({problem.strerror}); name another file"
+            f"cannot write {path} {refusal(problem, 'name another file')}"
         ) from problem
     print(f"{len(table)} rows in {path}", file=sys.stderr)

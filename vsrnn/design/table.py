@@ -12,7 +12,7 @@ from vsrnn.design.design import PER_MATRIX, Design, design_of
 from vsrnn.design.family import get_family
 from vsrnn.design.geometry import BLOCKS
 from vsrnn.design.random import FALLBACK_RATE
-from vsrnn.errors import VsrnnError
+from vsrnn.errors import VsrnnError, refusal
 from vsrnn.files import replace_text
 
 if TYPE_CHECKING:
@@ -64,8 +64,12 @@ def keep_designs(table: pd.DataFrame, path: Path) -> None:
         if len(longer) > len(old.splitlines()):
             path.parent.mkdir(parents=True, exist_ok=True)
             replace_text(path, text)
-    except (OSError, UnicodeDecodeError) as problem:
-        raise VsrnnError(f"{path}: {problem}; name another store") from problem
+    except UnicodeDecodeError as problem:
+        raise VsrnnError(f"{path} is no table; name another store") from problem
+    except OSError as problem:
+        raise VsrnnError(
+            f"cannot write {path} {refusal(problem, 'name another store')}"
+        ) from problem
 
 
 def _row(design: Design, inputs: int, outputs: int) -> dict[str, Any]:

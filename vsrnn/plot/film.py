@@ -2,7 +2,6 @@
 
 import html
 import json
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -13,6 +12,7 @@ import numpy as np
 from matplotlib.image import imsave
 
 from vsrnn.errors import VsrnnError
+from vsrnn.files import read_committed
 from vsrnn.plot.save import LICENSE, Writers, write_files
 
 RATE = 15
@@ -69,9 +69,8 @@ def film(
         found = [path for path in places if path.exists()]
         if not found:
             raise
-        copies: Writers = {
-            path.suffix[1:]: partial(shutil.copyfile, path) for path in found
-        }
+        held = {path.suffix[1:]: read_committed(path) for path in found}
+        copies: Writers = {end: partial(_hold, one) for end, one in held.items()}
         origin = f"The film is stored, not made here: {problem}."
         return Film(write_files(folder, stem, copies), alt, origin)
     record = {
@@ -88,6 +87,10 @@ def film(
     }
     origin = "Filmed when this page was made."
     return Film(write_files(folder, stem, writers), alt, origin)
+
+
+def _hold(content: bytes, path: Path) -> None:
+    path.write_bytes(content)
 
 
 def _take(shoot: Callable[[], np.ndarray]) -> np.ndarray:

@@ -10,7 +10,7 @@ import matplotlib
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
-from vsrnn.errors import VsrnnError
+from vsrnn.errors import VsrnnError, refusal
 from vsrnn.files import replace_file
 from vsrnn.plot.style import SHEET
 
@@ -75,8 +75,8 @@ def write_files(folder: str | Path, stem: str, writers: Writers) -> dict[str, Pa
             replace_file(path, writers[kind])
     except OSError as error:
         raise VsrnnError(
-            f"cannot write figures to {folder} ({error.strerror or error}); "
-            "give a folder that can be written, with space left"
+            f"cannot write figures to {folder} "
+            f"{refusal(error, 'give a folder that can be written, with space left')}"
         ) from error
     return paths
 

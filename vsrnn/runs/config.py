@@ -124,10 +124,19 @@ class Config:
     @property
     def id(self) -> str:
         """Hash of everything that decides the result; the design's name does not."""
-        identity = self.as_dict() | {"schema": SCHEMA}
-        identity["design"].pop("name")
-        text = json.dumps(identity, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return identify(self.as_dict())
+
+
+def identify(config: Mapping[str, Any]) -> str:
+    """The id of a config that is given as plain values."""
+    design = {key: value for key, value in config["design"].items() if key != "name"}
+    return digest({**config, "design": design, "schema": SCHEMA})
+
+
+def digest(values: Any) -> str:
+    """Hash of plain values."""
+    text = json.dumps(values, sort_keys=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def configs_for(

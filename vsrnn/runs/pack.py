@@ -1,10 +1,11 @@
-"""Many results in one file of gzipped JSON, a result a line: what is committed."""
+"""Results as strict JSON that vouches for itself, and many of them in one gzip file."""
 
 from __future__ import annotations
 
 import gzip
 import io
 import json
+import math
 import zlib
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from vsrnn.errors import VsrnnError
 from vsrnn.files import replace_bytes
+from vsrnn.runs.config import SCHEMA, digest, identify
 from vsrnn.runs.rows import row
 
 if TYPE_CHECKING:
@@ -21,8 +23,25 @@ if TYPE_CHECKING:
 
 PACK = "runs.jsonl.gz"
 """The file's name, in the folder of a store."""
-DAMAGE = (ValueError, KeyError, TypeError, AttributeError, EOFError, zlib.error)
+DAMAGE = (
+    *(ValueError, LookupError, TypeError, AttributeError, EOFError, RecursionError),
+    zlib.error,
+)
 """What :func:`parse` raises for something that is no result, or a broken pack."""
+CHECK = "check"
+"""What a stored result has beside its parts: the hash of all of them."""
+_NONE = (type(None),)
+_NUMBERS = (int, float, *_NONE)
+_PARTS: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("schema", "epochs", "batch_size"), (int,)),
+    "id": (str,),
+    **dict.fromkeys(("config", "seconds", "provenance"), (dict,)),
+    "curve": (list,),
+    "error": (str, *_NONE),
+    **dict.fromkeys(("test", "weights"), (dict, *_NONE)),
+    **dict.fromkeys(("total_weights", "parameters"), (int, *_NONE)),
+    **dict.fromkeys(("score", "hidden_proportion"), _NUMBERS),
+}
 
 
 def read_pack(path: Path) -> Mapping[str, Result]:
@@ -41,10 +60,11 @@ def _read_pack(path: Path, changed: int, size: int) -> Mapping[str, Result]:
         with gzip.open(path, "rt", encoding="utf-8") as lines:
             for line in lines:
                 result = parse(line)
-                results[result["id"]] = result
+                if results.setdefault(result["id"], result) is not result:
+                    raise ValueError("twice the same run")
         if not results:
             raise EOFError  # an empty file is no error for gzip
-    except (*DAMAGE, gzip.BadGzipFile) as problem:
+    except (*DAMAGE, OSError) as problem:
         raise VsrnnError(
             f"{path} is damaged after {len(results)} results; get it again from where "
             "it came, with git for instance"
@@ -57,16 +77,62 @@ def write_pack(path: Path, results: Iterable[Result]) -> None:
     content = io.BytesIO()
     with gzip.GzipFile("", "wb", compresslevel=9, fileobj=content, mtime=0) as file:
         for result in sorted(results, key=lambda one: one["id"]):
-            line = json.dumps(result, separators=(",", ":"))
+            line = dump(result, separators=(",", ":"))
             file.write(f"{line}\n".encode())
     replace_bytes(path, content.getvalue())
 
 
+def dump(result: Result, **how: Any) -> str:
+    """Write a result as strict JSON, with its hash; what is not finite is null."""
+    plain = _strict(result)
+    return json.dumps(plain | {CHECK: digest(plain)}, **how)
+
+
 def parse(text: str) -> Result:
-    """Read a result from its JSON; raises one of ``DAMAGE`` where it is none."""
+    """Read a result from its JSON; raises one of ``DAMAGE`` where it is none.
+
+    One that was stored before there were hashes has to be at one with itself.
+    """
     result: Result = json.loads(text)
-    row(result)  # which needs all of its parts
+    hashed, now = result.pop(CHECK, None), digest(result)  # of finite numbers
+    if not (
+        _has_parts(result) and (_agrees(result) if hashed is None else hashed == now)
+    ):
+        raise ValueError("no result, or another than was written")
+    row(result)  # which needs all that a table shows
     return result
+
+
+def _has_parts(result: Result) -> bool:
+    """Whether a result has every part, each of its kind, and the id of its config."""
+    if result.keys() != _PARTS.keys():
+        return False
+    known = [(result[name], kinds) for name, kinds in _PARTS.items()]
+    measured = [result["test"] or {}, result["weights"] or {}, *result["curve"]]
+    known += [(n, _NUMBERS) for part in measured for n in part.values()]
+    right = all(type(value) in kinds for value, kinds in known)
+    named = result["schema"] == SCHEMA and result["id"] == identify(result["config"])
+    return right and named
+
+
+def _agrees(result: Result) -> bool:
+    """Whether numbers of a result that must be equal are."""
+    score, weights = result["score"], result["weights"]
+    epochs = [point["epoch"] for point in result["curve"]]
+    return (
+        (score is None or score in result["test"].values())
+        and (weights is None or sum(weights.values()) == result["total_weights"])
+        and epochs == sorted({*epochs, *[result["epochs"]] * (not result["error"])})
+    )
+
+
+def _strict(value: Any) -> Any:
+    """Plain values, with None for each number that JSON does not have."""
+    if isinstance(value, dict):
+        return {key: _strict(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_strict(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def thin(result: Result, points: int) -> Result:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vsrnn.errors import VsrnnError
+from vsrnn.files import read_committed
 from vsrnn.runs.pack import PACK, read_pack
 from vsrnn.runs.rows import TEXT, csv_text, curve_table, table
 
@@ -59,9 +60,10 @@ def get_results(name: str) -> pd.DataFrame:
         pack, file = folder / name.removesuffix(CURVES) / PACK, folder / f"{name}.csv"
         if pack.exists():
             make = curve_table if name.endswith(CURVES) else table
+            read_committed(pack)
             return _table(make, pack, pack.stat().st_mtime_ns).copy()
         if file.exists():
-            return _read(file.read_text("utf-8"), file)
+            return _read(read_committed(file).decode("utf-8", "replace"), file)
     known = ", ".join(list_results()) or "none"
     raise VsrnnError(f"no committed results are called {name!r}; there are: {known}")
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from vsrnn.errors import VsrnnError, check_int
+from vsrnn.errors import VsrnnError, check_int, refusal
 from vsrnn.files import replace_text
 from vsrnn.runs.config import Config
-from vsrnn.runs.pack import DAMAGE, PACK, parse, read_pack, thin, write_pack
+from vsrnn.runs.pack import DAMAGE, PACK, dump, parse, read_pack, thin, write_pack
 from vsrnn.runs.rows import curve_table, table
 
 if TYPE_CHECKING:
@@ -47,7 +48,9 @@ class Store:
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
-        self.folder = Path(folder)
+        if not os.fspath(folder):
+            raise VsrnnError("a store needs the name of a folder, such as runs")
+        self.folder = Path(folder).expanduser()
         self._pack = self.folder / PACK
 
     def path(self, config: Config) -> Path:
@@ -69,7 +72,7 @@ class Store:
         """Write a result, whole or not at all."""
         path = self.folder / f"{result['id']}.json"
         with self._writing():
-            replace_text(path, json.dumps(result, indent=1))
+            replace_text(path, dump(result, indent=1))
         return path
 
     def remove(self, config: Config) -> None:
@@ -154,8 +157,8 @@ class Store:
             yield
         except OSError as problem:
             raise VsrnnError(
-                f"cannot write results to {self.folder} ({problem.strerror}); "
-                "free some space or name another store"
+                f"cannot write results to {self.folder} "
+                f"{refusal(problem, 'name another store')}"
             ) from problem
 
     @contextmanager
@@ -167,14 +170,36 @@ class Store:
     def _singles(self) -> dict[str, Result]:
         """The results that are in files of their own, by id."""
         singles = {}
-        for path in self.folder.glob("*.json"):
+        try:
+            paths = list(self.folder.iterdir())
+        except OSError as problem:
+            raise VsrnnError(
+                f"cannot read the store {self.folder} ({problem.strerror})"
+            ) from problem
+        for path in paths:
+            if path.suffix != ".json":
+                continue
+            if not path.stem.isalnum():
+                _pass_over(path)
+                continue
             with suppress(FileNotFoundError):
                 singles[path.stem] = _read(path)
         return singles
 
     def _packed(self) -> Mapping[str, Result]:
         """The results in the pack, by id."""
-        return read_pack(self._pack) if self._pack.exists() else {}
+        try:
+            return read_pack(self._pack) if self._pack.exists() else {}
+        except OSError as problem:
+            raise VsrnnError(
+                f"cannot read {self._pack} ({problem.strerror})"
+            ) from problem
+
+
+@cache
+def _pass_over(path: Path) -> None:
+    """Say once that a file is not read, such as a copy that a cloud drive made."""
+    print(f"vsrnn: {path} has no id as its name; passed over", file=sys.stderr)
 
 
 def _read(path: Path) -> Result:

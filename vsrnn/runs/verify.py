@@ -81,6 +81,13 @@ def verify(
     for n, row in enumerate(rows):
         if epochs is not None and epochs < row["epochs"]:
             configs[n] = replace(configs[n], epochs=epochs)
+        last = curves.loc[curves["id"] == row["id"], "epoch"].max()
+        ended = not isinstance(row.get("error"), str)
+        if len(curves) and ended and last != row["epochs"]:
+            raise VsrnnError(
+                f"{name}{CURVES} lacks epochs of the run {row['id']}; get it again "
+                "from where it came, with git for instance"
+            )
     with tempfile.TemporaryDirectory() as folder:
         kept = Store(folder if store is None else store)
         sweep(configs, kept, jobs=jobs, per_pass=1, progress=progress)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -12,6 +13,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save_file
 
 from vsrnn.errors import VsrnnError
+from vsrnn.files import read_committed
 from vsrnn.tasks._cache import checksum
 from vsrnn.tasks.adroit import STEPS, Act, Array, Robot
 
@@ -67,10 +69,11 @@ class Policy:
 def load_policy(path: Path, robot: Robot) -> Policy:
     """Read the policy of a robot from an npz or safetensors file, or refuse it."""
     try:
-        with path.open("rb") as file:  # numpy would leave a broken file open
-            npz = path.suffix == ".npz"
-            found = np.load(file, allow_pickle=False) if npz else load(file.read())
-            arrays = {name: np.asarray(found[name], float) for name in found}
+        content, npz = read_committed(path), path.suffix == ".npz"
+        found = np.load(BytesIO(content), allow_pickle=False) if npz else load(content)
+        arrays = {name: np.asarray(found[name], float) for name in found}
+        if not all(np.isfinite(array).all() for array in arrays.values()):
+            raise ValueError("some of its numbers are not finite")
     except _UNREADABLE as bad:
         absent = "there is no such file; name its folder in VSRNN_POLICIES"
         reason = absent if not path.exists() else str(bad)
