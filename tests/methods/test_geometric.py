@@ -53,8 +53,6 @@ def by_hand(model, work, power=1, others=0.0):
         gates = np.split(matrix, len(matrix) // len(costs))
         paid = [(costs * np.abs(gate) ** power).mean() for gate in gates]
         total += 0.1 * np.mean(paid)
-    if getattr(model, "embedding", None) is not None:
-        total += others * model.embedding.weight.detach().abs().double().mean().item()
     return total
 
 
@@ -253,7 +251,7 @@ def test_what_is_recorded_follows_the_masks():
             thin(model, 2)
     for part in model.shapes:
         model.rewire(part, model.index(part)[:0])
-    assert work.penalty() == 0 or model.embedding is not None
+    assert work.penalty() == 0
     assert work.record()["cheap"] is None
 
 

@@ -118,12 +118,17 @@ def test_symbols_are_unit_vectors_or_embedded():
     assert torch.equal(plain(symbols)[0], dense(units)[0])
     model = cell_of("lstm", symbols=True, embedding=4, seed=3)
     rnn, head = peer(model, 4)
-    expected = head(rnn(units @ model.embedding.weight)[0])
+    expected = head(rnn(units @ model.matrix("embedding").T)[0])
     torch.testing.assert_close(model(symbols)[0], expected, **CLOSE)
     torch.testing.assert_close(model(symbols[0])[0], expected[0], **CLOSE)
     torch.testing.assert_close(model.step(symbols[:, 0])[0], expected[:, 0], **CLOSE)
     counts = get_family("cell").counts(model)
-    assert counts["weights"]["embedding"] == 4 * X
+    table = model.matrix("embedding")
+    assert 0 < counts["weights"]["embedding"] == table.count_nonzero() < 4 * X
+    assert 0.05 < table.abs().max() <= 0.1
+    read, fed = model.activity(symbols)["embedding"]
+    assert torch.equal(read, units)
+    torch.testing.assert_close(fed, units @ table.T)
     assert counts["parameters"] == sum(p.numel() for p in model.parameters())
 
 

@@ -209,7 +209,7 @@ def test_chance_is_what_knowing_nothing_scores(plain):
 def test_models_learn_in_a_step_or_say_that_they_read_numbers(tasks):
     for task in tasks:
         options = {"cell": "gru", "embedding": 3 if task.symbols else 0}
-        cell = Design("cell", 5, (0.5,) * 3, model="cell", options=options)
+        cell = Design("cell", 5, 0.5, model="cell", options=options)
         for design in (Design("small", 5, (0.5,) * 6), cell):
             family = get_family(design.model)
             sized = (design, task.inputs, task.outputs)

@@ -248,9 +248,6 @@ class Penalty(Work):
             size = self.model.weight(self.model.regions[block].part).abs()
             square = self.options.power == 2 and block in self.embeddings
             paid.append(torch.dot(rates, size.square() if square else size))
-        if self.options.others:  # an embedding of symbols has no mask
-            tables = [p for p in self.model.parameters() if p.dim() > 1]
-            paid += [self.options.others * table.abs().mean() for table in tables]
         return torch.stack(paid).sum()
 
     @torch.no_grad()

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import sqrt
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +25,8 @@ State = Tensor | tuple[Tensor, Tensor]
 
 GATES = {"tanh": 1, "relu": 1, "lstm": 4, "gru": 3}
 """The cells, and how many matrices of hidden rows stand under each other in each."""
+FIRST = ("embedding", "start")
+"""Matrices in front of the first layer, which have no biases."""
 KERNELS: dict[str, Any] = {
     "tanh": torch.rnn_tanh,
     "relu": torch.rnn_relu,
@@ -40,22 +42,25 @@ class MaskedCell(SparseModule):
     weights only inside their masks: for layer k ``ih_k``, which reads the layer below,
     and ``hh_k``, which reads the layer itself, the gates under each other as torch has
     them; ``head``, which reads the last layer's hidden state of the same step; and
-    before them ``start``, if inputs are to make the state before the first step.
+    before them ``start``, if inputs are to make the state before the first step, or
+    ``embedding``, which turns symbols into what the first layer reads.
     Biases are as torch has them, two vectors a layer and one of the head. Initial
     values are torch's own: at density 1 the very ones of these modules made after
-    ``torch.manual_seed(seed)``.
+    ``torch.manual_seed(seed)``. Only an embedding begins smaller, between -0.1 and 0.1,
+    where ``torch.nn.Embedding`` draws from a standard normal distribution: its weights
+    are then of the size of the others, with which pruning compares them.
 
     Args:
         inputs: size of the input; of symbols, how many there are.
         hidden: hidden units of each layer.
         outputs: size of the output.
-        density: share of entries that are weights, 0..1, for (start,) ih_0, hh_0,
-            ih_1, hh_1, ..., head; one number stands for all.
+        density: share of entries that are weights, 0..1, for (start or embedding,)
+            ih_0, hh_0, ih_1, hh_1, ..., head; one number stands for all.
         cell: ``"tanh"``, ``"relu"``, ``"lstm"`` or ``"gru"``.
         layers: how many.
         symbols: the inputs are whole numbers below ``inputs``, read as vectors that
             are 1 at that place and 0 elsewhere, or through an embedding.
-        embedding: width of the embedding of symbols, 0 for none. It has no mask.
+        embedding: width of the embedding of symbols, 0 for none.
         start: so many leading inputs of the first step make, by the matrix ``start``
             alone, the hidden state of the first layer before that step, if no state is
             given. The cell itself reads the other inputs.
@@ -109,15 +114,9 @@ class MaskedCell(SparseModule):
             raise VsrnnError(f"start must leave inputs, numbers, to read, not {start}")
         self.inputs, self.hidden, self.outputs = inputs, hidden, outputs
         self.cell, self.layers, self.symbols = cell, layers, symbols
-        self.start, self.bias = start, bool(bias)
+        self.embedding, self.start, self.bias = embedding, start, bool(bias)
         generator = torch.Generator().manual_seed(seed)
-        self.embedding: nn.Embedding | None = None
-        if embedding:
-            table = torch.empty(inputs, embedding).normal_(generator=generator)
-            self.embedding = nn.Embedding.from_pretrained(
-                table.to(device, dtype), freeze=False
-            )
-        shapes = _shapes(embedding or inputs, hidden, outputs, cell, layers, start)
+        shapes = _shapes(inputs, hidden, outputs, cell, layers, embedding, start)
         shares = densities(density, tuple(shapes))
         values, biases = _draw(shapes, hidden, generator)
         for share, (part, matrix) in zip(shares, values.items(), strict=True):
@@ -169,8 +168,6 @@ class MaskedCell(SparseModule):
     def draw(self, seed: int) -> dict[str, Tensor]:
         """The initial values of this model made with a seed and density 1, by part."""
         generator = torch.Generator().manual_seed(seed)
-        if self.embedding is not None:  # which was drawn first
-            torch.empty(self.embedding.weight.shape).normal_(generator=generator)
         return _draw(self.shapes, self.hidden, generator)[0]
 
     @torch.no_grad()
@@ -179,6 +176,8 @@ class MaskedCell(SparseModule):
         read, states = self._read(x), list(self.states(x))
         below = [read[..., self.start :], *states]
         ends = {"start": (read[:, :1, : self.start], states[0])} if self.start else {}
+        if self.embedding:
+            ends["embedding"] = self._units(x), read
         for k, own in enumerate(states):
             ends |= {f"ih_{k}": (below[k], own), f"hh_{k}": (own, own)}
         return ends | {"head": (states[-1], self(x)[0])}
@@ -197,8 +196,12 @@ class MaskedCell(SparseModule):
                 "expected symbols, whole numbers of shape (batch, time) or (time,), "
                 f"got {x.dtype} of {tuple(x.shape)}"
             )
-        if self.embedding is not None:
-            return cast(Tensor, self.embedding(x))
+        if self.embedding:
+            return functional.embedding(x, self.matrix("embedding").t())
+        return self._units(x)
+
+    def _units(self, x: Tensor) -> Tensor:
+        """Symbols as vectors that are 1 at one place."""
         return functional.one_hot(x, self.inputs).to(self.weight("head"))
 
     def _start(self, x: Tensor, state: State | None, batched: bool) -> list[Tensor]:
@@ -234,10 +237,10 @@ class CellFamily(Family):
     batch = ModelLoop
 
     def matrices(self, options: Mapping[str, Any]) -> tuple[str, ...]:
-        """ih_0, hh_0, ih_1, ..., head, and before them start where there is one."""
+        """ih_0, hh_0, ih_1, ..., head, and before them those of `FIRST` there are."""
         layers = range(options.get("layers", self.defaults["layers"]))
-        start = ["start"] if options.get("start") else []
-        return (*start, *(f"{m}_{k}" for k in layers for m in ("ih", "hh")), "head")
+        first = [part for part in FIRST if options.get(part)]
+        return (*first, *(f"{m}_{k}" for k in layers for m in ("ih", "hh")), "head")
 
     def options(self, given: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
         """As every family's; there is a layer at least."""
@@ -245,27 +248,20 @@ class CellFamily(Family):
         return super().options(given)
 
     def expected(self, design: Design, inputs: int, outputs: int) -> Counts:
-        """From the densities; an embedding counts as weights, too."""
-        cell, layers, width, start, bias = map(design.option, self.defaults)
-        sizes = (width or inputs, design.hidden, outputs)
+        """From the densities."""
+        cell, layers, embedding, start, bias = map(design.option, self.defaults)
+        sizes = (inputs, design.hidden, outputs)
         _check(cell, *sizes, layers)
-        shapes = _shapes(*sizes, cell, layers, start)
+        shapes = _shapes(*sizes, cell, layers, embedding, start)
         shares = dict(zip(shapes, design.density, strict=True))
         weights = {part: shares[part] * rows * n for part, (rows, n) in shapes.items()}
-        more = {"embedding": inputs * width} if width else {}
-        biases = sum(rows for part, (rows, _) in shapes.items() if part != "start")
-        return self.counted(weights | more, biases if bias else 0)
+        biases = sum(rows for part, (rows, _) in shapes.items() if part not in FIRST)
+        return self.counted(weights, biases if bias else 0)
 
     def make(self, design: Design, inputs: int, outputs: int, **how: Any) -> nn.Module:
         """The untrained model."""
         how |= {name: design.option(name) for name in self.defaults}
         return MaskedCell(inputs, design.hidden, outputs, design.density, **how)
-
-    def weights(self, model: MaskedCell) -> dict[str, int]:
-        """As every family's; an embedding counts as weights, too."""
-        table = model.embedding
-        more = {} if table is None else {"embedding": table.weight.numel()}
-        return model.block_weights() | more
 
     def proportion(self, weights: Mapping[str, float]) -> float:
         """Of all layers, hh to ih and hh: for one that of six blocks without hy."""
@@ -280,13 +276,20 @@ class CellFamily(Family):
 
 
 def _shapes(
-    width: int, hidden: int, outputs: int, cell: str, layers: int, start: int
+    inputs: int,
+    hidden: int,
+    outputs: int,
+    cell: str,
+    layers: int,
+    embedding: int,
+    start: int,
 ) -> dict[str, tuple[int, int]]:
     """Rows and columns of each matrix."""
     rows = GATES[cell] * hidden
-    shapes = {"start": (hidden, start)} if start else {}
+    shapes = {"embedding": (embedding, inputs)} if embedding else {}
+    shapes |= {"start": (hidden, start)} if start else {}
     for k in range(layers):
-        shapes[f"ih_{k}"] = rows, hidden if k else width - start
+        shapes[f"ih_{k}"] = rows, hidden if k else (embedding or inputs) - start
         shapes[f"hh_{k}"] = rows, hidden
     return shapes | {"head": (outputs, hidden)}
 
@@ -295,7 +298,7 @@ def _draw(
     shapes: Mapping[str, tuple[int, int]], hidden: int, generator: torch.Generator
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Initial values of matrices and biases, drawn in the order of torch's modules."""
-    bound, parts = 1 / sqrt(hidden), [part for part in shapes if part != "start"]
+    bound, parts = 1 / sqrt(hidden), [part for part in shapes if part not in FIRST]
     values = {part: torch.empty(shape) for part, shape in shapes.items()}
     biases = {part: torch.empty(shapes[part][0]) for part in parts}
     for pair in zip(parts[:-1:2], parts[1::2], strict=True):
@@ -306,6 +309,8 @@ def _draw(
     biases["head"].uniform_(-bound, bound, generator=generator)
     if "start" in values:
         init.kaiming_uniform_(values["start"], a=sqrt(5), generator=generator)
+    if "embedding" in values:
+        values["embedding"].uniform_(-0.1, 0.1, generator=generator)
     return values, biases
 
 
