@@ -60,6 +60,11 @@ LOOP, LOOP_TEST = "vsrnn/training/loop.py", "tests/training/test_loop.py"
 TEXT, TEXT_TEST = "vsrnn/tasks/text.py", "tests/tasks/test_text.py"
 PACK, STORE_TEST = "vsrnn/runs/pack.py", "tests/runs/test_store.py"
 FILES_ROOM, RESULTS_TEST = "vsrnn/files.py", "tests/runs/test_results.py"
+SEQUENCES = "vsrnn/studies/sequences.py"
+SEQUENCES_TEST = "tests/studies/test_sequences.py"
+SURVIVORS = "vsrnn/studies/survivors.py"
+SURVIVORS_TEST = "tests/studies/test_survivors.py"
+ARMS, ARMS_TEST = "vsrnn/studies/arms.py", "tests/studies/test_arms_as_tables.py"
 
 MUTATIONS: list[Mutation] = [
     Mutation(
@@ -75,6 +80,44 @@ MUTATIONS: list[Mutation] = [
         "a committed file may be another than is listed",
         *(FILES_ROOM, "line[:64] != _sum(content)", "not content"),
         f"{RESULTS_TEST} -k changed",
+    ),
+    Mutation(
+        "an arm is recognized by its weight alone",
+        *(ARMS, "== found:", "!= found:", f"{ARMS_TEST} -k recognized"),
+    ),
+    Mutation(
+        "a reason stands beside a verdict it was not written for",
+        *(ARMS, 'if verdict == each["verdict"]', "if claim"),
+        f"{ARMS_TEST} -k explains",
+    ),
+    Mutation(
+        "networks that do not learn are counted",
+        *(SEQUENCES, "own[ERROR], LEARNED", "-own[ERROR], -LEARNED"),
+        f"{SEQUENCES_TEST} -k counted",
+    ),
+    Mutation(
+        "survivors and pairs are swapped",
+        *(SEQUENCES, "own[PAIRS], own[CHEAP]", "own[CHEAP], own[PAIRS]"),
+        f"{SEQUENCES_TEST} -k cheap",
+    ),
+    Mutation(
+        "the error before the last pruning",
+        *(SEQUENCES, "EPOCHS - REST]", "1]", f"{SEQUENCES_TEST} -k right_after"),
+    ),
+    Mutation(
+        "the mask of none is said to be worse where it is better",
+        *(SURVIVORS, "errors[arm, how], bare", "bare, errors[arm, how]"),
+        f"{SURVIVORS_TEST} -k serves",
+    ),
+    Mutation(
+        "pruned networks have the densities of all entries",
+        *(SURVIVORS, "mean().to_numpy() / entries", "mean().to_numpy() / sum(entries)"),
+        f"{SURVIVORS_TEST} -k left",
+    ),
+    Mutation(
+        "wide networks are drawn over each other",
+        *(SURVIVORS, "(left, bottom + gap) if wide", "(left, top) if wide"),
+        f"{SURVIVORS_TEST} -k scale",
     ),
     Mutation(
         "a walk turns into the wall",

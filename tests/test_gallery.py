@@ -46,7 +46,7 @@ SLOW = (
 FAST = [name for name in FIGURES if name not in SLOW]
 PICTURES = (
     *("dense_layout", "design_layout", "sequences", "transforms", "hammer_frames"),
-    *("contrast_layout", "contrast_ranks"),
+    *("contrast_layout", "contrast_ranks", "survivors_layout"),
 )
 """Figures without axes, or whose rows are named beside them."""
 

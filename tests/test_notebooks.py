@@ -42,7 +42,9 @@ def test_all_notebooks_are_there():
         "hammer",
         "hammer_weights",
         "hidden_proportion",
+        "sequences",
         "speed",
+        "survivors",
         "task",
         "verify",
     ]

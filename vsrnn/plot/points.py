@@ -137,13 +137,20 @@ def _value_labels(
 
 
 def strip(
-    ax: Axes, table: DataFrame, x: str, y: str, *, hue: str, looks: Looks
+    ax: Axes,
+    table: DataFrame,
+    x: str,
+    y: str,
+    *,
+    hue: str,
+    looks: Looks,
+    order: Sequence[Any] = (),
 ) -> None:
     """Draw single values as points, a row a category, spread over its height.
 
-    Columns and looks are as for `dots`.
+    Columns, looks and order are as for `dots`.
     """
-    order = list(dict.fromkeys(table[y]))
+    order = list(order or dict.fromkeys(table[y]))
     count, place = table.groupby(y)[y].transform("size"), table.groupby(y).cumcount()
     rows = table[y].map(order.index)
     spread = rows - 0.3 + 0.6 * (place + 1) / (count + 1)

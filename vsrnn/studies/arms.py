@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 from pandas import DataFrame, Series, read_csv
 from scipy import stats
 
 from vsrnn.methods import get_method
-from vsrnn.plot.labels import BLUE, GREEN, ORANGE
+from vsrnn.plot.axes import each_panel, legend, log_ticks, note
+from vsrnn.plot.labels import BLUE, GRAY, GREEN, ORANGE
+from vsrnn.plot.lines import lines
+from vsrnn.plot.points import strip
+from vsrnn.plot.style import chance_line
 from vsrnn.runs.config import Config
 from vsrnn.stats import Claim, intervals
 
@@ -58,7 +65,7 @@ ARM_LOOKS: dict[str, dict[str, Any]] = {
 }
 """Color, marker and line style of the arms that pages compare."""
 
-NOTHING = "no runs yet"
+DENSITY, NOTHING = "density [fraction]", "no runs yet"
 CARD = ("the paper", "published", "here", "verdict", "why, and what would refute it")
 JUDGED = Path(__file__).with_name("scorecard.csv")
 """Columns of a scorecard, and the file of its words."""
@@ -247,3 +254,60 @@ def scorecard(study: str, found: Iterable[Claim]) -> DataFrame:
         why = why if verdict == each["verdict"] else ""
         rows.append((each["paper"], each["published"], here, verdict, why))
     return DataFrame(rows, columns=CARD)
+
+
+def strips(
+    drawn: Figure,
+    table: DataFrame,
+    x: str,
+    y: str,
+    hue: str,
+    looks: Mapping[str, Mapping[str, Any]],
+    level: float,
+) -> Iterator[tuple[Axes, DataFrame]]:
+    """Single values on a log scale, a panel for each of "panel", three in a row.
+
+    Args:
+        drawn: an empty figure.
+        table: one row a value.
+        x: column of the values.
+        y: column of the rows.
+        hue: column that the looks stand for.
+        looks: color and marker.
+        level: what the values are compared with, drawn as a line.
+    """
+    order, how = list(dict.fromkeys(table[y])), {"sharex": True, "sharey": True}
+    for ax, rows in each_panel(drawn, table, "panel", 3, **how):
+        strip(ax, rows, x, y, hue=hue, looks=looks, order=order)
+        ax.set(xscale="log", title=rows["panel"].iloc[0])
+        ax.xaxis.set_minor_locator(NullLocator())
+        chance_line(ax, level, along="y")
+        yield ax, rows
+
+
+def over_density(
+    drawn: Figure, table: DataFrame, label: str, level: str, words: str
+) -> None:
+    """Means against density, a line an arm, a panel for each of "panel", two in a row.
+
+    Args:
+        drawn: an empty figure.
+        table: one row a mean, with its interval.
+        label: of the means.
+        level: column of what they are compared with, drawn as a line.
+        words: for that line.
+    """
+    known = table[["mean", "low", "high", level]].stack().dropna()
+    room = 0.05 * (np.ptp(known) or 1)
+    for ax, rows in each_panel(drawn, table, "panel", 2, sharey=True):
+        there, ends = rows.dropna(subset=["mean"]), ("mean", "low", "high")
+        lines(ax, there, DENSITY, *ends, hue="arm", looks=ARM_LOOKS, bars=True)
+        chance_line(ax, rows[level].mean())
+        log_ticks(ax, rows[DENSITY])
+        ax.set(title=rows["panel"].iloc[0], ylabel=label)
+        if len(known):
+            ax.set_ylim(known.min() - room, known.max() + room)
+        if there.empty:
+            note(ax, NOTHING)
+    looks = {arm: ARM_LOOKS[arm] for arm in dict.fromkeys(table["arm"])}
+    legend(drawn, looks | {words: {"color": GRAY, "ls": ":"}}, 4)
