@@ -58,6 +58,7 @@ SPACES, SPACES_TEST = "vsrnn/methods/spaces.py", "tests/methods/test_spaces.py"
 MODULI, MODULI_TEST = "vsrnn/methods/geometric.py", "tests/methods/test_geometric.py"
 LOOP, LOOP_TEST = "vsrnn/training/loop.py", "tests/training/test_loop.py"
 TEXT, TEXT_TEST = "vsrnn/tasks/text.py", "tests/tasks/test_text.py"
+SWEEP_TEST = "tests/runs/test_sweep.py"
 PACK, STORE_TEST = "vsrnn/runs/pack.py", "tests/runs/test_store.py"
 FILES_ROOM, RESULTS_TEST = "vsrnn/files.py", "tests/runs/test_results.py"
 SEQUENCES = "vsrnn/studies/sequences.py"
@@ -67,6 +68,26 @@ SURVIVORS_TEST = "tests/studies/test_survivors.py"
 ARMS, ARMS_TEST = "vsrnn/studies/arms.py", "tests/studies/test_arms_as_tables.py"
 
 MUTATIONS: list[Mutation] = [
+    Mutation(
+        "a config shares its options with its caller",
+        *("vsrnn/runs/config.py", "deepcopy(dict(self.task_options))"),
+        *("self.task_options", "tests/runs/test_config.py -k caller"),
+    ),
+    Mutation(
+        "results that are gone are not missed",
+        *("vsrnn/runs/sweep.py", "len(found) - len(results)", "0"),
+        f"{SWEEP_TEST} -k removed",
+    ),
+    Mutation(
+        "the highest error is the best",
+        *("vsrnn/cli/_sweep.py", "choose = min if", "choose = max if"),
+        f"{SWEEP_TEST} -k lowest",
+    ),
+    Mutation(
+        "False is text",
+        *("vsrnn/cli/_shared.py", "if text.lower() in _WORDS", "if text in _WORDS"),
+        "tests/test_cli.py -k say",
+    ),
     Mutation(
         "a stored result need not be as it was written",
         *(PACK, "else hashed == now)", "else True)", f"{STORE_TEST} -k edited"),

@@ -3,13 +3,17 @@
 import json
 import os
 import subprocess
+import sys
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from vsrnn import VsrnnError, get_method
 from vsrnn.cli import main
 from vsrnn.cli._shared import task_options
 from vsrnn.runs.sweep import fill
+from vsrnn.tasks import check_task
 
 RUN = ["run", "rad", "111111_", "--scale", "smoke", "--epochs", "1", "--jobs", "1"]
 
@@ -66,6 +70,56 @@ def test_places_are_text_even_where_they_look_like_numbers(folder):
     }
 
 
+SAID = {
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+    **dict.fromkeys(("true", "True"), True),
+    **dict.fromkeys(("none", "None", "null"), None),
+    **{"3": 3, "-3": -3, ".5": 0.5, "1.": 1.0, "1e-3": 1e-3, "1_000": 1000},
+    **{"007": "007", "a,b": "a,b", "2024-1-1": "2024-1-1", "...": "..."},
+    **{"nan": "nan", "NaN": "NaN", '"3"': "3", "'x'": "x", "": "", "b'x'": "b'x'"},
+    **{"[1,2]": [1, 2], "['a', True]": ["a", True], "(1, 2)": (1, 2)},
+    **{'{"hh": 0.1}': {"hh": 0.1}, "{'hh': .1}": {"hh": 0.1}},
+}
+
+
+@pytest.mark.parametrize("text", SAID)
+def test_options_are_what_they_say(text):
+    read = task_options("own:Last", [f"factor={text}"])["factor"]
+    assert read == SAID[text] and type(read) is type(SAID[text])
+    assert task_options("rad", [f"split={text}"]) == {"split": text}
+
+
+@pytest.mark.parametrize(
+    "wrong", ["factor=true", "factor=False", "factor=much", "factor=1", "factor=.5"]
+)
+def test_a_truth_is_no_number(wrong):
+    options = task_options("own:Last", [wrong])
+    if options["factor"] in (1, 0.5) and options["factor"] is not True:
+        check_task("own:Last", "quick", options)
+    else:
+        with pytest.raises(VsrnnError, match="factor must be a number, not"):
+            check_task("own:Last", "quick", options)
+    for name, value in (("trained", 1), ("trained", "no"), ("weight", True)):
+        with pytest.raises(VsrnnError, match=f"{name} must be"):
+            get_method("geometric", **{name: value})
+
+
+def test_nothing_of_the_working_folder_is_imported(folder):
+    """Nor by the workers; only a task's module is, and last."""
+    bad = "raise SystemExit('imported from the working folder')"
+    for name in ("pyarrow", "psutil", "lz4", "bottleneck", "numexpr", "pandas"):
+        (folder / f"{name}.py").write_text(bad)
+    (folder / "mine.py").write_text("from own import Classes\nclass Mine(Classes): 0")
+    path = os.pathsep.join(map(str, (Path(__file__).parents[1], Path(__file__).parent)))
+    own = os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
+    own.pop("PYTHONSAFEPATH", None)
+    command = [sys.executable, "-m", "vsrnn.cli", "sweep", "mine:Mine", "normal_size"]
+    command += ["--budget", "300", "--number", "4", "--jobs", "2"]
+    ended = subprocess.run(command, env=own, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    assert "4 trained now" in ended.stdout and "0 failed" in ended.stdout
+
+
 def test_what_the_system_refuses_is_one_sentence(folder, capsys, monkeypatch):
     def full(arguments):
         raise OSError(28, "No space left on device")
@@ -118,6 +172,9 @@ WRONG = [
     ([*RUN, "--scale", "huge"], "smoke, quick, paper"),
     ([*RUN, "--option", "split"], "NAME=VALUE"),
     ([*RUN, "--option", "split=half"], "pooled"),
+    ([*RUN, "--option", "data_seed=true"], "data_seed must be a number"),
+    ([*RUN, "--option", "data_seed=1", "--option", "data_seed=2"], "twice"),
+    ([*RUN, "--option", "noise=Infinity"], "finite numbers"),
     ([*RUN, "--option", "size=3"], "size"),
     ([*RUN, "--jobs", "0"], "--jobs"),
     ([*RUN, "--epochs", "-1"], "epochs"),

@@ -12,7 +12,7 @@ class VsrnnError(ValueError):
     """
 
 
-def describe_error(problem: Exception) -> str:
+def describe_error(problem: BaseException) -> str:
     """The kind and text of an exception, on one line.
 
     >>> describe_error(KeyError("x"))
@@ -35,6 +35,24 @@ def refusal(problem: OSError, otherwise: str) -> str:
         cure = "ask its owner for the right to write, or "
     where = f": {file}" if file else ""
     return f"({problem.strerror or problem}{where}); {cure}{otherwise}"
+
+
+def check_switch(name: str, value: Any, default: Any) -> None:
+    """Refuse what an option of this default would misread: truths, numbers, text.
+
+    >>> check_switch("trained", "no", False)
+    Traceback (most recent call last):
+    ...
+    vsrnn.errors.VsrnnError: trained must be true or false, not 'no'
+    """
+    plain = value.item() if hasattr(value, "item") else value
+    if isinstance(default, bool):
+        if not isinstance(plain, bool):
+            raise VsrnnError(f"{name} must be true or false, not {value!r}")
+    elif isinstance(default, int | float) and isinstance(plain, bool | str):
+        raise VsrnnError(f"{name} must be a number, not {value!r}")
+    elif isinstance(default, str) and isinstance(plain, bool):
+        raise VsrnnError(f"{name} must be text, not {value!r}")
 
 
 def check_int(name: str, value: Any, least: int) -> int:

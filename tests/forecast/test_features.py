@@ -95,6 +95,8 @@ def test_runs_of_several_scales_or_of_no_block_design_are_refused(made_runs):
         forecast.training_table(vsrnn.get_results("hammer_few"))
     with pytest.raises(vsrnn.VsrnnError, match="mean return"):
         forecast.training_table(made_runs(5).assign(task="kitchen-mixed"))
+    with pytest.raises(vsrnn.VsrnnError, match=r"position error \[cm\], which is no"):
+        forecast.training_table(made_runs(5).assign(task="navigation"))
     with pytest.raises(vsrnn.VsrnnError, match="there are none"):
         forecast.training_table(made_runs(5).assign(model="lstm"))
 

@@ -5,7 +5,7 @@ import io
 import pandas as pd
 import pytest
 
-from vsrnn import Config, run
+from vsrnn import Config, Design, run
 from vsrnn.runs.reproduction import (
     DIFFERENT,
     IDENTICAL,
@@ -144,6 +144,23 @@ def test_a_return_may_differ_by_its_deviation_between_episodes(row, curve, resul
         kept = row | {"task": "kitchen-mixed", "score": score}
         kept |= {"test_return": score, "test_return_sd": 2.5}
         assert compare(kept, curve, here)["verdict"] == verdict
+
+
+def test_an_error_may_differ_by_a_share_of_itself(row, curve, result):
+    """Of 100 cases: 4 sqrt(2 / 100) = 57 % of the mean of both."""
+    for score, verdict in ((11.0, WITHIN), (17.0, WITHIN), (19.0, DIFFERENT)):
+        kept = row | {"task": "navigation", "score": score}
+        here = result | {"score": 10.0, "test": {"loss": row["test_loss"]}}
+        assert compare(kept, curve, here)["verdict"] == verdict
+
+
+def test_a_score_of_ones_own_task_is_of_its_test_sequences():
+    own = run(Config("own:Classes", Design("few", 8, (1.0,) * 6)))
+    row, curve = committed(own)
+    (n,) = [own["provenance"]["data"]["sizes"]["test"]]
+    row["score"], mean = own["score"] + 0.25, own["score"] + 0.125
+    shift = -0.25 / (4 * (2 * mean * (1 - mean) / n) ** 0.5)
+    assert compare(row, curve, own)["score_shift"] == pytest.approx(shift)
 
 
 @pytest.fixture(scope="module")

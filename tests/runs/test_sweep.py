@@ -10,6 +10,7 @@ import pytest
 
 from vsrnn import Config, Design, Store, VsrnnError, get_design, run, sweep
 from vsrnn.cli import main
+from vsrnn.cli._sweep import _summary
 from vsrnn.design.table import read_designs
 from vsrnn.runs import worker as engine
 from vsrnn.tasks.designs import design_table, draw_designs
@@ -135,7 +136,7 @@ WRONG = [
     (["sweep", "rad", "normal_size"], "budget"),
     (["sweep", "rad", "normal", "--budget", "9"], "no budget"),
     (["sweep", "rad", "111111_", "--number", "9"], "--run-seed"),
-    (["sweep", "rad", "normal", "--number", "0"], "1 or more"),
+    (["sweep", "rad", "normal", "--number", "0"], "number of designs must be"),
     (["sweep", "chess", "normal"], "chess"),
     (["sweep", "chess", "--design-table", "mine.csv"], "chess"),
     (
@@ -235,18 +236,106 @@ def test_data_that_are_not_those_of_the_store_are_refused(folder, capsys):
     command = ["sweep", "rad", "111111_", "000000_", *SMOKE, "--jobs", "1"]
     assert main(command) == 0
     one, other = results(folder)
-    rounded = one.read_text().replace('"sha256": "', '"sha256": "0')
-    one.write_text(rounded)  # as on another processor
+    store = Store("runs")
+    (result,) = [found for found in store.results() if found["id"] == one.stem]
+    data = result["provenance"]["data"]
+    data["sha256"] = f"0{data['sha256']}"
+    store.put(result)  # as on another processor
     other.unlink()
     assert main(command) == 0
-    changed = rounded.replace('"kornia": "', '"kornia": "0')
-    one.write_text(changed)
-    assert main(command) == 0  # nothing to train, nothing to mix
-    other.unlink()
-    capsys.readouterr()
-    assert main(command) == 2
-    assert "differs in its data from what rad has now" in capsys.readouterr().err
+    data["made_with"]["kornia"] = "0"
+    store.put(result)
+    changed = one.read_text()
+    for left in (True, False):  # whether there is something to train or not
+        if not left:
+            other.unlink()
+        capsys.readouterr()
+        assert main(command) == 2
+        assert "differs in its data from what rad has now" in capsys.readouterr().err
     assert one.read_text() == changed and not other.exists()
+
+
+def test_the_best_error_is_the_lowest():
+    made = {"error": None, "hidden_proportion": None}
+    for task, best in (("navigation", "low"), ("rad", "high")):
+        some = [
+            made
+            | {"score": s, "config": {"task": task, "design": {"name": n}, "seed": 0}}
+            for n, s in (("low", 0.1), ("high", 0.9))
+        ]
+        assert f"best: {best} " in _summary(some)
+
+
+def test_what_is_removed_during_a_sweep_is_missed(folder, monkeypatch, capsys):
+    def forgetful(self, result):
+        return self.folder if result["config"]["design"]["name"] == "111111_" else None
+
+    monkeypatch.setattr(Store, "put", forgetful)
+    monkeypatch.setattr(
+        "vsrnn.runs.worker.run_many",
+        lambda some, **_: [
+            {"id": config.id, "config": config.as_dict()} for config in some
+        ],
+    )
+    assert main(["run", "rad", "111111_", "000000_", *SMOKE, "--jobs", "1"]) == 2
+    assert "2 of 2 runs are no longer in runs" in capsys.readouterr().err
+
+
+LEAVING = """
+import sys
+from own import Classes
+
+class AtOnce(Classes):
+    def __init__(self, scale="quick"):
+        sys.exit(0)
+
+class InTraining(Classes):
+    def loss(self, output, targets):
+        sys.exit(0)
+"""
+
+
+def test_code_that_calls_exit_is_said(folder, monkeypatch, capsys):
+    (folder / "leaving.py").write_text(LEAVING)
+    (folder / "gone_at_once.py").write_text("raise SystemExit(0)")
+    draw = ["normal_size", "--budget", "300", "--number", "1", "--jobs", "1"]
+    for task in ("gone_at_once:Mine", "leaving:AtOnce", "leaving:InTraining"):
+        assert main(["sweep", task, *draw]) != 0
+        both = capsys.readouterr()
+        assert "SystemExit: 0" in both.out + both.err
+    monkeypatch.setattr("vsrnn.cli._designs._designs", lambda _: sys.exit(0))
+    assert main(["designs"]) == 2
+    assert "ended the program" in capsys.readouterr().err
+
+
+SCRIPT = """
+import sys
+sys.path.append({tests!r})
+import vsrnn
+from own import Classes
+
+class Mine(Classes):
+    pass
+
+if __name__ == "__main__":
+    designs = vsrnn.draw_designs("__main__:Mine", "normal_size", 4, 0, 300)
+    configs = [vsrnn.Config("__main__:Mine", design) for design in designs]
+    for jobs in (1, 2):
+        table = vsrnn.sweep(configs, vsrnn.Store(str(jobs)), jobs=jobs, progress=False)
+        print(table["error"].isna().sum(), *table["score"])
+"""
+
+
+def test_a_task_of_a_script_is_swept_in_parallel(folder):
+    script = SCRIPT.format(tests=str(Path(__file__).parents[1]))
+    (folder / "script.py").write_text(script)
+    path = os.pathsep.join([str(Path(__file__).parents[2]), str(folder)])
+    own = os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "script.py"]
+    ended = subprocess.run(command, env=own, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    one, two = ended.stdout.splitlines()
+    assert one == two and one.startswith("4 ")
 
 
 def test_what_is_no_task_or_has_no_named_designs_is_refused(folder, capsys):

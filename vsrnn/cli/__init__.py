@@ -31,8 +31,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     A command returns nothing when all went well, or the status to exit with.
     """
     arguments = _parser().parse_args(argv)
-    if "" not in sys.path:
-        sys.path.append("")  # the working folder, where a task of one's own may be
+    os.environ.setdefault("PYTHONSAFEPATH", "1")  # nor do workers import from here
+    with suppress(AttributeError):  # what a terminal cannot show does not end a run
+        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     with suppress(ValueError):  # not the main thread
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
     try:
@@ -46,10 +47,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         _drop_output()
         return 0
-    except (VsrnnError, OSError) as problem:
+    except (VsrnnError, OSError, SystemExit) as problem:
         if arguments.debug:
             raise
         said = str(problem)
+        if isinstance(problem, SystemExit):
+            said = f"code that is no part of vsrnn ended the program (sys.exit: {said})"
         if isinstance(problem, OSError):
             _drop_output()
             where = f" ({problem.filename})" if problem.filename else ""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import math
 import sys
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -20,9 +22,10 @@ from vsrnn.runs.config import Config
 from vsrnn.runs.rows import csv_text
 from vsrnn.runs.run import Result
 from vsrnn.runs.store import Store
-from vsrnn.runs.sweep import MEMORY, PER_PASS, Workers, fill
-from vsrnn.tasks import places
+from vsrnn.runs.sweep import MEMORY, PER_PASS, Workers, fill, stored_results
+from vsrnn.tasks import places, texts
 
+_WORDS = {"true": True, "false": False, "none": None, "null": None}
 PAIRS = {"action": "append", "default": [], "metavar": "NAME=VALUE"}
 
 
@@ -122,7 +125,7 @@ def trained(
     names = ("jobs", "per_pass", "memory", "device", "scheduler", "masks")
     store, own = Store(arguments.store), [getattr(arguments, name) for name in names]
     origin = fill(configs, store, Workers(*own))
-    return origin, [result for config in configs if (result := store.get(config))]
+    return origin, stored_results(configs, store)
 
 
 def count(origin: Mapping[str, str]) -> str:
@@ -135,24 +138,39 @@ def count(origin: Mapping[str, str]) -> str:
 
 
 def task_options(task: str, pairs: Sequence[str]) -> dict[str, Any]:
-    """Return the options of a task; folders stay the text they are."""
-    return named_values("--option", pairs, places(task))
+    """Return the options of a task; folders and text stay the text they are."""
+    return named_values("--option", pairs, {*places(task), *texts(task)})
 
 
 def named_values(
     flag: str, pairs: Sequence[str], text: Collection[str] = ()
 ) -> dict[str, Any]:
-    """Read the NAME=VALUE pairs of a flag as JSON where they are, some as text only."""
+    """Read the NAME=VALUE pairs of a flag as what they say, some as text only."""
     options: dict[str, Any] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not (name and equals):
             raise VsrnnError(f"{flag} takes NAME=VALUE, not {pair!r}")
-        try:
-            options[name] = value if name in text else json.loads(value)
-        except ValueError:
-            options[name] = value
+        if name in options:
+            raise VsrnnError(f"{flag} names {name} twice; give it one value")
+        options[name] = value if name in text else read_value(value)
     return options
+
+
+def read_value(text: str) -> Any:
+    """What a text says in JSON or Python: truths, nothing, numbers and lists; or text.
+
+    >>> [read_value(text) for text in ("False", "none", ".5", "[1, 'a']", "007")]
+    [False, None, 0.5, [1, 'a'], '007']
+    """
+    if text.lower() in _WORDS:
+        return _WORDS[text.lower()]
+    for read in (json.loads, ast.literal_eval):
+        with suppress(ValueError, SyntaxError, RecursionError, MemoryError):
+            value = read(text)
+            if isinstance(value, int | float | str | list | tuple | dict):
+                return text if value != value else value  # nan is no number
+    return text
 
 
 def ended(result: Result, how: str) -> bool:

@@ -17,7 +17,7 @@ from vsrnn.runs.config import with_rate
 from vsrnn.runs.run import Result
 from vsrnn.runs.store import Store
 from vsrnn.runs.sweep import forget_failed
-from vsrnn.tasks import check_task
+from vsrnn.tasks import check_task, task_class
 from vsrnn.tasks.designs import design_table, draw_designs
 
 DESCRIPTION = """\
@@ -130,7 +130,8 @@ def _summary(results: Sequence[Result]) -> str:
         lines += ["  ..."] if len(some) > 5 else []
     scored = [result for result in results if result["score"] is not None]
     if scored:
-        best = max(scored, key=lambda result: result["score"])
+        choose = min if task_class(scored[0]["config"]["task"]).lower_is_better else max
+        best = choose(scored, key=lambda result: result["score"])
         share = _shared.number(best["hidden_proportion"], ".3f") or "none"
         score = f"score {best['score']:.3f}, hidden proportion {share}"
         lines.append(f"best: {_name(best)}, {score}")

@@ -101,7 +101,7 @@ def training_table(runs: DataFrame) -> DataFrame:
 
     Raises:
         VsrnnError: runs are of several tasks, scales, ways to train or to make data,
-            are scored by returns, or of no block design.
+            are scored by what is no share, or of no block design.
 
     >>> from vsrnn import get_results
     >>> table = training_table(get_results("rad_100k")).set_index("design")
@@ -117,11 +117,6 @@ def training_table(runs: DataFrame) -> DataFrame:
             "a forecast is of one task and one way to train; these runs differ in "
             f"{', '.join(differ)}: select one first"
         )
-    for task in tasks:
-        if task_class(task).metric == "return":
-            raise VsrnnError(
-                f"{task} is scored by a mean return; forecast another task"
-            )
     blocks = [get_family(model).matrices({}) == BLOCKS for model in runs["model"]]
     kept = scored(runs[blocks]).assign(seeds=1)
     if kept.empty:
@@ -141,6 +136,13 @@ def scored(runs: DataFrame) -> DataFrame:
     A diverged run counts as chance, which is what its network is worth. Runs that
     failed otherwise, such as those of designs that no hidden size fits, are left out.
     """
+    for task in runs["task"].unique():
+        kind = task_class(task)
+        if kind.metric == "return" or kind.lower_is_better:
+            raise VsrnnError(
+                f"{task} is scored by its {kind.score_label}, which is no share; "
+                "forecast another task"
+            )
     errors = runs.get("error", Series("", runs.index))
     diverged = errors.astype("str").str.startswith("diverged")
     chance = runs["task"].map(lambda task: task_class(task).chance)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from vsrnn.errors import VsrnnError
+from vsrnn.errors import VsrnnError, check_switch
 
 METHODS: dict[str, type[Method]] = {}
 """Every method by name; a subclass of :class:`Method` enters itself."""
@@ -113,4 +113,7 @@ def get_method(name: str, **options: Any) -> Method:
             f"unknown option {unknown[0]!r} of method {name!r}; "
             f"choose from: {', '.join(names) or 'none'}"
         )
+    for field in fields(METHODS[name]):
+        if field.name in options:
+            check_switch(field.name, options[field.name], field.default)
     return METHODS[name](**options)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import asdict, dataclass, field, fields, replace
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -83,6 +84,9 @@ class Config:
             object.__setattr__(self, "epochs", check_int("epochs", self.epochs, 1))
         if wrong := {"name", "scale"} & self.task_options.keys():
             raise VsrnnError(f"{min(wrong)!r} is no option of a task")
+        # callers may go on changing what they gave
+        object.__setattr__(self, "task_options", deepcopy(dict(self.task_options)))
+        object.__setattr__(self, "method", deepcopy(self.method))
         self.as_dict()  # raises where a value cannot be stored
 
     def as_dict(self) -> dict[str, Any]:
@@ -102,7 +106,11 @@ class Config:
         own["method"] = methods if len(methods) > 1 else methods[0]
         if self.method == STATIC:
             del own["method"]
-        plain: dict[str, Any] = json.loads(json.dumps(own, default=_plain))
+        try:
+            text = json.dumps(own, default=_plain, allow_nan=False)
+        except ValueError as problem:
+            raise VsrnnError(f"a config holds finite numbers: {problem}") from problem
+        plain: dict[str, Any] = json.loads(text, parse_float=_positive)
         return plain
 
     @classmethod
@@ -189,6 +197,11 @@ def _method(given: Chosen) -> Method:
 
 def _plain(value: Any) -> Any:
     """A number of numpy as one of Python."""
-    if not hasattr(value, "item"):
+    if not hasattr(value, "tolist"):
         raise VsrnnError(f"a config holds numbers and text, not {value!r}")
-    return value.item()
+    return value.tolist()
+
+
+def _positive(text: str) -> float:
+    """A number, where -0 is 0: equal configs have equal ids."""
+    return float(text) + 0.0

@@ -39,8 +39,9 @@ def compare(
     :math:`v` at its end, and the score :math:`a`: the test accuracy over :math:`n`
     sequences, or the share of :math:`n` played episodes that succeed; where the score
     is a mean return, the variance between episodes takes the place of
-    :math:`\bar a (1 - \bar a)`. A prime marks what was trained here, a bar the mean
-    of both. Anything else is *different*. The page on verification says why.
+    :math:`\bar a (1 - \bar a)`, and where it is an error, :math:`\bar a^2`. A
+    prime marks what was trained here, a bar the mean of both. Anything
+    else is *different*. The page on verification says why.
 
     Args:
         row: the run in its table.
@@ -110,9 +111,10 @@ def _score_shift(row: Mapping[str, Any], result: Result) -> float:
     if result["score"] is None or math.isnan(row["score"]):
         return math.nan
     task, test = task_class(row["task"]), result["test"]
-    n, deviation = task.scales[row["scale"]].scored, f"{task.metric}_sd"
+    scale, deviation = task.scales.get(row["scale"]), f"{task.metric}_sd"
+    n = scale.scored if scale else result["provenance"]["data"]["sizes"]["test"]
     mean = (row["score"] + result["score"]) / 2
-    variance = mean * (1 - mean)
+    variance = mean**2 if task.lower_is_better else mean * (1 - mean)
     if deviation in test:  # between episodes
         variance = (row[f"test_{deviation}"] ** 2 + test[deviation] ** 2) / 2
     tolerance = DEVIATIONS * math.sqrt(2 * max(variance, 1 / n) / n)

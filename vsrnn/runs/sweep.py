@@ -94,8 +94,23 @@ def sweep(
     unique = {config.id: config for config in configs}
     workers = Workers(jobs, per_pass, memory, device, scheduler, masks)
     fill(unique.values(), store, workers, progress)
-    results = [store.get(config) for config in unique.values()]
-    return table([result for result in results if result])
+    return table(stored_results(unique.values(), store))
+
+
+def stored_results(configs: Iterable[Config], store: Store) -> list[Result]:
+    """The results of configs that are done, in their order.
+
+    Raises:
+        VsrnnError: some are not in the store.
+    """
+    found = [store.get(config) for config in configs]
+    results = [result for result in found if result]
+    if gone := len(found) - len(results):
+        raise VsrnnError(
+            f"{gone} of {len(found)} runs are no longer in {store.folder}: something "
+            "removed them meanwhile; run the same again"
+        )
+    return results
 
 
 def fill(
@@ -135,12 +150,11 @@ def forget_failed(configs: Iterable[Config], store: Store) -> None:
 
 
 def _stored(configs: Iterable[Config], store: Store) -> list[str]:
-    """Ids of the runs that the store has; the data of others are made here and now.
-
-    Where a task has no version of its data, they are made even if nothing is to do.
+    """Ids of the runs that the store has; data are made here and now, to compare.
 
     Raises:
-        VsrnnError: a result was trained otherwise than its task says now.
+        VsrnnError: a result was trained otherwise than its task says now, or the data
+            cannot be had and there is something to train.
     """
     groups: dict[str, list[Config]] = {}
     for config in configs:
@@ -149,8 +163,13 @@ def _stored(configs: Iterable[Config], store: Store) -> list[str]:
     stored = []
     for group in groups.values():
         done = [config for config in group if store.has(config)]
-        anew = len(done) < len(group) or task_class(group[0].task).generator is None
-        task = task_of(group[0]) if anew else None
+        task = None
+        try:
+            task = task_of(group[0])
+        except VsrnnError:
+            known = task_class(group[0].task).generator is not None
+            if len(done) < len(group) or not known:
+                raise
         for config in done:
             _check_same(config, task, store)
         stored += [config.id for config in done]
@@ -199,7 +218,9 @@ def _pool(
     if not groups:
         return
     there = Store(store.folder.absolute())  # workers may have another current folder
-    own = wait, workers.device, workers.masks
+    tasks = {config.task for group in groups for config in group}
+    mine = {name: task_class(name) for name in tasks if name.startswith("__main__:")}
+    own = wait, workers.device, workers.masks, mine
     calls = (delayed(train_free)(group, there, *own) for group in groups)
     how: dict[str, Any] = {"return_as": "generator_unordered", "batch_size": 1}
     if workers.scheduler:

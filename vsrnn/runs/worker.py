@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -20,14 +21,23 @@ _MACHINE = (MemoryError, OSError, torch.OutOfMemoryError)
 
 
 def train_free(
-    configs: Sequence[Config], store: Store, wait: bool, device: str, masks: bool
+    configs: Sequence[Config],
+    store: Store,
+    wait: bool,
+    device: str,
+    masks: bool,
+    mine: Mapping[str, type[Task]],
 ) -> dict[str, Result | None]:
     """Train and store what is free of a group.
+
+    Tasks of a script or notebook come along, since no worker could import them.
 
     Returns:
         By id the result of what was trained here, and None where another process had
         stored it; nothing for what another process has taken and not finished.
     """
+    for name, kind in mine.items():
+        setattr(sys.modules["__main__"], name.partition(":")[2], kind)
     with ExitStack() as claims:
         free = [c for c in configs if claims.enter_context(store.claim(c, wait=wait))]
         done: dict[str, Result | None] = {c.id: None for c in configs if store.has(c)}
@@ -45,7 +55,7 @@ def _attempt(
     results: Iterable[Result] = []
     try:
         results = run_many(configs, device=device, masks=masks) if configs else []
-    except Exception as problem:  # whatever it is, it belongs into the record
+    except (Exception, SystemExit) as problem:  # whatever it is, it is recorded
         if len(configs) == 1:
             results = [failed_result(configs[0], problem)]
         else:
@@ -53,7 +63,7 @@ def _attempt(
     yield from results
 
 
-def failed_result(config: Config, problem: Exception) -> Result:
+def failed_result(config: Config, problem: BaseException) -> Result:
     """The result of a run that failed, in the form of :func:`vsrnn.run`.
 
     Raises:

@@ -1,13 +1,16 @@
 """The tasks by name; each module of this folder registers its own."""
 
+import sys
 from collections.abc import Mapping
 from functools import cache
-from importlib import import_module
+from importlib import import_module, invalidate_caches
 from inspect import signature
+from pathlib import Path
 from pkgutil import iter_modules
+from types import ModuleType
 from typing import Any
 
-from vsrnn.errors import VsrnnError, describe_error
+from vsrnn.errors import VsrnnError, check_switch, describe_error
 from vsrnn.tasks.task import Task, registered
 
 SCALES: tuple[str, ...] = ("smoke", "quick", "paper")
@@ -51,7 +54,7 @@ def get_task(name: str, scale: str = "quick", **options: Any) -> Task:
         own = kind(scale, **options)
     except (VsrnnError, OSError, MemoryError):
         raise
-    except Exception as problem:  # whatever a class of one's own does
+    except (Exception, SystemExit) as problem:  # whatever a class of one's own does
         raise VsrnnError(
             f"the task {name} cannot be made ({describe_error(problem)}); on the "
             "command line --debug shows where"
@@ -69,9 +72,12 @@ def check_task(name: str, scale: str, options: Mapping[str, Any]) -> type[Task]:
     kind = task_class(name)
     if scale not in SCALES:
         raise VsrnnError(f"unknown scale {scale!r}; choose one of: {', '.join(SCALES)}")
-    known = [option for option in signature(kind).parameters if option != "scale"]
-    for option in options:
-        if option not in known:
+    known = {**signature(kind).parameters}
+    known.pop("scale", None)
+    for option, value in options.items():
+        if option in known:
+            check_switch(option, value, known[option].default)
+        else:
             raise VsrnnError(
                 f"unknown option {option!r} of task {name!r}; "
                 f"choose from: {', '.join(known) or 'none'}"
@@ -94,8 +100,8 @@ def task_class(name: str) -> type[Task]:
             "a class of your own as module:Class"
         )
     try:
-        found = getattr(import_module(module), kind)
-    except Exception as problem:  # whatever a module of one's own does
+        found = getattr(_import_own(module), kind)
+    except (Exception, SystemExit) as problem:  # whatever a module of one's own does
         raise VsrnnError(
             f"cannot import {kind} from {module} ({describe_error(problem)}); a task "
             "of your own is named module:Class, the module without .py and in the "
@@ -107,6 +113,22 @@ def task_class(name: str) -> type[Task]:
     if lacking := [size for size in needed if not hasattr(found, size)]:
         raise VsrnnError(f"the task {name} does not say its {' and '.join(lacking)}")
     return found
+
+
+def _import_own(module: str) -> ModuleType:
+    """Import a module that is installed or, if none is, one of the working folder."""
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as problem:
+        if not f"{module}.".startswith(f"{problem.name}."):
+            raise
+    here = str(Path.cwd())
+    sys.path.append(here)
+    try:
+        invalidate_caches()
+        return import_module(module)
+    finally:
+        sys.path.remove(here)
 
 
 def sizes(task: str) -> tuple[int, int]:
@@ -125,3 +147,12 @@ def places(task: str) -> tuple[str, ...]:
         return task_class(task).places
     except VsrnnError:
         return Task.places
+
+
+def texts(task: str) -> tuple[str, ...]:
+    """Return the options of a task, if it is known here, whose values are text."""
+    try:
+        options = task_class(task).options()
+    except VsrnnError:
+        return ()
+    return tuple(name for name in options if isinstance(options[name], str))

@@ -68,6 +68,7 @@ class Navigation(Task):
     name, label, score_label = "navigation", "Navigation", "position error [cm]"
     inputs, outputs, steps, width, scaled = 130, 128, 30, 0.24, True
     measure = metric = "error"
+    lower_is_better = True
     chance = 100 * HALF * (sqrt(2) + asinh(1)) / 3  # of answering the middle
     shuffle, training = False, Training(weight_decay=0.01)
     scales, generator, places = SCALES, 1, ()

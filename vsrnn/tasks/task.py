@@ -96,6 +96,7 @@ class Task:
     - ``training`` (Adam): the optimizer, see :class:`vsrnn.tasks.task.Training`;
     - ``carries`` (False): True where each batch goes on from the one before, so the
       state does, too; the rows are then in order, ``batch_size`` side by side;
+    - ``lower_is_better`` (False): True where the score is an error, not a share;
     - ``label``, ``score_label``: what it and its score are called in figures;
     - ``hidden_draw`` (900, 400): mean and standard deviation of the hidden sizes that
       :func:`vsrnn.draw_designs` draws from normal distributions;
@@ -142,6 +143,7 @@ class Task:
     scales: Mapping[str, Scale] = {}
     epochs, batch_size = 10, 16
     measure = metric = "accuracy"
+    lower_is_better = False
     chance = 0.0
     training = Training()
     carries = False
