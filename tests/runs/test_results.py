@@ -30,7 +30,7 @@ def test_a_study_is_in_order_and_every_run_gives_its_config():
         last = curves.sort_values("epoch").groupby("id").last()
         ended = runs[runs["error"].isna()].set_index("id")
         assert (last.loc[ended.index, "epoch"] == ended["epochs"]).all()
-        for name in ("train_loss", "val_accuracy"):
+        for name in ("train_loss", "val_loss"):
             assert (last.loc[ended.index, name] == ended[name]).all()
         assert (curves.groupby("id")["epoch"].first() == 1).all()
         assert not list(path.parent.glob("*.json"))
