@@ -69,6 +69,16 @@ ARMS, ARMS_TEST = "vsrnn/studies/arms.py", "tests/studies/test_arms_as_tables.py
 
 MUTATIONS: list[Mutation] = [
     Mutation(
+        "figures take the style of the user",
+        *("vsrnn/plot/save.py", "after_reset=True", "after_reset=False"),
+        "tests/plot/test_save.py -k user",
+    ),
+    Mutation(
+        "decimal commas part columns",
+        *("vsrnn/design/table.py", 'key=text.partition("\\n")[0].count', "key=ord"),
+        "tests/design/test_random.py -k spreadsheets",
+    ),
+    Mutation(
         "a config shares its options with its caller",
         *("vsrnn/runs/config.py", "deepcopy(dict(self.task_options))"),
         *("self.task_options", "tests/runs/test_config.py -k caller"),

@@ -55,11 +55,12 @@ def check_switch(name: str, value: Any, default: Any) -> None:
         raise VsrnnError(f"{name} must be text, not {value!r}")
 
 
-def check_int(name: str, value: Any, least: int) -> int:
+def check_int(name: str, value: Any, least: int, most: int = 2**63 - 1) -> int:
     """A whole number, of Python, numpy or torch, as one of Python, or a VsrnnError."""
     is_whole = hasattr(value, "__index__") and not isinstance(value, bool)
-    if not is_whole or not least <= value < 2**63:
+    if not is_whole or not least <= value <= most:
+        top = f"{most:,}" if most < 2**63 - 1 else "2**63 - 1"
         raise VsrnnError(
-            f"{name} must be a whole number from {least} to 2**63 - 1, not {value!r}"
+            f"{name} must be a whole number from {least} to {top}, not {value!r}"
         )
     return operator.index(value)

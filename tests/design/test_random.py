@@ -235,6 +235,59 @@ def test_a_bad_table_gets_a_sentence(tmp_path):
             read_designs(path)
 
 
+SPREADSHEETS = {
+    "byte order mark": lambda t: t.to_csv(index=False).encode("utf-8-sig"),
+    "semicolons": lambda t: t.to_csv(index=False, sep=";", decimal=",").encode(),
+    "a hint": lambda t: b"sep=;\r\n" + t.to_csv(index=False, sep=";").encode(),
+    "tabs": lambda t: t.to_csv(index=False, sep="\t", decimal=",").encode(),
+    "UTF-16": lambda t: t.to_csv(index=False, sep="\t").encode("utf-16"),
+    "line ends": lambda t: t.to_csv(index=False, lineterminator="\r\n").encode(),
+    "empty rows": lambda t: t.to_csv(index=False).encode() + b",,,\n\n",
+    "spaces": lambda t: t.rename(columns=" {} ".format).to_csv(index=False).encode(),
+    "exponents": lambda t: (
+        t.assign(learning_rate=t["learning_rate"].map("{:.16E}".format))
+        .to_csv(index=False)
+        .encode()
+    ),
+}
+
+
+@pytest.mark.parametrize("how", SPREADSHEETS)
+def test_tables_are_read_as_spreadsheets_write_them(tmp_path, how):
+    names = ("011001", "111111_", "balanced_0", "lstm_")
+    designs = [get_design("rad", name) for name in names]
+    designs += draw_designs("rad", "normal", 3)
+    designs.append(Design("tanh", 20, 1 / 3, options={"activation": "tanh"}))
+    path = tmp_path / "designs.csv"
+    path.write_bytes(SPREADSHEETS[how](design_table("rad", designs)))
+    assert read_designs(path) == designs
+
+
+def test_a_table_of_runs_gives_its_designs(tmp_path):
+    runs = get_results("rad_smoke")
+    runs.to_csv(tmp_path / "runs.csv", index=False)
+    read = read_designs(tmp_path / "runs.csv")
+    assert {design.name for design in read} == set(runs["design"])
+    assert read[0] == get_design("rad", read[0].name) and len(read) == 25
+
+
+def test_what_has_no_end_or_measure_is_refused(tmp_path):
+    with pytest.raises(VsrnnError, match="longer than 64 MiB"):
+        read_designs("/dev/zero")
+    (tmp_path / "book.csv").write_bytes(b"PK\x03\x04")
+    with pytest.raises(VsrnnError, match="save it as CSV"):
+        read_designs(tmp_path / "book.csv")
+    with pytest.raises(VsrnnError, match="from 1 to 1,000,000, not 1000000000"):
+        draw_designs("rad", "normal", 10**29)
+    for hidden in (10**9, 10**30):
+        with pytest.raises(VsrnnError, match="10,000,000 hidden units at most"):
+            Design("huge", hidden, 1e-9)
+    us = design_table("rad", [Design("mine", 1000, 0.5)]).assign(hidden="1,000")
+    us.to_csv(tmp_path / "us.csv", sep="\t", index=False)
+    with pytest.raises(VsrnnError, match="could not convert"):
+        read_designs(tmp_path / "us.csv")
+
+
 def test_ends_and_moments_are_those_of_the_table(drawn):
     uniform, normal = drawn("rad", "uniform"), drawn("rad", "normal")
     assert min(d.hidden for d in normal) == 10

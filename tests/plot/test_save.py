@@ -2,6 +2,7 @@
 
 import json
 
+import matplotlib
 import pandas as pd
 import pytest
 
@@ -39,6 +40,17 @@ def test_saved_files_are_complete_and_the_same_twice(tmp_path):
     assert (record["function"], record["provenance"]) == ("a.b", made)
     assert b"/FontFile2" in first["pdf"].read_bytes()  # TrueType, embedded
     assert "<text" not in first["svg"].read_text()  # fonts are paths, the same for all
+
+
+@pytest.mark.parametrize("style", ["dark_background", "ggplot", "classic"])
+def test_settings_of_the_user_do_not_reach_a_figure(tmp_path, style):
+    plain = save(example(), "example", TABLE, tmp_path / "plain", kinds=["svg", "png"])
+    with matplotlib.style.context(style):
+        paths = save(
+            example(), "example", TABLE, tmp_path / style, kinds=["svg", "png"]
+        )
+    for kind, path in paths.items():
+        assert path.read_bytes() == plain[kind].read_bytes()
 
 
 def test_png_is_fit_for_print(tmp_path):

@@ -430,3 +430,25 @@ def test_unknown_names_are_refused_with_what_there_is():
         get_task("rad", "huge")
     with pytest.raises(VsrnnError, match=r"unknown option 'colour'.*split, digits"):
         get_task("rad", "smoke", colour="red")
+
+
+class OneNumber(own.Classes):
+    """A loss that mixes models, as one written for a single network does."""
+
+    def loss(self, output, targets):
+        last = output[..., -1, :].flatten(0, -2)
+        wanted = targets.repeat(len(last) // len(targets))
+        return torch.nn.functional.cross_entropy(last, wanted)
+
+
+class OneEach(own.Classes):
+    """An accuracy of each sequence."""
+
+    def accuracy(self, output, targets):
+        return (output[..., -1, :].argmax(-1) == targets).double()
+
+
+@pytest.mark.parametrize("kind, name", [(OneNumber, "loss"), (OneEach, "accuracy")])
+def test_a_loss_of_ones_own_is_one_number_a_model(kind, name):
+    with pytest.raises(VsrnnError, match=f"{name} of {kind.__name__} must keep the"):
+        kind()

@@ -125,7 +125,8 @@ def trained(
     names = ("jobs", "per_pass", "memory", "device", "scheduler", "masks")
     store, own = Store(arguments.store), [getattr(arguments, name) for name in names]
     origin = fill(configs, store, Workers(*own))
-    return origin, stored_results(configs, store)
+    done = [config for config in configs if config.id in origin]
+    return origin, stored_results(done, store)
 
 
 def count(origin: Mapping[str, str]) -> str:

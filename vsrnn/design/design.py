@@ -13,6 +13,7 @@ from vsrnn.design.geometry import BLOCKS, Geometry
 from vsrnn.errors import VsrnnError
 
 PER_MATRIX = ("density", "init_mean", "init_std")
+MOST_HIDDEN = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,7 @@ class Design:
         checks = {
             "a name": isinstance(name, str) and name,
             "0 hidden units or more": 0 <= size < math.inf,
+            f"{MOST_HIDDEN:,} hidden units at most": size <= MOST_HIDDEN,
             "a whole number of hidden units": size % 1 == 0,
             f"{len(names)} densities{each}": len(density) == len(names),
             f"{drawn} initial means and deviations": len(means) == len(stds) == drawn,

@@ -21,6 +21,7 @@ FALLBACK_RATE = 0.02
 HIGHEST_PROPORTION = 0.95
 LARGEST_HIDDEN = 1000
 TRIES = 2_000
+MOST_DESIGNS = 1_000_000  # of a draw
 
 Six = tuple[float, ...]
 
@@ -41,7 +42,7 @@ def draw(
     if distribution not in DISTRIBUTIONS:
         known = ", ".join(DISTRIBUTIONS)
         raise VsrnnError(f"unknown distribution {distribution!r}; choose {known}")
-    check_int("the number of designs", number, 1)
+    check_int("the number of designs", number, 1, MOST_DESIGNS)
     check_int("the seed of the draw", seed, 0)
     if distribution in BUDGETED and not (budget and 0 < budget <= 2**53):
         raise VsrnnError(f"give {distribution} a budget of weights, for instance 50000")

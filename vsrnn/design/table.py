@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
+from collections import Counter
 from collections.abc import Sequence
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +20,8 @@ from vsrnn.files import replace_text
 
 if TYPE_CHECKING:
     import pandas as pd
+
+LONGEST = 64 * 2**20  # bytes of a table that is read
 
 
 def tabulate(designs: Sequence[Design], inputs: int, outputs: int) -> pd.DataFrame:
@@ -31,22 +36,53 @@ def tabulate(designs: Sequence[Design], inputs: int, outputs: int) -> pd.DataFra
 def read_designs(path: str | os.PathLike[str]) -> list[Design]:
     """Designs of a CSV file like :func:`design_table`; computed columns are not read.
 
+    Semicolons or tabs may part the columns, with decimal commas, and the text may be
+    UTF-16, as spreadsheets write it. A table of runs gives the designs of its runs.
+
     Raises:
         VsrnnError: when the file cannot be read or is not a design table.
     """
-    import pandas as pd
-
     try:
-        table = pd.read_csv(path, dtype={"name": str, "model": str})
-        if twice := table.loc[table["name"].duplicated(), "name"].tolist():
-            raise ValueError(f"{twice[0]} is in it twice")
+        table = _read_text(Path(path))
         if table.empty:
             raise ValueError("it has no rows")
-        return [design_of(row) for row in table.to_dict("records")]
-    except (OSError, ValueError, KeyError) as problem:
+        if "config" in table:  # a table of runs, with a row for each seed
+            configs = [json.loads(text)["design"] for text in table["config"]]
+            designs = list(dict.fromkeys(Design(**values) for values in configs))
+        else:
+            designs = [design_of(row) for row in table.to_dict("records")]
+        name, number = Counter(one.name for one in designs).most_common(1)[0]
+        if number > 1:
+            raise ValueError(f"{name} is in it twice")
+        return designs
+    except (OSError, ValueError, KeyError, TypeError) as problem:
         missing = isinstance(problem, KeyError)
         reason = f"no column {problem}" if missing else " ".join(str(problem).split())
         raise VsrnnError(f"{path} is not a design table: {reason}") from problem
+
+
+def _read_text(path: Path) -> pd.DataFrame:
+    """A table with all cells as text, decimal points in numbers, and no empty rows."""
+    import pandas as pd
+
+    with path.open("rb") as file:  # which may have no end
+        content = file.read(LONGEST + 1)
+    if len(content) > LONGEST:
+        raise ValueError(f"it is longer than {LONGEST / 2**20:g} MiB")
+    if content.startswith(b"PK"):
+        raise ValueError("it is a workbook; save it as CSV")
+    wide = content.startswith((BOM_UTF16_LE, BOM_UTF16_BE))
+    text = content.decode("utf-16" if wide else "utf-8-sig")
+    first, _, rest = text.partition("\n")
+    if first.startswith("sep="):  # a hint for spreadsheets
+        text = rest
+    separator = max(",;\t", key=text.partition("\n")[0].count)
+    table = pd.read_csv(StringIO(text), sep=separator, dtype=str).dropna(how="all")
+    table.columns = table.columns.str.strip()
+    if separator != ",":
+        numbers = table.filter(regex="^(density|init|learning)_").columns
+        table[numbers] = table[numbers].apply(lambda cells: cells.str.replace(",", "."))
+    return table
 
 
 def keep_designs(table: pd.DataFrame, path: Path) -> None:

@@ -82,5 +82,5 @@ def write_files(folder: str | Path, stem: str, writers: Writers) -> dict[str, Pa
 
 
 def _draw(fig: Figure, kind: str, stem: str, path: Path) -> None:
-    with matplotlib.style.context(SHEET):
+    with matplotlib.style.context(SHEET, after_reset=True):
         fig.savefig(path, format=kind, metadata={"Title": stem, **FORMATS[kind]})

@@ -37,7 +37,8 @@ def drawing(style: str, height: float) -> Iterator[Figure]:
     if style not in STYLES:
         raise VsrnnError(f"unknown style {style!r}; choose one of: {', '.join(STYLES)}")
     width, size = STYLES[style]
-    with matplotlib.style.context([SHEET, {"font.size": size}]):
+    sized = {"font.size": size}  # all else at matplotlib's defaults, not the user's
+    with matplotlib.style.context([SHEET, sized], after_reset=True):
         figure = Figure(figsize=(width, width * height), layout="constrained")
         yield figure
         if style == "manuscript":

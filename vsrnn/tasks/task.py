@@ -185,6 +185,7 @@ class Task:
         self.sizes = {split: len(data[f"{split}_{self.parts[0]}"]) for split in SPLITS}
         self.provenance = {"task": self.name, "sizes": self.sizes}
         self.keep(data, checksum(data))
+        self._check_own()
         if self._variance is not None and not self._variance > 0:
             raise VsrnnError(f"the training targets of {self.name} are all the same")
 
@@ -198,6 +199,21 @@ class Task:
         )
         numbers = targets[0].is_floating_point()
         self._variance = variance(targets[0]) if numbers else None
+
+    def _check_own(self) -> None:
+        """Refuse a loss or accuracy of one's own that is not one number a model."""
+        _, targets = self.batch("train", slice(0, 2))
+        outputs = torch.zeros(3, len(targets), self.steps, self.outputs)
+        for name in ("loss", "accuracy"):
+            if getattr(type(self), name) is getattr(Task, name):
+                continue
+            given = getattr(self, name)(outputs, targets)
+            if getattr(given, "shape", None) != (3,):
+                raise VsrnnError(
+                    f"{name} of {type(self).__name__} must keep the axis of models: "
+                    "of outputs (models, batch, time, outputs) it gives (models,), so "
+                    "take means over the last axes only"
+                )
 
     @classmethod
     def options(cls) -> dict[str, Any]:
