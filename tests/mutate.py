@@ -67,6 +67,9 @@ SURVIVORS = "vsrnn/studies/survivors.py"
 SURVIVORS_TEST = "tests/studies/test_survivors.py"
 ARMS, ARMS_TEST = "vsrnn/studies/arms.py", "tests/studies/test_arms_as_tables.py"
 
+WATCHED, WATCHED_TEST = "vsrnn/studies/watched.py", "tests/studies/test_watched.py"
+WIDGETS, WIDGETS_TEST = "vsrnn/studies/widgets.py", "tests/studies/test_widgets.py"
+
 MUTATIONS: list[Mutation] = [
     Mutation(
         "figures take the style of the user",
@@ -149,6 +152,24 @@ MUTATIONS: list[Mutation] = [
         "wide networks are drawn over each other",
         *(SURVIVORS, "(left, bottom + gap) if wide", "(left, top) if wide"),
         f"{SURVIVORS_TEST} -k scale",
+    ),
+    Mutation(
+        "a network is watched before it is pruned",
+        *(WATCHED, "[*works, watches[-1]]", "[watches[-1], *works]", WATCHED_TEST),
+    ),
+    Mutation(
+        "displacements of units are those back",
+        *(WATCHED, "places[None] - places[:, None]", "places[:, None] - places[None]"),
+        WATCHED_TEST,
+    ),
+    Mutation(
+        "cheap pairs are read down a column",
+        *(WIDGETS, "unit * all[panel].length + other"),
+        *("other * all[panel].length + unit", WIDGETS_TEST),
+    ),
+    Mutation(
+        "drawn paths are upside down",
+        *(WIDGETS, "{x:.0f} {-y:.0f}", "{x:.0f} {y:.0f}", WIDGETS_TEST),
     ),
     Mutation(
         "a walk turns into the wall",

@@ -91,7 +91,7 @@ def server(book: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def browser(book: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator:
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator:
     webdriver = pytest.importorskip("selenium.webdriver")
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     driver = shutil.which("chromedriver")

@@ -42,6 +42,7 @@ def test_all_notebooks_are_there():
         "hammer",
         "hammer_weights",
         "hidden_proportion",
+        "moduli",
         "sequences",
         "speed",
         "survivors",

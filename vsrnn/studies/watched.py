@@ -1,0 +1,137 @@
+"""Networks that are looked at while they train and are pruned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from pandas import DataFrame
+from scipy.stats import binned_statistic_2d
+from torch import nn
+from tqdm import tqdm
+
+from vsrnn.design.family import get_family
+from vsrnn.methods import Work
+from vsrnn.methods.method import Rewired
+from vsrnn.methods.spaces import SIDE
+from vsrnn.runs.config import Config
+from vsrnn.runs.provenance import provenance
+from vsrnn.runs.run import build_model, task_of
+from vsrnn.tasks.task import Task
+from vsrnn.training.loop import Curve, Trainee, fit
+from vsrnn.training.resources import resources
+
+SIZE, VIEWS = "mean size", ("by place", "by displacement")
+KEPT, REACHED = "hidden weights kept [%]", "on cheap pairs [%]"
+CHEAP = "cheap pairs [%]"
+
+Look = Callable[[nn.Module, Task], Any]
+
+
+class Watch(Work):
+    """Looks at a model at the end of epochs, after whatever works before it."""
+
+    def __init__(
+        self, model: nn.Module, task: Task, look: Look, moments: Collection[int]
+    ) -> None:
+        super().__init__(model)
+        self.task, self.look, self.moments = task, look, moments
+        self.seen: dict[int, Any] = {}
+        self.after_epoch(0)
+
+    def after_epoch(self, epoch: int, *inputs: Any) -> Rewired:
+        """Look, if it is time to."""
+        if epoch in self.moments:
+            self.seen[epoch] = self.look(self.model, self.task)
+        return {}
+
+
+class Watched(NamedTuple):
+    """A run that was looked at: its learning curve, and what was seen, by epoch."""
+
+    curve: Curve
+    seen: dict[int, Any]
+
+
+def watch(
+    configs: Sequence[Config],
+    look: Look,
+    moments: Collection[int],
+    epochs: int | None = None,
+) -> tuple[list[Watched], dict[str, Any]]:
+    """Train runs side by side on one core, and look at their models meanwhile.
+
+    Args:
+        configs: runs that share all but design and methods.
+        look: gives what is kept of a model, with the task.
+        moments: epochs at whose ends it looks, 0 is before training.
+        epochs: where to stop; at the end of the runs if absent.
+
+    Returns:
+        The runs, and what made them.
+    """
+    first, task = configs[0], task_of(configs[0])
+    length = first.epochs or task.epochs
+    trainees, watches = [], []
+    for config in configs:
+        model = build_model(config, task)
+        works = [m.begin(model, length, config.seed) for m in config.method]
+        watches.append(Watch(model, task, look, moments))
+        rate = config.design.learning_rate
+        trainees.append(Trainee(model, rate, [*works, watches[-1]]))
+    network = get_family(first.design.model).batch([each.model for each in trainees])
+    epochs = epochs or length
+    steps = epochs * -(-task.sizes["train"] // task.batch_size)
+    with resources(1), tqdm(total=steps, desc=f"{len(configs)} cells") as bar:
+        fit(trainees, network, task, epochs=epochs, seed=first.seed, bar=bar)
+    seen = [Watched(t.curve, w.seen) for t, w in zip(trainees, watches, strict=True)]
+    made = provenance(task, 1, models=len(configs)) | {"scale": first.scale}
+    return seen, made | {"runs": [config.id for config in configs]}
+
+
+def hidden_sizes(model: Any, task: Task) -> np.ndarray:
+    """Sizes of the weights between hidden units, ``(units, units)``."""
+    return np.abs(model.matrices()["hh_0"].numpy())
+
+
+def by_place(sizes: np.ndarray, places: np.ndarray) -> DataFrame:
+    """Sizes of weights by the places of their units on a torus, and by displacement.
+
+    Each of 32 x 32 cells is a mean over weights of neighbours in the order of the first
+    coordinate, each of 20 x 20 one over weights of about the same displacement, from
+    the unit that reads to the one that is read.
+    """
+    order, side = places[:, 0].argsort(), len(places) // 32
+    cells = sizes[np.ix_(order, order)].reshape(32, side, 32, side).mean((1, 3))
+    gaps = (places[None] - places[:, None] + SIDE / 2) % SIDE
+    bins, (x, y) = [np.linspace(0, SIDE, 21)] * 2, gaps.reshape(-1, 2).T
+    means = binned_statistic_2d(y, x, sizes.ravel(), "mean", bins).statistic
+    views = zip(VIEWS, (cells, means), strict=True)
+    return pd.concat(grid_table(grid, SIZE).assign(view=view) for view, grid in views)
+
+
+def grid_table(grid: np.ndarray, name: str) -> DataFrame:
+    """A matrix as a table: row, column and value."""
+    row, column = np.indices(grid.shape).reshape(2, -1)
+    values = grid.astype(float).ravel().round(4)
+    return DataFrame({"row": row, "column": column, name: values})
+
+
+def survivors(run: Watched, cheap: np.ndarray) -> DataFrame:
+    """Hidden weights left after each epoch, and how many of them on cheap pairs.
+
+    Args:
+        run: one of `hidden_sizes`.
+        cheap: which pairs are, ``(units, units)``.
+    """
+    rows = []
+    for point in run.curve:
+        left = run.seen[int(point["epoch"])] > 0
+        weights, reached = left.sum(), left[cheap].sum()
+        row = {"epoch": point["epoch"], "error [cm]": point["val_error"]}
+        row |= {"hidden weights": weights, KEPT: 100 * left.mean()}
+        row |= {REACHED: 100 * reached / max(weights, 1), CHEAP: 100 * cheap.mean()}
+        rows.append(row)
+    return DataFrame(rows).round(3)
