@@ -50,7 +50,9 @@ def curves_of(runs):
     spared = (plan["score"] == "prepost") & plan["at once"]
     after = np.where(spared, 0.05, 0.5)
     return pd.concat(
-        runs[["id", "seed", "scale"]].assign(epoch=epoch, val_loss=loss, weights=left)
+        runs[["id", "seed", "scale"]].assign(
+            epoch=epoch, train_loss=0.9 * loss, val_loss=loss, weights=left
+        )
         for epoch, loss, left in ((1, 0.17, 16_000), (15, after, 300), (19, 1e-3, 300))
     )
 
@@ -190,8 +192,9 @@ def test_one_run_is_trained_here(monkeypatch, tmp_path):
     table = page.table("adding_course")
     here = table[table["source"] == "trained here"]
     assert here["epoch"].tolist() == list(range(1, 20))
-    assert here["weights"].iloc[-1] == round(0.02 * (128 * 128 + 3 * 128))
-    assert here["weights"].is_monotonic_decreasing
+    left = here["weights left"]
+    assert left.iloc[-1] == round(0.02 * (128 * 128 + 3 * 128))
+    assert left.is_monotonic_decreasing
     assert sorted(set(table["seed"])) == list(range(10))
 
 
@@ -258,13 +261,13 @@ def test_means_stand_at_their_densities(page, name, value):
 
 def test_the_course_is_drawn_run_by_run(page):
     table = page.table("adding_course")
-    error, left = FIGURES["adding_course"].draw(table).axes
-    first = table[table["seed"] == 0]
-    points = drawn.curves(error)
-    assert next(iter(points.values())) == list(
-        zip(first["epoch"], first[study.ERROR], strict=True)
-    )
-    assert len([line for line in left.lines if len(line.get_xdata()) == 3]) == 10
+    axes = FIGURES["adding_course"].draw(table).axes
+    for ax, name in zip(axes, study.COURSE.values(), strict=True):
+        drawn_here = [line for line in ax.lines if len(line.get_xdata()) == 3]
+        heights = [line.get_ydata().tolist() for line in drawn_here]
+        runs = table.groupby("seed", sort=False)[name]
+        assert heights == [own.tolist() for _, own in runs] and len(runs) == 10
+        assert drawn_here[0].get_xdata().tolist() == [1, 15, 19]
 
 
 def test_the_short_answer_asks_for_numbers_that_there_are(nothing):

@@ -51,7 +51,7 @@ def made_masks():
     rows = [
         {"id": navigation.run_of(arm, seed).id, "task": "navigation", "seed": seed}
         | {"score": 15.0 + seed, "cheap": None if arm == "none" else 0.8}
-        | {"test_floor": 9.0, "test_stay": 28.0, "test_centre": 85.0}
+        | {"test_floor": 9.0, "test_stay": 28.0}
         for arm in study.ARMS
         for seed in study.SEEDS
     ]
@@ -186,7 +186,7 @@ def test_errors_stand_in_the_rows_of_their_masks(page, style):
         bars = sorted(drawn.intervals(ax, color), key=lambda bar: bar[2])
         ends = np.column_stack([own["low"], own["high"], rows])
         np.testing.assert_allclose(bars, ends)
-    assert {"floor", "stay", "centre"} == set(drawn.words(ax))
+    assert {"floor", "stay"} == set(drawn.words(ax))
     table = page.table("survivors_cheap")
     (ax,) = FIGURES["survivors_cheap"].draw(table, style=style).axes
     left = table[table["what"] == "weights that are left"].drop_duplicates("arm")

@@ -244,7 +244,8 @@ def scorecard(study: str, found: Iterable[Claim]) -> DataFrame:
     """
     known = {claim.claim: claim for claim in found}
     rows = []
-    for each in read_csv(JUDGED, dtype=str).query("study == @study").to_dict("records"):
+    words = read_csv(JUDGED, dtype=str).fillna("").query("study == @study")
+    for each in words.to_dict("records"):
         claim = known.get(each["tested"])
         verdict = claim.verdict if claim else NOTHING
         here, why = each["tested"], each["explained"]
@@ -305,6 +306,8 @@ def over_density(
         chance_line(ax, rows[level].mean())
         log_ticks(ax, rows[DENSITY])
         ax.set(title=rows["panel"].iloc[0], ylabel=label)
+        if not ax.get_subplotspec().is_first_col():  # type: ignore[union-attr]
+            ax.set_ylabel("")
         if len(known):
             ax.set_ylim(known.min() - room, known.max() + room)
         if there.empty:

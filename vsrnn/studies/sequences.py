@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from pandas import DataFrame, Series, concat
 
 from vsrnn.errors import VsrnnError
-from vsrnn.plot.axes import legend, note
+from vsrnn.plot.axes import legend, note, panels
 from vsrnn.plot.labels import BLUE, ORANGE
 from vsrnn.plot.lines import lines
 from vsrnn.plot.registry import figure
@@ -74,6 +74,11 @@ LEARNED, CHANCE = 0.01, 1 / 6
 ERROR, PERPLEXITY = "squared error", "perplexity"
 CHEAP, PAIRS = "survivors on cheap pairs [%]", "cheap pairs [%]"
 SHARE, STRONG = "networks that learn [%]", ", λ = .03"
+COURSE = {
+    "train_loss": "squared error, during the epoch",
+    "val_loss": "squared error, right after its pruning",
+    "weights": "weights left",
+}
 AFTER, END = "after the last pruning", "at the end"
 STEPS, ONCE = "in 15 steps", "at once"
 HOW = {STEPS: {"color": BLUE, "marker": "o"}, ONCE: {"color": ORANGE, "marker": "^"}}
@@ -201,34 +206,35 @@ def load(
 
 
 def adding_course_table(data: Data) -> DataFrame:
-    """Validation error and weights left by epoch, of runs that are pruned to .02."""
+    """Errors and weights left by epoch, of runs without a penalty down to .02."""
     plan = data.plan[(data.plan["arm"] == "none") & (data.plan["protect"] == "")]
     plan = plan[(plan[DENSITY] == 0.02) & (plan["length"] == 30)]
-    columns = ["epoch", "val_loss", "weights"]
     plan = plan.query("task == 'adding'")[["id", "seed"]]
-    parts = [measured(plan, data.curves, *columns).assign(source=STORED)]
+    measures = ("epoch", *COURSE)
+    parts = [measured(plan, data.curves, *measures).assign(source=STORED)]
     parts += [data.live.assign(source=HERE)] if len(data.live) else []
-    table = concat(parts)[["source", "seed", *columns]]
-    return table.rename(columns={"val_loss": ERROR}).reset_index(drop=True)
+    table = concat(parts)[["source", "seed", *measures]]
+    return table.rename(columns=COURSE).reset_index(drop=True)
 
 
 @figure(table=adding_course_table)
 def adding_course(table: DataFrame, style: str = "web") -> Figure:
-    """Error of runs without a penalty by epoch, above the weights that are left."""
+    """Error during an epoch and after its pruning, and weights left, a line a run."""
     kinds = {STORED: {"color": "0.6", "lw": 0.8}, HERE: {"color": BLUE, "lw": 2}}
     run = table["source"] + table["seed"].astype(str)
     looks = {name: kinds[name.rstrip("0123456789")] for name in run}
     known = table.assign(run=run).dropna(subset=["epoch"])
-    with drawing(style, 0.6) as drawn:
-        axes = drawn.subplots(2, 1, sharex=True, height_ratios=(2, 1))
-        for ax, y in zip(axes, (ERROR, "weights"), strict=True):
-            lines(ax, known, "epoch", y, hue="run", looks=looks)
-            ax.set(yscale="log")
-        chance_line(axes[0], CHANCE)
-        axes[0].label_outer()
-        axes[1].xaxis.set_major_locator(MaxNLocator(integer=True))
-        if known.empty:
-            note(axes[0], NOTHING)
+    with drawing(style, 0.75) as drawn:
+        axes = panels(drawn, 3, 1, sharex=True)
+        for ax, name in zip(axes, COURSE.values(), strict=True):
+            lines(ax, known, "epoch", name, hue="run", looks=looks)
+            ax.set(yscale="log", title=name, ylabel=name.partition(",")[0])
+            ax.label_outer()
+            if "error" in name:
+                chance_line(ax, CHANCE)
+            if known.empty:
+                note(ax, NOTHING)
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         legend(drawn, {f"{name}, a line a seed": kinds[name] for name in kinds})
     return drawn
 
@@ -413,9 +419,9 @@ def numbers(page: Page) -> dict[str, str]:
     stored = page.data.plan["id"].isin(page.data.runs["id"])
     return {
         **{f"learned_{arm}": _learned(own) for arm, own in learned},
-        "cheap_weak": told(cheap["mean"].iloc[0], ".0f"),
-        "cheap_strong": told(cheap["mean"].iloc[-1], ".0f"),
-        "cheap_pairs": f"{cheap[PAIRS].iloc[0]:.0f}",
+        "cheap_weak": told(cheap["mean"].iloc[0] / 100, ".0%"),
+        "cheap_strong": told(cheap["mean"].iloc[-1] / 100, ".0%"),
+        "cheap_pairs": told(cheap[PAIRS].iloc[0] / 100, ".0%"),
         **{f"after_{score}": told(after[score], ".2f") for score in SCORES},
         **{f"text_{arm}": told(tanh[arm], ".0f") for arm in TEXT_ARMS},
         "unigram": told(page.data.unigram, ".0f"),

@@ -88,8 +88,8 @@ KIND_WORDS = {
     "new": "fresh weights, penalty on other points",
 }
 COUNTS = [f"weights_{block}" for block in BLOCKS]
-LEVELS = ("floor", "stay", "centre")
-"""Errors of true place codes, of staying at the start, of answering the middle."""
+LEVELS = ("floor", "stay")
+"""Errors of true place codes, and of staying at the start."""
 
 
 def protocol() -> list[Config]:
@@ -184,9 +184,9 @@ def survivors_fresh(table: DataFrame, style: str = "web") -> Figure:
         dots(ax, means, "mean", "arm", "low", "high", missing=NOTHING, **how)
         for level in LEVELS:
             if table[level].notna().all():
-                place = table[level].iloc[0]
+                place, top = table[level].iloc[0], ax.get_xaxis_transform()
                 chance_line(ax, place, along="y")
-                ax.annotate(level, (place, 0), (2, 8), textcoords="offset points")
+                ax.text(place, 1.02, level, transform=top, ha="center", color=GRAY)
         ax.set(xlabel=ERROR)
         words = {KIND_WORDS[kind]: {"ls": "", **look} for kind, look in KINDS.items()}
         legend(drawn, words, 2)
