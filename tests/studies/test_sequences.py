@@ -24,12 +24,12 @@ BLUE, ORANGE = "#0072B2", "#D55E00"
 def made(some=lambda plan: plan["seed"] >= 0):
     """Runs of a plan, or of some of it, with errors that grow with the seed.
 
-    The torus loses half of its networks at a density of .005; `prepost` leaves a tenth
+    The torus loses four of its ten networks at a density of .005; `prepost` leaves a tenth
     of the error of the others behind when it prunes at once.
     """
     plan = arms.planned(study.protocol())
     runs = plan[some(plan)]
-    lost = (runs["arm"] == "torus") & (runs["density"] == 0.005) & (runs["seed"] > 4)
+    lost = (runs["arm"] == "torus") & (runs["density"] == 0.005) & (runs["seed"] > 5)
     errors = np.where(lost, 0.15, 1e-3 * (1 + runs["seed"]) / 2)
     words = (
         200 - 10 * np.log(runs["density"]) + runs["seed"] + 3 * (runs["arm"] == "none")
@@ -79,8 +79,8 @@ def test_runs_are_counted_that_learn(page):
         (table["arm"] == "torus") & (table["panel"] == "density 0.005\n30 numbers")
     ]
     assert row["seed"].tolist() == list(range(10)) and set(row["runs"]) == {10}
-    low, high = stats.binomtest(5, 10).proportion_ci(method="wilson")
-    assert set(row[study.SHARE]) == {50.0}
+    low, high = stats.binomtest(6, 10).proportion_ci(method="wilson")
+    assert set(row[study.SHARE]) == {60.0}
     assert row[["low", "high"]].iloc[0].tolist() == pytest.approx(
         [100 * low, 100 * high]
     )
@@ -117,7 +117,7 @@ def test_arms_are_compared_by_the_shares_that_learn(page):
             100 * k / 10,
             *(100 * np.array(stats.binomtest(k, 10).proportion_ci(method="wilson"))),
         ]
-        for k in (5, 10)
+        for k in (6, 10)
     ]
     found = claims.loc[words, ["value", "low", "high"]].astype(float)
     assert found.tolist() == pytest.approx(difference_of_shares(*ends))
