@@ -1,5 +1,6 @@
 """The command line, as a person types it."""
 
+import io
 import json
 import os
 import subprocess
@@ -189,6 +190,10 @@ WRONG = [
     (["table", "--curves", "runs/abc.json"], "cannot write"),
     (["verify", "--out", "."], "it is a folder"),
     (["verify", "--out", "one.json"], "ends in .csv"),
+    (["table", "--out", "table.xlsx"], "ends in .csv"),
+    (["table", "--curves", "notes.csv"], "no table of runs"),
+    (["verify", "--out", "notes.csv"], "no table of runs"),
+    (["run", "rad", "\x1b[2J"], "\\x1b[2J"),
     (["designs", "--task", "chess"], "chess"),
     (["table", "--store", "nowhere"], "no store"),
     (["table", "--store", "."], "holds no results"),
@@ -198,11 +203,20 @@ WRONG = [
 
 def test_bad_input_gets_one_sentence_and_status_2(folder, capsys):
     (folder / "file").write_text("")
+    (folder / "notes.csv").write_text("identity,score\nmine,1\n")
     for arguments, words in WRONG:
         assert main(arguments) == 2
         error = capsys.readouterr().err.strip().splitlines()[-1]
         assert error.startswith("vsrnn: ") and words in error
     assert not list(folder.rglob("*.json"))
+
+
+def test_a_terminal_that_is_not_utf_8_ends_nothing(folder, monkeypatch):
+    shown = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", shown)
+    monkeypatch.setattr("vsrnn.cli._designs._designs", lambda _: print("caf\xe9"))
+    assert main(["designs"]) == 0
+    assert shown.buffer.getvalue() == b"caf\\xe9\n"
 
 
 def test_debug_shows_where(folder):

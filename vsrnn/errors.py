@@ -13,12 +13,21 @@ class VsrnnError(ValueError):
 
 
 def describe_error(problem: BaseException) -> str:
-    """The kind and text of an exception, on one line.
+    """The kind and text of an exception, on one line, without codes for terminals.
 
     >>> describe_error(KeyError("x"))
     "KeyError: 'x'"
     """
-    return f"{type(problem).__name__}: {' '.join(str(problem).split())}"
+    return printable(f"{type(problem).__name__}: {' '.join(str(problem).split())}")
+
+
+def printable(text: str) -> str:
+    r"""A text as one for terminals, whose codes and other such letters are spelt.
+
+    >>> printable(chr(27) + "[2Jnine")
+    '\\x1b[2Jnine'
+    """
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
 
 
 def refusal(problem: OSError, otherwise: str) -> str:

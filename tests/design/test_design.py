@@ -220,6 +220,7 @@ def test_a_bad_design_gets_a_sentence():
         ({"name": ""}, "needs a name"),
         ({"model": "gru"}, "unknown model 'gru'; choose one of: block.*lstm, rnn"),
         ({"hidden": -1}, "needs 0 hidden units or more"),
+        ({"name": "mine\x1b[31m"}, "letters that can be printed"),
         ({"hidden": 2.5}, "needs a whole number"),
         ({"hidden": "many"}, "needs numbers"),
         ({"density": (0.5,)}, "needs 6 densities each .hx, hh, hy, yx, yh, yy."),

@@ -53,6 +53,16 @@ def test_settings_of_the_user_do_not_reach_a_figure(tmp_path, style):
         assert path.read_bytes() == plain[kind].read_bytes()
 
 
+@pytest.mark.parametrize("kind", ["svg", "pdf", "png", "csv", "json"])
+def test_what_is_no_figure_of_ours_is_not_overwritten(tmp_path, kind):
+    for _ in range(2):
+        (path,) = save(example(), "example", TABLE, tmp_path, kinds=[kind]).values()
+    path.write_text("my notes")
+    with pytest.raises(VsrnnError, match=f"example.{kind} is there and no figure"):
+        save(example(), "example", TABLE, tmp_path)
+    assert path.read_text() == "my notes"
+
+
 def test_png_is_fit_for_print(tmp_path):
     paths = save(example(), "example", TABLE, tmp_path, kinds=["png"])
     width = int.from_bytes(paths["png"].read_bytes()[16:20])

@@ -146,3 +146,9 @@ def test_two_processes_at_once_build_one_file(tmp_path):
     assert answers[0] == answers[1]
     assert (tmp_path / "log").read_text() == "built\n"
     assert len(list(tmp_path.glob("*.safetensors"))) == 1
+
+
+def test_other_users_may_read_a_file(tmp_path):
+    _cache.cached("few", {}, lambda: {"numbers": torch.zeros(3)}, tmp_path)
+    (path,) = tmp_path.glob("*.safetensors")
+    assert path.stat().st_mode & 0o777 == 0o644

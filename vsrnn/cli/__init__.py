@@ -11,7 +11,7 @@ from contextlib import suppress
 from importlib import metadata
 
 from vsrnn.cli import _designs, _figure, _run, _study, _sweep, _table, _verify
-from vsrnn.errors import VsrnnError
+from vsrnn.errors import VsrnnError, printable
 
 EXAMPLES = """\
 examples:
@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             _drop_output()
             where = f" ({problem.filename})" if problem.filename else ""
             said = f"{problem.strerror or problem}{where}"
-        print(f"vsrnn: {said}", file=sys.stderr)
+        print(f"vsrnn: {printable(said)}", file=sys.stderr)
         return 2
 
 

@@ -190,21 +190,28 @@ def format_column(column: Any, how: str) -> Any:
 
 
 def check_out(path: str | None) -> None:
-    """Refuse a file that cannot be written, before there is anything to lose."""
+    """Refuse a file that cannot be written, or is not ours, before anything is lost."""
     if path is None:
         return
-    file = Path(path)
+    file = Path(path).expanduser()
     if file.is_dir() or not file.parent.is_dir():
         what = "it is a folder" if file.is_dir() else f"there is no {file.parent}"
         raise VsrnnError(f"cannot write {path}: {what}; name another file")
-    if file.suffix == ".json":
+    if file.suffix not in ("", ".csv"):
         raise VsrnnError(f"{path} would hold CSV; name a file that ends in .csv")
+    if file.is_file() and file.stat().st_size:
+        with file.open(encoding="utf-8", errors="replace") as lines:
+            first = lines.readline(2**16)
+        if "id" not in first.strip().split(","):
+            raise VsrnnError(
+                f"{path} is there and no table of runs; name another file, or remove it"
+            )
 
 
 def write(table: Any, path: str) -> None:
     """Write a table as CSV, whole or not at all, and say so."""
     try:
-        replace_text(Path(path), csv_text(table))
+        replace_text(Path(path).expanduser(), csv_text(table))
     except OSError as problem:
         raise VsrnnError(
             f"cannot write {path} {refusal(problem, 'name another file')}"

@@ -80,6 +80,7 @@ class Design:
         each = f" each ({', '.join(names)})" if names else ", as its model has none"
         checks = {
             "a name": isinstance(name, str) and name,
+            "a name of letters that can be printed": str(name).isprintable(),
             "0 hidden units or more": 0 <= size < math.inf,
             f"{MOST_HIDDEN:,} hidden units at most": size <= MOST_HIDDEN,
             "a whole number of hidden units": size % 1 == 0,

@@ -63,7 +63,22 @@ def save(
     for kind in kinds or ():
         if kind not in writers:
             raise VsrnnError(f"unknown format {kind!r}; choose {', '.join(writers)}")
-    return write_files(folder, stem, {kind: writers[kind] for kind in kinds or writers})
+    chosen = {kind: writers[kind] for kind in kinds or writers}
+    for kind in chosen:
+        _check_ours(Path(folder) / f"{stem}.{kind}", stem, data)
+    return write_files(folder, stem, chosen)
+
+
+def _check_ours(path: Path, stem: str, data: DataFrame) -> None:
+    """Refuse to overwrite what is no such figure or table: each holds its name."""
+    if not path.is_file() or not path.stat().st_size:
+        return
+    head = data.head(0).to_csv(index=False).strip() if path.suffix == ".csv" else stem
+    if head.encode() not in path.read_bytes():
+        raise VsrnnError(
+            f"{path} is there and no figure of this name; give another folder, or "
+            "remove it"
+        )
 
 
 def write_files(folder: str | Path, stem: str, writers: Writers) -> dict[str, Path]:

@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from vsrnn.errors import VsrnnError
+from vsrnn.errors import VsrnnError, refusal
 
 Tensors = dict[str, Tensor]
 
@@ -80,10 +80,10 @@ def cached(
             return found
         raise OSError("the file does not read back as it was written")
     except (OSError, NotImplementedError, SafetensorError) as problem:
-        reason = getattr(problem, "strerror", None) or problem
+        refused = problem if isinstance(problem, OSError) else OSError(str(problem))
+        other = "set VSRNN_CACHE to a folder that can be written and has room"
         raise VsrnnError(
-            f"cannot keep data in {path.parent} ({reason}); set VSRNN_CACHE to a "
-            "folder that can be written and has room"
+            f"cannot keep data in {path.parent} {refusal(refused, other)}"
         ) from problem
 
 
@@ -113,6 +113,7 @@ def _write(build: Callable[[], Tensors], path: Path) -> None:
     tensors, part = build(), path.with_suffix(".part")
     try:
         save_file(tensors, part, metadata={"sha256": checksum(tensors)})
+        part.chmod(0o644)  # other users may share it
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
@@ -123,7 +124,7 @@ def _apart(
 ) -> None:
     """Do that in a process of its own, also where daemons may have no children."""
     child = subprocess.run(
-        [sys.executable, "-c", f"from {__name__} import answer; answer()"],
+        [sys.executable, "-P", "-c", f"from {__name__} import answer; answer()"],
         input=pickle.dumps((build, path)),
         stdout=subprocess.PIPE,
         env={**os.environ, **environment, "PYTHONPATH": os.pathsep.join(sys.path)},
