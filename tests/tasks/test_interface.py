@@ -448,7 +448,18 @@ class OneEach(own.Classes):
         return (output[..., -1, :].argmax(-1) == targets).double()
 
 
-@pytest.mark.parametrize("kind, name", [(OneNumber, "loss"), (OneEach, "accuracy")])
+class ForOne(OneNumber):
+    """As `OneNumber`, for one network only."""
+
+    def loss(self, output, targets):
+        return torch.nn.functional.cross_entropy(
+            output[..., -1, :].flatten(0, -2), targets
+        )
+
+
+@pytest.mark.parametrize(
+    "kind, name", [(OneNumber, "loss"), (ForOne, "loss"), (OneEach, "accuracy")]
+)
 def test_a_loss_of_ones_own_is_one_number_a_model(kind, name):
     with pytest.raises(VsrnnError, match=f"{name} of {kind.__name__} must keep the"):
         kind()

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vsrnn.errors import VsrnnError, check_int
+from vsrnn.errors import VsrnnError, check_int, describe_error
 from vsrnn.tasks._cache import checksum, take
 from vsrnn.tasks._sequences import sequences, there
 
@@ -207,12 +207,16 @@ class Task:
         for name in ("loss", "accuracy"):
             if getattr(type(self), name) is getattr(Task, name):
                 continue
-            given = getattr(self, name)(outputs, targets)
-            if getattr(given, "shape", None) != (3,):
+            try:
+                given = getattr(self, name)(outputs, targets)
+                found = f"not {tuple(getattr(given, 'shape', ()))}"
+            except Exception as problem:  # whatever one's own does
+                found = f"not ({describe_error(problem)})"
+            if found != "not (3,)":
                 raise VsrnnError(
                     f"{name} of {type(self).__name__} must keep the axis of models: "
-                    "of outputs (models, batch, time, outputs) it gives (models,), so "
-                    "take means over the last axes only"
+                    "of outputs (models, batch, time, outputs) it gives (models,), "
+                    f"{found}; take means over the last axes only"
                 )
 
     @classmethod
