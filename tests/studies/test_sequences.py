@@ -24,8 +24,8 @@ BLUE, ORANGE = "#0072B2", "#D55E00"
 def made(some=lambda plan: plan["seed"] >= 0):
     """Runs of a plan, or of some of it, with errors that grow with the seed.
 
-    The torus loses four of its ten networks at a density of .005; `prepost` leaves a tenth
-    of the error of the others behind when it prunes at once.
+    The torus loses four of its ten networks at a density of .005; `prepost` leaves a
+    tenth of the error of the others behind when it prunes at once.
     """
     plan = arms.planned(study.protocol())
     runs = plan[some(plan)]

@@ -223,13 +223,13 @@ def share_below(errors: Series, limit: float) -> list[float]:
     return [*shares.tolist(), len(known)]
 
 
-def told(value: float, how: str) -> str:
+def told(value: float, how: str, unit: str = "") -> str:
     """A number as a page quotes it.
 
-    >>> told(3.14159, ".1f"), told(float("nan"), ".1f")
-    ('3.1', 'no runs yet')
+    >>> told(3.14159, ".1f", " cm"), told(float("nan"), ".1f")
+    ('3.1 cm', 'no runs yet')
     """
-    return f"{value:{how}}" if value == value else NOTHING
+    return f"{value:{how}}{unit}" if value == value else NOTHING
 
 
 def scorecard(study: str, found: Iterable[Claim]) -> DataFrame:

@@ -419,9 +419,9 @@ def numbers(page: Page) -> dict[str, str]:
     stored = page.data.plan["id"].isin(page.data.runs["id"])
     return {
         **{f"learned_{arm}": _learned(own) for arm, own in learned},
-        "cheap_weak": told(cheap["mean"].iloc[0] / 100, ".0%"),
-        "cheap_strong": told(cheap["mean"].iloc[-1] / 100, ".0%"),
-        "cheap_pairs": told(cheap[PAIRS].iloc[0] / 100, ".0%"),
+        "cheap_weak": told(cheap["mean"].iloc[0], ".0f", " %"),
+        "cheap_strong": told(cheap["mean"].iloc[-1], ".0f", " %"),
+        "cheap_pairs": told(cheap[PAIRS].iloc[0], ".0f", " %"),
         **{f"after_{score}": told(after[score], ".2f") for score in SCORES},
         **{f"text_{arm}": told(tanh[arm], ".0f") for arm in TEXT_ARMS},
         "unigram": told(page.data.unigram, ".0f"),

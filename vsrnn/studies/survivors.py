@@ -295,16 +295,18 @@ def survivors_layout(table: DataFrame, style: str = "web") -> Figure:
 def _draw(ax: Axes, table: DataFrame) -> None:
     """Networks below each other if they are wide, else side by side, with names."""
     task, wide = table["task"].iloc[0], table["columns [units]"].max() > 1000
-    left, top, right, bottom, gap = 0.0, 0.0, 0.0, 0.0, 190.0 if wide else 20.0
+    gap, sign = (190.0, ": ") if wide else (50.0, "\n")
+    left, top, right, bottom = 0.0, 0.0, 0.0, 0.0
     for network, own in table.groupby("network", sort=False):
         blocks(ax, own, left, top)
-        words = f"{network}: {own[PROPORTION].iloc[0]:.2f}"
+        name = network if wide else str(network).replace(", ", ",\n")
+        words = f"{name}{sign}{own[PROPORTION].iloc[0]:.2f}"
         ax.text(left, top - 0.1 * gap, words, va="bottom", size="small")
         across, down = own["columns [units]"], own["rows [units]"]
         right = max(right, left + (own["first column [units]"] + across).max())
         bottom = max(bottom, top + (own["first row [units]"] + down).max())
-        left, top = (left, bottom + gap) if wide else (right + 2 * gap, top)
-    to_scale(ax, right, -gap, bottom)
+        left, top = (left, bottom + gap) if wide else (right + gap, top)
+    to_scale(ax, right, -1.0 * gap if wide else -2.2 * gap, bottom)
     ax.set_title(task_label(str(task)))
 
 
@@ -370,8 +372,8 @@ def numbers(page: Page) -> dict[str, str]:
     shares = ends.set_index(["task", "network"])["mean"]
     ids = [*page.data.fresh.query("weights != @OWN")["id"], *page.data.blocks["id"]]
     found = {
-        **{f"fresh_{arm}": told(errors[arm, "without"], ".0f") for arm in ARMS},
-        **{f"own_{arm}": told(errors[arm, OWN], ".0f") for arm in ARMS[:3]},
+        **{f"fresh_{arm}": told(errors[arm, "without"], ".0f", " cm") for arm in ARMS},
+        **{f"own_{arm}": told(errors[arm, OWN], ".0f", " cm") for arm in ARMS[:3]},
         "stored_runs": f"{page.data.runs['id'].isin(ids).sum()} of {len(ids)}",
     }
     networks = {"none": "pruned, none", "torus": "pruned, torus", "uniform": UNIFORM}
