@@ -363,7 +363,7 @@ def test_bad_input_gets_a_sentence():
             lambda: BlockRNN(SMALL)(
                 torch.zeros(2, 3, 30), (torch.zeros(2, 4), torch.zeros(2, 4))
             ),
-            "shapes",
+            "state of shape",
         ),
         (lambda: ProjectedLSTM(20, 10, 10), "at least 11"),
         (lambda: PlainRNN(20, 0, 10), "hidden unit"),

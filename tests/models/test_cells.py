@@ -246,7 +246,7 @@ def test_bad_input_gets_a_sentence():
         (lambda: cell_of("gru", symbols=True)(torch.zeros(2, 3)), "whole numbers"),
         (
             lambda: cell_of("lstm")(torch.zeros(2, 3, 7), torch.zeros(1, 2, 6)),
-            r"2 tensors of shape \(1, 2, 6\)",
+            r"shape \(1, 2, 6\) and \(1, 2, 6\), got \(1, 2, 6\)",
         ),
         (
             lambda: cell_of("gru")(torch.zeros(2, 3, 7), torch.zeros(1, 3, 6)),

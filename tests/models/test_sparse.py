@@ -1,9 +1,13 @@
 """What all modules with masks share: blocks of a part, new places, safe loading."""
 
+from functools import partial
+
 import pytest
 import torch
+from torch.nn.utils import prune
 
-from vsrnn import BLOCKS, BlockRNN, Geometry, VsrnnError
+from vsrnn import BLOCKS, BlockRNN, Geometry, MaskedCell, ModelBatch, VsrnnError
+from vsrnn.models.batch import ModelLoop
 
 G = Geometry(7, 5, 3, (0.3, 0.8, 0.5, 0.5, 1, 0))
 
@@ -95,3 +99,107 @@ def test_bad_places_are_refused_and_change_nothing():
             model.load_state_dict(part, strict=False)
     for name, value in model.state_dict().items():
         assert torch.equal(value, kept[name])
+
+
+def test_another_network_is_refused_by_name():
+    cells = {"cell": "lstm", "layers": 2}
+    pairs = [
+        (BlockRNN(Geometry(30, 5, 3, 0.1)), BlockRNN(Geometry(40, 5, 3, 0.1))),
+        (BlockRNN(Geometry(9, 6, 2, 0.5)), BlockRNN(Geometry(9, 5, 3, 0.5))),
+        (BlockRNN(G), BlockRNN(G, activation="tanh")),
+        (MaskedCell(7, 5, 3, 0.5), MaskedCell(7, 5, 3, 0.5, cell="relu")),
+        (MaskedCell(7, 5, 3, 0.5, **cells), MaskedCell(7, 5, 3, 0.5, cell="lstm")),
+        (MaskedCell(7, 5, 3, 0.5, cell="lstm"), MaskedCell(7, 5, 3, 0.5, **cells)),
+        (MaskedCell(7, 5, 3, 0.5), MaskedCell(7, 5, 3, 0.5, start=2)),
+        (BlockRNN(G), MaskedCell(7, 5, 3, 0.5)),
+    ]
+    for saved, model in pairs:
+        for strict in (True, False):
+            with pytest.raises(RuntimeError, match="saved is a network of"):
+                model.load_state_dict(saved.state_dict(), strict=strict)
+
+
+def test_files_from_before_the_identity_load():
+    saved = BlockRNN(G, seed=1)
+    state = {n: value for n, value in saved.state_dict().items() if n != "identity"}
+    model, x = BlockRNN(G, seed=2), torch.randn(2, 3, 7)
+    model.load_state_dict(state)
+    assert torch.equal(model(x)[0], saved(x)[0])
+    small = {name: state[name] for name in ("weight_state", "bias")}
+    model.load_state_dict(small, strict=False)
+    assert torch.equal(model(x)[0], saved(x)[0])
+    moved = {"index_state": model.index_state - 1}
+    with pytest.raises(RuntimeError, match="one for each of weight_state"):
+        model.load_state_dict(moved, strict=False)
+
+
+def test_loading_drops_gradients():
+    model, x = BlockRNN(G, seed=1), torch.randn(2, 3, 7)
+    model(x)[0].sum().backward()
+    model.load_state_dict(BlockRNN(G, seed=2).state_dict())
+    assert all(parameter.grad is None for parameter in model.parameters())
+    model(x)[0].sum().backward()
+    assert all(p.grad.shape == p.shape for p in model.parameters())
+
+
+def test_places_that_are_given_out_are_copies():
+    model, x = BlockRNN(G, seed=1), torch.randn(2, 3, 7)
+    before = model(x)[0]
+    for places in (
+        model.index_state,
+        model.index("state"),
+        model.state_dict()["index_state"],
+    ):
+        places.zero_()
+    assert torch.equal(model(x)[0], before)
+
+
+def sent(model, to):
+    """Write over a network as distributed training does, or an average."""
+    pairs = zip(
+        (*to.parameters(), *to.buffers()),
+        (*model.parameters(), *model.buffers()),
+        strict=True,
+    )
+    for own, other in pairs:
+        own.detach().copy_(other.detach())
+
+
+def test_weights_from_other_places_are_noticed():
+    x = torch.randn(2, 3, 7)
+    makes = {
+        ModelBatch: lambda **how: BlockRNN(Geometry(7, 5, 3, 0.5), **how),
+        ModelLoop: lambda **how: MaskedCell(7, 5, 3, 0.5, **how),
+    }
+    for together, make in makes.items():
+        one, same, other = (make(mask="exact", seed=seed) for seed in (1, 1, 2))
+        sent(one, same)
+        assert torch.equal(same(x)[0], one(x)[0])
+        sent(one, other)
+        part = next(iter(one.shapes))
+        uses = [
+            partial(other, x),
+            partial(other.step, x[:, 0]),
+            other.double,
+            partial(other.rewire, part, torch.arange(2)),
+            partial(together([other]), x),
+        ]
+        for use in uses:
+            with pytest.raises(VsrnnError, match="of other masks"):
+                use()
+        other.load_state_dict(one.state_dict())
+        assert torch.equal(other(x)[0], one(x)[0])
+        setattr(one, f"weight_{part}", torch.nn.Parameter(torch.zeros(99)))
+        with pytest.raises(VsrnnError, match="with rewire"):
+            one(x)
+
+
+def test_weights_that_others_compute_keep_their_places():
+    model, x = BlockRNN(G, seed=1), torch.randn(2, 3, 7)
+    prune.l1_unstructured(model, "weight_state", amount=0.5)
+    before = model(x)[0].detach()
+    model.load_state_dict(model.state_dict())
+    with pytest.raises(VsrnnError, match="computed from other parameters"):
+        model.rewire("state", model.index_state[1:])
+    prune.remove(model, "weight_state")
+    assert torch.equal(model(x)[0], before)

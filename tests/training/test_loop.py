@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from vsrnn import BlockRNN, Geometry, Task, get_task, predict
+from vsrnn import BlockRNN, Geometry, Task, VsrnnError, get_task, predict
 from vsrnn.methods import Work
 from vsrnn.models import MaskedCell, ModelBatch
 from vsrnn.models.batch import ModelLoop
@@ -166,3 +166,32 @@ def test_predictions_are_where_targets_ask_for_them():
             expected = torch.stack([o[n] for o, n in zip(outputs, ends, strict=True)])
             assert len(set(ends.tolist())) > 2
         assert torch.equal(predict(model, task, "test"), expected)
+
+
+def test_models_of_another_kind_get_a_sentence():
+    task, models = Fresh(), [MaskedCell(2, 4, 1, seed=seed) for seed in (0, 1)]
+    blocks = [BlockRNN(Geometry(2, 4, 1, 1), seed=seed) for seed in (0, 1)]
+    for model, words in [
+        (ModelBatch(blocks), "of a batch of models take each by itself"),
+        (ModelLoop(models), "of a batch of models take each by itself"),
+        (torch.nn.Linear(2, 1), "a model gives a pair"),
+        (MaskedCell(2, 4, 3), "expected outputs"),
+        (MaskedCell(3, 4, 1), "expected input"),
+        (
+            MaskedCell(2, 4, 1).double(),
+            "torch.float32 and the weights are torch.float64",
+        ),
+    ]:
+        for use in (evaluate, predict):
+            with pytest.raises(VsrnnError, match=words):
+                use(model, task, "test")
+    for use in (evaluate, predict):
+        with pytest.raises(VsrnnError, match="expected a task"):
+            use(models[1], "rad", "test")
+        with pytest.raises(VsrnnError, match="the split is one of"):
+            use(models[1], task, "tests")
+    task.carries = True
+    stateless = ModelLoop([torch.nn.GRU(2, 1, batch_first=True)])
+    stateless.models[0].forward = lambda x, state=None: (x[..., :1], None)
+    with pytest.raises(VsrnnError, match="carries states on"):
+        evaluate(stateless.models[0], task, "test")

@@ -16,6 +16,7 @@ from vsrnn.errors import VsrnnError, check_int
 from vsrnn.methods.method import Method, Rewired, Work
 from vsrnn.methods.spaces import INHIBITORS, SIDE, SPACES, TRAINED, Space
 from vsrnn.models import SparseModule
+from vsrnn.models.sparse import Places
 
 KNOWN = {
     "space": tuple(SPACES),
@@ -238,7 +239,7 @@ class Penalty(Work):
             if block.startswith("hh"):
                 own = options.embed(len(columns), seed, len(self.embeddings))
                 self.embeddings[block] = own.to(model.weight(part).detach())
-        self.seen: dict[Tensor, int] = {}
+        self.seen: Places | None = None
 
     def penalty(self) -> Tensor:
         """Return what the weights pay that there are."""
@@ -282,11 +283,9 @@ class Penalty(Work):
 
     def _follow(self) -> None:
         """Look up what each weight pays, anew whenever weights came or went."""
-        indices = [self.model.index(part) for part in self.model.shapes]
-        seen = {index: index._version for index in indices}
-        if seen == self.seen:  # the same tensors, and nothing written to them
+        if self.seen is self.model.places:
             return
-        self.seen = seen
+        self.seen = self.model.places
         self.places: dict[str, tuple[str, Tensor, Tensor, int]] = {}
         for block, (part, own) in self.model.block_places().items():
             _, rows, columns = self.model.regions[block]

@@ -2,21 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from operator import is_not
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
 
+from vsrnn.design.geometry import Geometry
 from vsrnn.errors import VsrnnError
 from vsrnn.models._kernels.propagate import Layout, propagate
+from vsrnn.models.recurrent import Network, below
+from vsrnn.models.sparse import Places
 
 if TYPE_CHECKING:
     from vsrnn.models.block import BlockRNN
 
 
-class ModelBatch(nn.Module):
+class Models(Network):
+    """Models that are computed together."""
+
+    def __init__(self, models: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.models = nn.ModuleList(models)
+
+    def problems(self, saved: Mapping[str, Any]) -> list[str]:
+        """Those of the models."""
+        return [
+            f"models.{number}: {problem}"
+            for number, model in enumerate(self.models)
+            if isinstance(model, Network)
+            for problem in model.problems(below(saved, f"models.{number}."))
+        ]
+
+
+class ModelBatch(Models):
     """Block RNNs of any sizes that read the same inputs, computed as one network.
 
     The models stay what they are: the batch holds no weights of its own, reads theirs
@@ -27,7 +47,8 @@ class ModelBatch(nn.Module):
         models: block RNNs of the same inputs, outputs and activation, on one device.
 
     Raises:
-        VsrnnError: for no models, or models of other inputs, outputs or activations.
+        VsrnnError: for no models, other ones than block RNNs, or models of other
+            inputs, outputs or activations.
 
     Example:
         >>> import torch, vsrnn
@@ -41,14 +62,15 @@ class ModelBatch(nn.Module):
     """A training step has the same shapes each time, so CUDA can record it."""
 
     def __init__(self, models: Sequence[BlockRNN]) -> None:
-        super().__init__()
+        if not all(isinstance(getattr(m, "geometry", None), Geometry) for m in models):
+            raise VsrnnError("a batch is of block RNNs; use other models one by one")
         ends = {(m.geometry.inputs, m.geometry.outputs, m.activation) for m in models}
         if len(ends) != 1:
             raise VsrnnError(
                 "a batch needs models, all of the same inputs, outputs and activation"
             )
-        self.models = nn.ModuleList(models)
-        self._lay_out()
+        super().__init__(models)
+        self.placed: list[Places] = []
 
     def forward(self, x: Tensor) -> Tensor:
         """Run sequences from a zero state through all models.
@@ -62,52 +84,84 @@ class ModelBatch(nn.Module):
         return self.run(x)[0]
 
     def run(self, x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Run sequences from the state that the last call left; return one, too."""
-        if any(map(is_not, self._layouts(), self.laid_out)):
-            self._lay_out()  # a model was given other masks
-        *weights, bias = map(self._all, ("weight_input", "weight_state", "bias"))
-        rows = self.layout.models * self.layout.rows
+        """Run sequences from the state that the last call left; return one, too.
+
+        Raises:
+            VsrnnError: the inputs are of another shape, precision or device, or the
+                state is of another number of sequences.
+        """
+        models = self._models()
+        x, _ = models[0].checked(x, None)
+        if x.dim() != 3:
+            raise VsrnnError(
+                f"a batch of models reads (batch, time, inputs), not {tuple(x.shape)}"
+            )
+        layout, places = self._laid_out(models)
+        if state is not None and state.shape[2] != len(x):
+            raise VsrnnError(
+                f"the state is of {state.shape[2]} sequences, the input of {len(x)}"
+            )
+        *weights, bias = (
+            _joined([getattr(model, name) for model in models])
+            for name in ("weight_input", "weight_state", "bias")
+        )
+        rows = layout.models * layout.rows
         if len(bias) < rows:
-            bias = bias.new_zeros(rows).scatter(0, self.rows, bias)
-        own = weights[0], weights[1], bias
-        output, last = propagate(x, state, own, self.layout)
+            bias = bias.new_zeros(rows).scatter(0, places, bias)
+        output, last = propagate(x, state, (weights[0], weights[1], bias), layout)
         return output.permute(0, 3, 2, 1), last  # (models, batch, time, outputs)
 
-    def _all(self, name: str) -> Tensor:
-        """The models' parameters of a name, one behind the other."""
-        every = [getattr(model, name) for model in self.models]
-        return torch.cat(every) if len(every) > 1 else every[0]
+    @property
+    def layout(self) -> Layout:
+        """How the weights of all models fill the matrices of a pass."""
+        return self._laid_out(self._models())[0]
 
-    def _layouts(self) -> list[Layout]:
-        """How the weights of each model lie, anew when its masks are."""
-        return [cast("BlockRNN", model).layout for model in self.models]
+    def _models(self) -> list[BlockRNN]:
+        return cast("list[BlockRNN]", list(self.models))
 
-    def _lay_out(self) -> None:
-        """Place every model's rows and weights in the matrices of the pass."""
-        models = cast("list[BlockRNN]", list(self.models))
-        self.laid_out = self._layouts()
-        geometries = [model.geometry for model in models]
-        hidden = max(g.hidden for g in geometries)
-        inputs, outputs = geometries[0].inputs, geometries[0].outputs
-        rows = hidden + outputs
-        placed, index_input, index_state = [], [], []
-        for number, (model, g) in enumerate(zip(models, geometries, strict=True)):
-            own = torch.arange(g.hidden + outputs, device=model.index_input.device)
-            own = torch.where(own < g.hidden, own, own + hidden - g.hidden)
-            row, column = _places(model.index_input, inputs)
-            index_input.append((number * rows + own[row]) * inputs + column)
-            row, column = _places(model.index_state, g.hidden + outputs)
-            index_state.append((number * rows + own[row]) * rows + own[column])
-            placed.append(number * rows + own)
-        self.rows = torch.cat(placed)
-        index = (torch.cat(index_input), torch.cat(index_state))
-        sizes, activation = (inputs, hidden, outputs), models[0].activation
-        self.layout = Layout(*index, len(models), sizes, activation)
+    def _laid_out(self, models: list[BlockRNN]) -> tuple[Layout, Tensor]:
+        """The layout, and every model's rows in it; anew when a model's are."""
+        placed = [model.checked_places() for model in models]
+        if len(placed) != len(self.placed) or any(map(is_not, placed, self.placed)):
+            self.placed = placed
+            self.layouts: dict[Any, tuple[Layout, Tensor]] = {}
+        like = models[0].like
+        key = like.device, like.dtype
+        if key not in self.layouts:
+            self.layouts[key] = _lay_out(models, like)
+        return self.layouts[key]
 
-    def _apply(self, fn: Any, recurse: bool = True) -> Self:
-        super()._apply(fn, recurse)
-        self._lay_out()
-        return self
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"placed": []}  # which can be made again
+
+
+def _lay_out(models: list[BlockRNN], like: Tensor) -> tuple[Layout, Tensor]:
+    """Place every model's rows and weights in the matrices of the pass."""
+    if len({(model.like.device, model.like.dtype) for model in models}) > 1:
+        raise VsrnnError("a batch needs all its models on one device, in one precision")
+    geometries = [model.geometry for model in models]
+    hidden = max(g.hidden for g in geometries)
+    inputs, outputs = geometries[0].inputs, geometries[0].outputs
+    rows = hidden + outputs
+    placed, index_input, index_state = [], [], []
+    for number, (model, g) in enumerate(zip(models, geometries, strict=True)):
+        places = model.own_places()
+        own = torch.arange(g.hidden + outputs, device=places["input"].device)
+        own = torch.where(own < g.hidden, own, own + hidden - g.hidden)
+        row, column = _places(places["input"], inputs)
+        index_input.append((number * rows + own[row]) * inputs + column)
+        row, column = _places(places["state"], g.hidden + outputs)
+        index_state.append((number * rows + own[row]) * rows + own[column])
+        placed.append(number * rows + own)
+    index = (torch.cat(index_input), torch.cat(index_state))
+    sizes, activation = (inputs, hidden, outputs), models[0].activation
+    layout = Layout(*index, len(models), sizes, activation, like.detach())
+    return layout, torch.cat(placed).to(like.device)
+
+
+def _joined(every: list[Tensor]) -> Tensor:
+    """One behind the other."""
+    return torch.cat(every) if len(every) > 1 else every[0]
 
 
 def _places(index: Tensor, width: int) -> tuple[Tensor, Tensor]:
@@ -115,16 +169,12 @@ def _places(index: Tensor, width: int) -> tuple[Tensor, Tensor]:
     return index // width, index % width
 
 
-class ModelLoop(nn.Module):
+class ModelLoop(Models):
     """Models that read the same inputs, one after another.
 
     Args:
         models: ``model(x)`` gives outputs, all of one shape, and a state.
     """
-
-    def __init__(self, models: Sequence[nn.Module]) -> None:
-        super().__init__()
-        self.models = nn.ModuleList(models)
 
     def forward(self, x: Tensor) -> Tensor:
         """Run sequences through all models, ``(models, batch, time, outputs)``."""
@@ -133,6 +183,25 @@ class ModelLoop(nn.Module):
     def run(self, x: Tensor, states: Any = None) -> tuple[Tensor, Any]:
         """Run sequences from the states that the last call left; return these, too."""
         states = [None] * len(self.models) if states is None else states
-        pairs = [m(x, state) for m, state in zip(self.models, states, strict=True)]
+        pairs = [
+            _pair(model(x) if state is None else model(x, state))
+            for model, state in zip(self.models, states, strict=True)
+        ]
         outputs, last = zip(*pairs, strict=True)
         return torch.stack(outputs) if len(outputs) > 1 else outputs[0][None], last
+
+
+def _pair(given: Any) -> tuple[Tensor, Any]:
+    """The outputs and the state that a model gives.
+
+    Raises:
+        VsrnnError: these are no such pair.
+    """
+    is_pair = isinstance(given, (tuple, list)) and len(given) == 2
+    if not is_pair or not isinstance(given[0], Tensor) or given[0].dim() != 3:
+        raise VsrnnError(
+            "a model gives a pair, outputs (batch, time, outputs) and a state; of a "
+            "batch of models take each by itself, and let a module that gives outputs "
+            "alone return None with them"
+        )
+    return given[0], given[1]

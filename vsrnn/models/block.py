@@ -15,9 +15,14 @@ from vsrnn.design.family import Counts, Family, register
 from vsrnn.design.geometry import BLOCKS, Geometry
 from vsrnn.errors import VsrnnError
 from vsrnn.models._kernels.products import SPARSE_BELOW
-from vsrnn.models._kernels.propagate import ACTIVATIONS, Layout, advance, propagate
+from vsrnn.models._kernels.propagate import (
+    ACTIVATIONS,
+    Layout,
+    advance,
+    propagate,
+    transformed,
+)
 from vsrnn.models.batch import ModelBatch
-from vsrnn.models.recurrent import check_input
 from vsrnn.models.sparse import Region, SparseModule, check_mask, draw_mask
 
 State = tuple[Tensor, Tensor]
@@ -71,9 +76,6 @@ class BlockRNN(SparseModule):
 
     weight_input: nn.Parameter
     weight_state: nn.Parameter
-    index_input: Tensor
-    index_state: Tensor
-    layout: Layout
     readout = ("yx", "yh")
 
     def __init__(
@@ -94,18 +96,19 @@ class BlockRNN(SparseModule):
             known = " or ".join(ACTIVATIONS)
             raise VsrnnError(f"the activation is {known}, not {activation!r}")
         self.geometry, self.activation, self.mask = geometry, activation, mask
-        generator = torch.Generator().manual_seed(seed)
+        self.inputs = geometry.inputs
+        generator = torch.Generator("cpu").manual_seed(seed)
         means, stds = _six("init_mean", init_mean), _six("init_std", init_std)
         self.initial = list(zip(means, stds, strict=True))
         self.regions = _regions(geometry)
         rows = geometry.hidden + geometry.outputs
-        for part, matrix in self._draw(geometry.density, generator).items():
-            self.add_part(part, matrix.to(device, dtype), matrix != 0)
-        bound = 1 / sqrt(geometry.inputs + rows)
-        bias = torch.empty(rows)
-        bias.uniform_(-bound, bound, generator=generator)
-        self.bias = nn.Parameter(bias.to(device, dtype))
-        self._lay_out()
+        with torch.device("cpu"):  # where the same numbers are drawn everywhere
+            drawn = self._draw(geometry.density, generator)
+            bias = torch.empty(rows)
+            bound = 1 / sqrt(geometry.inputs + rows)
+            bias.uniform_(-bound, bound, generator=generator)
+        self.add_parts({p: (m, m != 0) for p, m in drawn.items()}, device, dtype)
+        self.bias = nn.Parameter(bias.to(self.weight_input))
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Run a whole sequence.
@@ -117,28 +120,31 @@ class BlockRNN(SparseModule):
 
         Returns:
             The outputs, ``(batch, time, outputs)``, and the state after the last step.
+
+        Raises:
+            VsrnnError: the inputs or the state are of another shape, precision or
+                device.
         """
-        check_input(x, self.geometry.inputs)
+        x, given = self.checked(x, state)
         if x.dim() == 2:
-            state = None if state is None else (state[0][None], state[1][None])
-            output, (h, y) = self.forward(x[None], state)
-            return output[0], (h[0], y[0])
-        output, last = propagate(x, self._start(x, state), self._weights, self.layout)
-        return output[0].permute(2, 1, 0), self._end(last)
+            given = given and tuple(part[None] for part in given)
+            output, last = self._run(x[None], given)
+            return output[0], (last[0][0], last[1][0])
+        return self._run(x, given)
 
     def step(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Advance one step: ``(batch, inputs)`` in, ``(batch, outputs)`` out."""
-        if torch.is_grad_enabled():
-            _, state = self.forward(x[:, None], state)
-        else:
-            check_input(x[:, None], self.geometry.inputs)
-            start = self._start(x, state)
-            state = self._end(advance(x, start, self._weights, self.layout))
-        return state[1], state
+        if self._single(x) or torch.is_grad_enabled() or transformed() or x.is_meta:
+            return super().step(x, state)
+        x, given = self.checked(x[:, None], state)
+        last = advance(x[:, 0], _start(given), self._weights, self.layout)
+        state = self._end(last)
+        return state[1].clone(), state
 
     def draw(self, seed: int) -> dict[str, Tensor]:
         """The initial values of this model made with a seed and density 1, by part."""
-        return self._draw((1,) * 6, torch.Generator().manual_seed(seed))
+        with torch.device("cpu"):
+            return self._draw((1,) * 6, torch.Generator("cpu").manual_seed(seed))
 
     @torch.no_grad()
     def activity(self, x: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
@@ -167,32 +173,61 @@ class BlockRNN(SparseModule):
             region.of(full[region.part]).copy_(torch.where(inside, values, 0.0))
         return full
 
-    def _start(self, x: Tensor, state: State | None) -> Tensor | None:
-        """The state before the first step, ``(1, hidden + outputs, batch)``."""
-        g = self.geometry
-        if state is None:
-            return None
-        h, y = state
-        if h.shape != (len(x), g.hidden) or y.shape != (len(x), g.outputs):
-            raise VsrnnError(
-                f"expected a state of shapes ({len(x)}, {g.hidden}) and "
-                f"({len(x)}, {g.outputs}), got {tuple(h.shape)} and {tuple(y.shape)}"
-            )
-        return torch.cat([h.t(), y.t()])[None]
+    def _run(self, x: Tensor, given: tuple[Tensor, ...] | None) -> tuple[Tensor, State]:
+        output, last = propagate(x, _start(given), self._weights, self.layout)
+        return output[0].permute(2, 1, 0), self._end(last)
 
     def _end(self, last: Tensor) -> State:
-        """The two parts of such a state."""
-        hidden = self.geometry.hidden
-        return last[0, :hidden].t(), last[0, hidden:].t()
+        """Hidden state and outputs of ``(1, hidden + outputs, batch)``, copies."""
+        h, y = last[0].t().split([self.geometry.hidden, self.geometry.outputs], 1)
+        plain = torch.contiguous_format
+        return h.clone(memory_format=plain), y.clone(memory_format=plain)
 
     @property
     def _weights(self) -> tuple[Tensor, Tensor, Tensor]:
         return self.weight_input, self.weight_state, self.bias
 
-    def _lay_out(self) -> None:
-        sizes = (self.geometry.inputs, self.geometry.hidden, self.geometry.outputs)
-        index = (self.index_input, self.index_state)
-        self.layout = Layout(*index, 1, sizes, self.activation)
+    @property
+    def like(self) -> Tensor:
+        """The biases."""
+        return self.bias
+
+    def state_shapes(self, *batch: int) -> tuple[tuple[int, ...], ...]:
+        """Hidden units and outputs."""
+        return (*batch, self.geometry.hidden), (*batch, self.geometry.outputs)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """The sizes, and the activation."""
+        g = self.geometry
+        sizes = {"inputs": g.inputs, "hidden": g.hidden, "outputs": g.outputs}
+        return sizes | {"activation": self.activation}
+
+    @property
+    def layout(self) -> Layout:
+        """How the weights fill their matrices."""
+        places, like = self.checked_places(), self.bias
+        key = like.device, like.dtype
+        if key not in places.layouts:
+            g, index = self.geometry, self.own_places()
+            own, sizes = (
+                (index["input"], index["state"]),
+                (g.inputs, g.hidden, g.outputs),
+            )
+            made = Layout(*own, 1, sizes, self.activation, like.detach())
+            places.layouts[key] = made
+        layout: Layout = places.layouts[key]
+        return layout
+
+    @property
+    def index_input(self) -> Tensor:
+        """Flat positions of ``weight_input``; a copy."""
+        return self.index("input")
+
+    @property
+    def index_state(self) -> Tensor:
+        """Flat positions of ``weight_state``; a copy."""
+        return self.index("state")
 
 
 @register
@@ -246,6 +281,11 @@ def _six(name: str, value: float | Sequence[float]) -> tuple[float, ...]:
     if len(six) != 6:
         raise VsrnnError(f"{name} must be one number or six, not {len(six)}")
     return six
+
+
+def _start(given: tuple[Tensor, ...] | None) -> Tensor | None:
+    """The state before the first step, ``(1, hidden + outputs, batch)``."""
+    return None if given is None else torch.cat([part.t() for part in given])[None]
 
 
 def _regions(geometry: Geometry) -> dict[str, Region]:

@@ -17,8 +17,8 @@ from vsrnn.design.design import Design
 from vsrnn.design.family import Counts, Family, register
 from vsrnn.design.geometry import densities
 from vsrnn.errors import VsrnnError, check_int
+from vsrnn.models._kernels.propagate import precisely
 from vsrnn.models.batch import ModelLoop
-from vsrnn.models.recurrent import check_input
 from vsrnn.models.sparse import Region, SparseModule, check_mask, draw_mask
 
 State = Tensor | tuple[Tensor, Tensor]
@@ -85,6 +85,8 @@ class MaskedCell(SparseModule):
         (torch.Size([5, 200, 26]), torch.Size([1, 5, 80]), torch.Size([1, 5, 80]))
     """
 
+    weight_head: nn.Parameter
+    bias_head: nn.Parameter
     readout = ("head",)
 
     def __init__(
@@ -115,16 +117,20 @@ class MaskedCell(SparseModule):
         self.inputs, self.hidden, self.outputs = inputs, hidden, outputs
         self.cell, self.layers, self.symbols = cell, layers, symbols
         self.embedding, self.start, self.bias = embedding, start, bool(bias)
-        generator = torch.Generator().manual_seed(seed)
         shapes = _shapes(inputs, hidden, outputs, cell, layers, embedding, start)
         shares = densities(density, tuple(shapes))
-        values, biases = _draw(shapes, hidden, generator)
-        for share, (part, matrix) in zip(shares, values.items(), strict=True):
-            inside = draw_mask(shapes[part], share, mask, generator)
-            self.add_part(part, matrix.to(device, dtype), inside)
-            self.regions[part] = Region(part, *map(range, shapes[part]))
+        generator = torch.Generator("cpu").manual_seed(seed)
+        with torch.device("cpu"):  # where the same numbers are drawn everywhere
+            values, biases = _draw(shapes, hidden, generator)
+            inside = [
+                draw_mask(shapes[part], share, mask, generator)
+                for part, share in zip(values, shares, strict=True)
+            ]
+        self.regions = {p: Region(p, *map(range, shapes[p])) for p in shapes}
+        pairs = zip(values.values(), inside, strict=True)
+        self.add_parts(dict(zip(values, pairs, strict=True)), device, dtype)
         for part, values_of in biases.items() if bias else ():
-            own = nn.Parameter(values_of.to(device, dtype))
+            own = nn.Parameter(values_of.to(self.like))
             self.register_parameter(f"bias_{part}", own)
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
@@ -143,23 +149,24 @@ class MaskedCell(SparseModule):
         Raises:
             VsrnnError: the shape of the inputs or the state is another.
         """
-        if not self.symbols:
-            check_input(x, self.inputs)
+        x, given = self.checked(x, state)
         batched = x.dim() == (2 if self.symbols else 3)
+        if given is not None and not batched:
+            given = tuple(part.unsqueeze(1) for part in given)
         x = self._read(x if batched else x[None])  # (batch, time, width)
-        start = self._start(x, state, batched)
+        start = self._start(x) if given is None else given
         flat: list[Tensor] = []  # of each layer its matrices, then its biases
         for k in range(self.layers):
             pair = f"ih_{k}", f"hh_{k}"
             flat += [self.matrix(part) for part in pair]
-            flat += [self.get_parameter(f"bias_{p}") for p in pair if self.bias]
+            flat += [getattr(self, f"bias_{p}") for p in pair if self.bias]
         lstm, x = self.cell == "lstm", x[..., self.start :]
         how = (self.bias, self.layers, 0.0, self.training, False, True)  # batch first
         with _quiet(x):
             hidden, *last = KERNELS[self.cell](
                 x, start if lstm else start[0], flat, *how
             )
-        bias = self.get_parameter("bias_head") if self.bias else None
+        bias = self.bias_head if self.bias else None
         output = functional.linear(hidden, self.matrix("head"), bias)
         if not batched:
             output, last = output[0], [part[:, 0] for part in last]
@@ -167,8 +174,9 @@ class MaskedCell(SparseModule):
 
     def draw(self, seed: int) -> dict[str, Tensor]:
         """The initial values of this model made with a seed and density 1, by part."""
-        generator = torch.Generator().manual_seed(seed)
-        return _draw(self.shapes, self.hidden, generator)[0]
+        generator = torch.Generator("cpu").manual_seed(seed)
+        with torch.device("cpu"):
+            return _draw(self.shapes, self.hidden, generator)[0]
 
     @torch.no_grad()
     def activity(self, x: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
@@ -191,37 +199,44 @@ class MaskedCell(SparseModule):
         """Inputs as vectors, ``(batch, time, width)``."""
         if not self.symbols:
             return x
-        if x.dim() != 2 or x.is_floating_point():
+        try:
+            if self.embedding:
+                return functional.embedding(x.long(), self.matrix("embedding").t())
+            return self._units(x)
+        except (IndexError, RuntimeError) as problem:
+            if not x.numel() or (x.min() >= 0 and x.max() < self.inputs):
+                raise
             raise VsrnnError(
-                "expected symbols, whole numbers of shape (batch, time) or (time,), "
-                f"got {x.dtype} of {tuple(x.shape)}"
-            )
-        if self.embedding:
-            return functional.embedding(x, self.matrix("embedding").t())
-        return self._units(x)
+                f"symbols are whole numbers from 0 to {self.inputs - 1}, not "
+                f"{int(x.min())} to {int(x.max())}"
+            ) from problem
 
     def _units(self, x: Tensor) -> Tensor:
         """Symbols as vectors that are 1 at one place."""
-        return functional.one_hot(x, self.inputs).to(self.weight("head"))
+        return functional.one_hot(x.long(), self.inputs).to(self.like)
 
-    def _start(self, x: Tensor, state: State | None, batched: bool) -> list[Tensor]:
-        """The parts of the state before the first step."""
-        parts, shape = 1 + (self.cell == "lstm"), (self.layers, len(x), self.hidden)
-        if state is None:
-            zeros = [x.new_zeros(shape)] * parts
-            if not self.start:
-                return zeros
+    def _start(self, x: Tensor) -> tuple[Tensor, ...]:
+        """The parts of the state before the first step, if none is given."""
+        zeros = [x.new_zeros(shape) for shape in self.state_shapes(x.shape[0])]
+        if self.start:
             first = functional.linear(x[:, 0, : self.start], self.matrix("start"))
-            return [torch.cat([first[None], zeros[0][1:]]), *zeros[1:]]
-        given = [state] if isinstance(state, Tensor) else list(state)
-        if not batched:
-            given = [part.unsqueeze(1) for part in given]
-        if [tuple(part.shape) for part in given] != [shape] * parts:
-            found = ", ".join(str(tuple(part.shape)) for part in given)
-            raise VsrnnError(
-                f"expected a state of {parts} tensors of shape {shape}, got {found}"
-            )
-        return given
+            zeros[0] = torch.cat([first[None], zeros[0][1:]])
+        return tuple(zeros)
+
+    @property
+    def like(self) -> Tensor:
+        """The weights of the head."""
+        return self.weight_head
+
+    def state_shapes(self, *batch: int) -> tuple[tuple[int, ...], ...]:
+        """The hidden states of all layers, and the cells of an LSTM."""
+        return ((self.layers, *batch, self.hidden),) * (1 + (self.cell == "lstm"))
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """The sizes, the cell, and what comes before it."""
+        sizes = ("inputs", "hidden", "outputs", "cell", "layers", "symbols")
+        return {n: getattr(self, n) for n in (*sizes, "embedding", "start", "bias")}
 
 
 @register
@@ -326,7 +341,8 @@ def _check(cell: str, inputs: int, hidden: int, outputs: int, layers: int) -> No
 def _quiet(x: Tensor) -> Iterator[None]:
     """Without torch's warning that cuDNN copies matrices that lie apart."""
     if x.device.type == "cpu":
-        yield
+        with precisely(x):  # where not every cell has a kernel of half precision
+            yield
         return
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "RNN module weights are not part of single")

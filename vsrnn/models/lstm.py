@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,7 @@ from vsrnn.models.recurrent import Recurrent, seeded
 
 LSTMState = tuple[Tensor, Tensor]
 
-with warnings.catch_warnings():  # torch says once that oneDNN has no such LSTM
+with warnings.catch_warnings(), seeded(0):  # torch says once: oneDNN has no such LSTM
     warnings.simplefilter("ignore")
     nn.LSTM(1, 2, proj_size=1)(torch.zeros(1, 1))
 
@@ -50,6 +50,7 @@ class ProjectedLSTM(Recurrent):
                 f"a projected LSTM with {outputs} outputs needs at least "
                 f"{outputs + 1} cells, not {hidden}"
             )
+        self.inputs = inputs
         with seeded(seed):
             self.lstm = nn.LSTM(inputs, hidden, proj_size=outputs, batch_first=True)
 
@@ -57,8 +58,18 @@ class ProjectedLSTM(Recurrent):
         self, x: Tensor, state: LSTMState | None = None
     ) -> tuple[Tensor, LSTMState]:
         """Run ``(batch, time, inputs)`` to ``(batch, time, outputs)`` and a state."""
-        output, state = self.lstm(x, state)
-        return output, state
+        output, last = self.lstm(*self.checked(x, state))
+        return output, last
+
+    @property
+    def like(self) -> Tensor:
+        """The weights of the inputs."""
+        return cast(Tensor, self.lstm.weight_ih_l0)
+
+    def state_shapes(self, *batch: int) -> tuple[tuple[int, ...], ...]:
+        """The outputs and the cells."""
+        sizes = self.lstm.proj_size, self.lstm.hidden_size
+        return tuple((1, *batch, size) for size in sizes)
 
 
 @register

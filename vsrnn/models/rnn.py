@@ -36,6 +36,7 @@ class PlainRNN(Recurrent):
         super().__init__()
         if hidden < 1:
             raise VsrnnError(f"a plain RNN needs a hidden unit or more, not {hidden}")
+        self.inputs = inputs
         with seeded(seed):
             self.rnn = nn.RNN(inputs, hidden, nonlinearity="relu", batch_first=True)
             self.head = nn.Linear(hidden, outputs)
@@ -47,8 +48,18 @@ class PlainRNN(Recurrent):
 
     def forward(self, x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Run ``(batch, time, inputs)`` to ``(batch, time, outputs)`` and a state."""
-        hidden, state = self.rnn(x, state)  # (batch, time, hidden)
-        return self.head(hidden), state
+        x, given = self.checked(x, state)
+        hidden, last = self.rnn(x, given and given[0])  # (batch, time, hidden)
+        return self.head(hidden), last
+
+    @property
+    def like(self) -> Tensor:
+        """The head's weights."""
+        return self.head.weight
+
+    def state_shapes(self, *batch: int) -> tuple[tuple[int, ...], ...]:
+        """The hidden state."""
+        return ((1, *batch, self.rnn.hidden_size),)
 
 
 @register

@@ -2,18 +2,46 @@
 
 from __future__ import annotations
 
+import json
+from abc import abstractmethod
 from collections.abc import Mapping
 from math import prod
 from typing import Any, NamedTuple, Self
+from zlib import crc32
 
 import torch
 from torch import Tensor, nn
 
 from vsrnn.errors import VsrnnError
 from vsrnn.models._kernels.products import fill
-from vsrnn.models.recurrent import Recurrent
+from vsrnn.models.recurrent import IDENTITY, Recurrent, below
 
 MASKS = ("bernoulli", "exact")
+
+
+class Places:
+    """Where the weights of all parts are. They never change: a module gets other ones.
+
+    Args:
+        index: the flat positions of each part's weights in its matrix, rising.
+    """
+
+    def __init__(self, index: Mapping[str, Tensor]) -> None:
+        self.index = dict(index)
+        self.layouts: dict[Any, Any] = {}
+        sums = 0
+        for part, own in self.index.items():
+            sums ^= crc32(own.cpu().numpy().data, crc32(part.encode()))
+        self.fingerprint = [float(sums >> bit & 1) for bit in range(32)]
+
+    def on(self, device: torch.device) -> dict[str, Tensor]:
+        """The positions on a device, but on none without values."""
+        if device.type == "meta":
+            return self.index
+        return {part: own.to(device) for part, own in self.index.items()}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"layouts": {}}  # which can be made again
 
 
 class Region(NamedTuple):
@@ -32,48 +60,70 @@ class Region(NamedTuple):
 class SparseModule(Recurrent):
     """A module whose matrices are vectors of weights and the places of these.
 
-    The matrix of a part is its parameter ``weight_<part>``, a vector, and its buffer
-    ``index_<part>``, the flat positions of the weights in row-major order, rising. What
-    is outside the mask takes no part in counts, optimizers and files, and nothing
-    there can become nonzero. Each matrix consists of one or more blocks, those that
-    have densities.
+    The matrix of a part is its parameter ``weight_<part>``, a vector, at the flat
+    positions ``index(part)``, in row-major order, rising. What is outside the mask
+    takes no part in counts, optimizers and files, and nothing there can become nonzero.
+    Each matrix consists of one or more blocks, those that have densities.
+
+    A state dict holds the positions, too, and says of what network it is. Loading takes
+    over the masks, and refuses what was saved of another network. The buffer
+    ``fingerprint`` tells whether weights and places belong together: it follows the
+    weights wherever averages, ensembles and distributed training take these.
     """
 
     readout: tuple[str, ...]
     """The blocks through which the output reads anything but itself."""
+    fingerprint: Tensor
 
     def __init__(self) -> None:
         super().__init__()
         self.shapes: dict[str, tuple[int, int]] = {}
         self.regions: dict[str, Region] = {}
+        self.seen: tuple[Tensor | None, int] = None, 0
 
-    def add_part(self, part: str, matrix: Tensor, inside: Tensor) -> None:
-        """Keep the values of a matrix that are inside a mask of its shape."""
-        rows, columns = matrix.shape
-        self.shapes[part] = rows, columns
-        index = inside.flatten().nonzero()[:, 0]
-        values = matrix.flatten()[index.to(matrix.device)]
-        self.register_parameter(f"weight_{part}", nn.Parameter(values))
-        self.register_buffer(f"index_{part}", index.to(matrix.device))
+    @property
+    @abstractmethod
+    def identity(self) -> dict[str, Any]:
+        """What a network must have in common with one whose weights it loads."""
+
+    def add_parts(
+        self,
+        parts: Mapping[str, tuple[Tensor, Tensor]],
+        device: torch.device | str | None,
+        dtype: torch.dtype | None,
+    ) -> None:
+        """Keep the values of matrices that are inside masks of their shapes."""
+        device = torch.get_default_device() if device is None else torch.device(device)
+        index = {}
+        for part, (matrix, inside) in parts.items():
+            self.shapes[part] = matrix.shape[0], matrix.shape[1]
+            index[part] = inside.flatten().nonzero()[:, 0]
+            values = matrix.flatten()[index[part]].to(device, dtype)
+            self.register_parameter(f"weight_{part}", nn.Parameter(values))
+        self.register_buffer("fingerprint", torch.zeros(32, device=device), False)
+        self._place(index)
 
     def weight(self, part: str) -> nn.Parameter:
         """The weights of a part, a vector."""
-        return self.get_parameter(f"weight_{part}")
+        weight: nn.Parameter = getattr(self, f"weight_{part}")
+        return weight
 
     def index(self, part: str) -> Tensor:
-        """Their flat positions in the part's matrix, rising."""
-        return self.get_buffer(f"index_{part}")
+        """Their flat positions in the part's matrix, rising; a copy."""
+        return self.places.index[part].clone()
 
     def matrix(self, part: str) -> Tensor:
         """The dense matrix of a part, zero outside the mask; gradients pass."""
-        return fill(self.weight(part), self.index(part), self.shapes[part])
+        index, weight = self.checked_places().index[part], self.weight(part)
+        self._check_length(part, weight)
+        return fill(weight, index.to(weight.device), self.shapes[part])
 
+    @torch.no_grad()
     def matrices(self) -> dict[str, Tensor]:
-        """The blocks as dense matrices, by name, zeros outside the masks."""
-        with torch.no_grad():
-            full = {part: self.matrix(part).clone() for part in self.shapes}
+        """The blocks as dense matrices, by name, zeros outside the masks; copies."""
+        full = {part: self.matrix(part) for part in self.shapes}
         return {
-            block: region.of(full[region.part])
+            block: region.of(full[region.part]).clone()
             for block, region in self.regions.items()
         }
 
@@ -81,7 +131,7 @@ class SparseModule(Recurrent):
         """For each block its part, and which of the part's weights are the block's."""
         places = {}
         for block, (part, rows, columns) in self.regions.items():
-            index, width = self.index(part), self.shapes[part][1]
+            index, width = self.places.index[part], self.shapes[part][1]
             row, column = index // width, index % width
             inside = (row >= rows.start) & (row < rows.stop)
             inside &= (column >= columns.start) & (column < columns.stop)
@@ -154,55 +204,176 @@ class SparseModule(Recurrent):
                 f"the places of {part} are rising positions in a matrix of "
                 f"{self.shapes[part]}"
             )
-        index = index.to(self.index(part)).contiguous()
-        source = _found(index, self.index(part))
-        weight, stays = self.weight(part), source >= 0
+        weight = self._own(part)
+        before = self.checked_places().index[part]
+        index = index.to(before).contiguous()
+        source = _found(index, before)
+        stays = source >= 0
         values = weight.data.new_zeros(len(index))
         values[stays] = weight.data[source[stays]]
         _replace(weight, values)
-        setattr(self, f"index_{part}", index)
-        self._lay_out()
+        self._place(self.places.index | {part: index})
         return source
 
-    def _fits(self, part: str, index: Tensor) -> bool:
+    def checked_places(self) -> Places:
+        """The places of the weights, after a look whether these belong there.
+
+        Raises:
+            VsrnnError: they were averaged or stacked with, or sent from, other places.
+        """
+        now = self._buffers["fingerprint"]
+        assert now is not None
+        seen, version = self.seen
+        if now is not seen or version != _version(now):
+            self._look(now)
+        return self.places
+
+    def _look(self, now: Tensor) -> None:
+        """Compare fingerprints, where these have values."""
+        if torch._C._get_tracing_state() or torch.compiler.is_compiling():
+            return
+        plain = now
+        while torch._C._functorch.is_functorch_wrapped_tensor(plain):
+            plain = torch._C._functorch.get_unwrapped(plain)
+        if not plain.is_meta:
+            found = plain.detach().double().cpu().reshape(-1, 32)
+            if (found - found.new_tensor(self.places.fingerprint)).abs().max() > 0.02:
+                raise VsrnnError(
+                    "these weights were averaged or stacked with, or sent over from, "
+                    "those of other masks; give all models the same masks first, as "
+                    "load_state_dict does"
+                )
+        self.seen = now, _version(now)
+
+    def own_places(self) -> dict[str, Tensor]:
+        """The positions by part, on the weights' device, each of one weight.
+
+        Raises:
+            VsrnnError: there are more or fewer weights in a part.
+        """
+        places = self.checked_places()
+        for part in self.shapes:
+            self._check_length(part, self.weight(part))
+        return places.on(self.like.device)
+
+    def _check_length(self, part: str, weight: Tensor) -> None:
+        if weight.shape != self.places.index[part].shape:
+            raise VsrnnError(
+                f"weight_{part} has the shape {tuple(weight.shape)}, and "
+                f"{len(self.places.index[part])} places; change these with rewire"
+            )
+
+    def _own(self, part: str) -> nn.Parameter:
+        """The parameter of a part."""
+        weight = self.weight(part)
+        if not isinstance(weight, nn.Parameter):
+            raise VsrnnError(
+                f"weight_{part} is computed from other parameters; remove what was put "
+                "on it, by torch.nn.utils for example, and then change its places"
+            )
+        return weight
+
+    def _place(self, index: Mapping[str, Tensor]) -> None:
+        """Take other places, which are those of the weights."""
+        self.places = Places(index)
+        with torch.no_grad():
+            fingerprint = torch.tensor(self.places.fingerprint, device="cpu")
+            self.fingerprint.copy_(fingerprint)
+
+    def _fits(self, part: str, index: Any) -> bool:
         """Whether these are rising positions in the part's matrix."""
-        if index.dim() != 1 or index.is_floating_point():
+        if not isinstance(index, Tensor) or index.dim() != 1 or index.is_meta:
+            return False
+        if index.is_floating_point() or index.is_complex() or index.dtype == torch.bool:
             return False
         if not len(index):
             return True
         inside = index[0] >= 0 and index[-1] < prod(self.shapes[part])
         return bool(inside and (index[1:] > index[:-1]).all())
 
-    def _lay_out(self) -> None:
-        """Prepare what depends on the places, anew whenever these change."""
-
     def _apply(self, fn: Any, recurse: bool = True) -> Self:
+        places = self.checked_places()
         super()._apply(fn, recurse)
-        self._lay_out()
+        self._place(places.on(self.fingerprint.device))
         return self
 
-    def _load_from_state_dict(
-        self, state_dict: Mapping[str, Any], prefix: str, *args: Any
+    def _save_to_state_dict(
+        self, destination: dict[str, Any], prefix: str, keep_vars: bool
     ) -> None:
-        """Take the masks of the saved model too: their number of weights may differ."""
+        super()._save_to_state_dict(destination, prefix, keep_vars)
         for part in self.shapes:
-            weight = state_dict.get(f"{prefix}weight_{part}", self.weight(part))
-            index = state_dict.get(f"{prefix}index_{part}", self.index(part))
-            if weight.shape != index.shape or not self._fits(part, index):
-                errors: list[str] = args[-1]
-                errors.append(
-                    f"{prefix}index_{part} must be rising positions in a matrix of "
-                    f"{self.shapes[part]}, one for each of {prefix}weight_{part}"
+            destination[f"{prefix}index_{part}"] = self.index(part)
+        destination[prefix + IDENTITY] = _packed(self.identity)
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *args: Any
+    ) -> None:
+        """Take weights and masks, if all is as it must be; else nothing."""
+        _, strict, missing, unexpected, errors = args
+        saved, own = below(state_dict, prefix), self.state_dict().keys() - {IDENTITY}
+        errors += (f"{prefix}{problem}" for problem in self.problems(saved))
+        lacks, more = own - saved.keys(), saved.keys() - own - {IDENTITY}
+        if errors or (strict and (lacks or more)):
+            missing += (prefix + name for name in sorted(lacks) if strict)
+            unexpected += (prefix + name for name in sorted(more) if strict)
+            return
+        index = dict(self.places.index)
+        for part, before in index.items():
+            index[part] = saved.get(f"index_{part}", before).to(before)
+            if not torch.equal(index[part], before):
+                weight = self._own(part)
+                _replace(weight, weight.data.new_empty(len(index[part])))
+        self._place(index)
+        for parameter in self.parameters():
+            parameter.grad = None
+        ours = {IDENTITY, *(f"index_{part}" for part in index)}
+        rest = {prefix + name: saved[name] for name in saved.keys() - ours}
+        super()._load_from_state_dict(rest, prefix, *args)
+
+    def problems(self, saved: Mapping[str, Any]) -> list[str]:
+        """Why these values cannot be loaded: places or sizes do not fit."""
+        if IDENTITY in saved:
+            other = _unpacked(saved[IDENTITY])
+            if other != self.identity:
+                return [f"saved is a network of {other}, and this is {self.identity}"]
+        known = {f"index_{part}" for part in self.shapes}
+        weights = {f"weight_{part}" for part in self.shapes}
+        found = [
+            f"{name} is of a matrix that this network has not"
+            for name in saved
+            if name.startswith("index_") and name not in known
+        ]
+        for part, before in self.places.index.items():
+            weight, places = (
+                saved.get(f"weight_{part}"),
+                saved.get(f"index_{part}", before),
+            )
+            fits = self._fits(part, places)
+            if weight is None:
+                fits = fits and torch.equal(places.to(before), before)
+            elif fits:
+                fits = getattr(weight, "shape", None) == places.shape
+            if not fits:
+                found.append(
+                    f"index_{part} must be rising positions in a matrix of "
+                    f"{self.shapes[part]}, one for each of weight_{part}"
                 )
-                return
-        for part in self.shapes:
-            for kind in ("weight", "index"):
-                saved = state_dict.get(f"{prefix}{kind}_{part}")
-                own = getattr(self, f"{kind}_{part}")
-                if saved is not None and saved.shape != own.shape:
-                    _replace(own, own.data.new_empty(saved.shape))
-        super()._load_from_state_dict(state_dict, prefix, *args)
-        self._lay_out()
+        others = {name: saved[name] for name in saved.keys() - known - weights}
+        return found + super().problems(others)
+
+
+def _packed(identity: Mapping[str, Any]) -> Tensor:
+    """A tensor that says so, which every format of files can keep."""
+    text = list(json.dumps(identity).encode())
+    return torch.tensor(text, dtype=torch.uint8, device="cpu")
+
+
+def _unpacked(packed: Any) -> Any:
+    """What such a tensor says, or that it says nothing."""
+    try:
+        return json.loads(bytes(packed.tolist()))
+    except (AttributeError, TypeError, ValueError):
+        return "an unknown kind"
 
 
 def draw_mask(
@@ -234,11 +405,28 @@ def _found(wanted: Tensor, places: Tensor) -> Tensor:
     return torch.where(places[found] == wanted, found, -1)
 
 
+def _version(own: Tensor) -> int:
+    """How often a tensor was written to, where torch counts that."""
+    return 0 if own.is_inference() else own._version
+
+
 def _replace(own: Tensor, values: Tensor) -> None:
     """Give a tensor values of another shape, without the gradient of the old ones."""
     own.grad = None
+    if own.requires_grad and not torch.is_inference_mode_enabled():
+        # ways back that began before end in an error
+        torch.autograd.graph.increment_version(own)
+        torch.autograd.graph.get_gradient_edge(own).node.register_prehook(_refuse)
     # Autograd keeps a note of the old shape as long as a graph of it lives, but drops
     # it when the type changes.
     other = torch.half if values.dtype != torch.half else torch.float
     own.data = values.new_empty(0, dtype=other)
     own.data = values
+
+
+def _refuse(grads: Any) -> None:
+    """Stop a way back to weights that are no more."""
+    raise VsrnnError(
+        "a gradient was asked for of weights that were replaced since; run the network "
+        "again after rewire or load_state_dict, then call backward"
+    )

@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from vsrnn.errors import VsrnnError
 from vsrnn.methods import Work
 from vsrnn.models.batch import ModelLoop
-from vsrnn.tasks.task import Task
+from vsrnn.tasks.task import SPLITS, Task
 from vsrnn.training.cuda_graph import RecordedStep, Step
 from vsrnn.training.optimizer import Optimizer
 
@@ -182,14 +183,23 @@ def predict(model: nn.Module, task: Task, split: str) -> Tensor:
     Returns:
         ``(sequences, outputs)`` where each sequence has its target at one step, such as
         its own last one; else outputs at every step, ``(sequences, time, outputs)``.
+
+    Raises:
+        VsrnnError: the model is not one that gives this task's outputs and a state, or
+            there is no such task or split.
     """
-    network = _evaluated(ModelLoop([model]), task)
-    batches = _batches(task, split)
-    return torch.cat([task.answers(network(x)[0], y) for x, y in batches])
+    _check(task, split)
+    run = _outputs(ModelLoop([model]), task, split)
+    return torch.cat([task.answers(output[0], y) for output, y in run])
 
 
 def evaluate(model: nn.Module, task: Task, split: str) -> dict[str, float]:
-    """Mean loss and accuracy of one model over a split."""
+    """Mean loss and accuracy of one model over a split.
+
+    Raises:
+        VsrnnError: the model is not one that gives this task's outputs and a state, or
+            there is no such task or split.
+    """
     return evaluate_network(ModelLoop([model]), task, split)[0]
 
 
@@ -198,11 +208,33 @@ def evaluate_network(
     network: Network, task: Task, split: str, device: str = "cpu"
 ) -> list[dict[str, float]]:
     """Each model's mean loss and accuracy over a split."""
-    means, network = _Means(task.measure), _evaluated(network, task)
-    for x, y in _batches(task, split, device):
-        output = network(x)  # (models, batch, time, outputs)
-        means.add(len(x), task.loss(output, y), task.accuracy(output, y))
+    _check(task, split)
+    means = _Means(task.measure)
+    for output, y in _outputs(network, task, split, device):
+        means.add(len(y), task.loss(output, y), task.accuracy(output, y))
     return means.means()
+
+
+def _outputs(
+    network: Network, task: Task, split: str, device: str = "cpu"
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Outputs ``(models, batch, time, outputs)`` and targets of each batch."""
+    network = Carrying(network) if task.carries else network
+    for x, y in _batches(task, split, device):
+        output = network(x)
+        if output.shape[1:] != (*x.shape[:2], task.outputs):
+            raise VsrnnError(
+                f"expected outputs (batch, time, outputs) of {tuple(x.shape[:2])} and "
+                f"{task.outputs}, got {tuple(output.shape[1:])}"
+            )
+        yield output, y
+
+
+def _check(task: Any, split: str) -> None:
+    if not isinstance(task, Task):
+        raise VsrnnError(f"expected a task, as get_task gives it, not {task!r}")
+    if split not in SPLITS:
+        raise VsrnnError(f"the split is one of {', '.join(SPLITS)}, not {split!r}")
 
 
 class Carrying:
@@ -218,14 +250,14 @@ class Carrying:
         return cast(Tensor, output)
 
 
-def _evaluated(network: Network, task: Task) -> Network:
-    return Carrying(network) if task.carries else network
-
-
 def _detached(state: Any) -> Any:
     """The tensors of a state, apart from how they were computed."""
     if isinstance(state, Tensor):
         return state.detach()
+    if not isinstance(state, (tuple, list)):
+        raise VsrnnError(
+            f"this task carries states on, and a model gave none, but {state!r}"
+        )
     return tuple(_detached(part) for part in state)
 
 

@@ -67,15 +67,16 @@ class InputProduct:
         index: flat positions of the weights in the ``(rows, inputs)`` matrix, rising.
         rows: of all models.
         inputs: columns.
+        like: of the device and precision of the weights.
     """
 
-    def __init__(self, index: Tensor, rows: int, inputs: int) -> None:
+    def __init__(self, index: Tensor, rows: int, inputs: int, like: Tensor) -> None:
         self.rows, self.inputs, self.index = rows, inputs, index
         row, column = index // inputs, index % inputs
         saved = SPARSE_BELOW * inputs - torch.bincount(row, minlength=rows)
         thin = saved > 0
         beside = TURNED * inputs + APART * (~thin)[row].sum()
-        if not _sparse_pays(index, inputs) or saved[thin].sum() < beside:
+        if not _sparse_pays(like, inputs) or saved[thin].sum() < beside:
             thin = torch.zeros_like(thin)
         self.dense_rows = (~thin).nonzero()[:, 0]
         self.thin = thin[row].nonzero()[:, 0]  # which weights
@@ -135,13 +136,14 @@ class StateProduct:
         index: flat positions of the weights in ``(models, rows, rows)``, rising.
         models: how many.
         rows: of each.
+        like: of the device and precision of the weights.
     """
 
-    def __init__(self, index: Tensor, models: int, rows: int) -> None:
+    def __init__(self, index: Tensor, models: int, rows: int, like: Tensor) -> None:
         self.index, self.shape = index, (models, rows, rows)
         low = len(index) < SPARSE_BELOW * models * rows**2
         self.sparse: Sparse | None = None
-        if low and _sparse_pays(index, rows):
+        if low and _sparse_pays(like, rows):
             row, column = index // rows, index // rows**2 * rows + index % rows
             shape = (models * rows, models * rows)  # block diagonal
             self.sparse = Sparse(row, column, shape)
@@ -202,9 +204,12 @@ def _pick(values: Tensor, which: Tensor) -> Tensor:
 def fill(values: Tensor, index: Tensor, shape: tuple[int, ...]) -> Tensor:
     """A dense matrix with the values at these flat positions."""
     size = prod(shape)
-    if len(values) == size:
+    if len(index) == size:
         return values.view(shape)
-    return values.new_zeros(size).scatter_(0, index, values).view(shape)
+    zeros = values.new_zeros(size)
+    if torch._C._are_functorch_transforms_active():  # vmap has no scatter_
+        return zeros.scatter(0, index, values).view(shape)
+    return zeros.scatter_(0, index, values).view(shape)
 
 
 def _parts(columns: Tensor) -> list[Tensor]:
@@ -214,7 +219,11 @@ def _parts(columns: Tensor) -> list[Tensor]:
     return [part[:, None].contiguous()[:, 0] for part in columns.split(width, 1)]
 
 
-def _sparse_pays(index: Tensor, width: int) -> bool:
-    """Whether products on the weights alone can be faster, where density is low."""
-    on_cpu = index.device.type == "cpu" and torch.backends.mkl.is_available()
-    return on_cpu and width >= SPARSE_FROM
+def _sparse_pays(like: Tensor, width: int) -> bool:
+    """Whether products on the weights alone can be faster, where density is low.
+
+    There are none in half precision.
+    """
+    on_cpu = like.device.type == "cpu" and torch.backends.mkl.is_available()
+    single = like.dtype in (torch.float32, torch.float64)
+    return on_cpu and single and width >= SPARSE_FROM
