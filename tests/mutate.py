@@ -70,7 +70,43 @@ ARMS, ARMS_TEST = "vsrnn/studies/arms.py", "tests/studies/test_arms_as_tables.py
 WATCHED, WATCHED_TEST = "vsrnn/studies/watched.py", "tests/studies/test_watched.py"
 WIDGETS, WIDGETS_TEST = "vsrnn/studies/widgets.py", "tests/studies/test_widgets.py"
 
+PASS, DERIVED = "vsrnn/models/_kernels/propagate.py", "tests/models/test_propagate.py"
+PLACED, PROMISED = "tests/models/test_sparse.py", "tests/models/test_recurrent.py"
+DENSE, DENSE_TEST = "vsrnn/models/dense.py", "tests/models/test_dense.py"
+
 MUTATIONS: list[Mutation] = [
+    Mutation(
+        "another network is loaded",
+        *(SPARSE, "if other != self.identity:", "if not other:", f"{PLACED} -k name"),
+    ),
+    Mutation(
+        "weights of other places are not noticed",
+        *(SPARSE, ".abs().max() > 0.02", ".abs().max() > 2", f"{PLACED} -k noticed"),
+    ),
+    Mutation(
+        "a load keeps gradients",
+        *(SPARSE, "            parameter.grad = None\n", "            pass\n"),
+        f"{PLACED} -k gradients",
+    ),
+    Mutation(
+        "outputs are the memory of all states",
+        *(
+            PASS,
+            "return output.clone(memory_format=plain), last",
+            "return output, last",
+        ),
+        f"{PROMISED} -k belong",
+    ),
+    Mutation(
+        "the composed pass forgets the state",
+        *(PASS, "step if state is None else step + state @ matrix", "step"),
+        f"{DERIVED} -k penalty",
+    ),
+    Mutation(
+        "a twin forgets the state it is given",
+        *(DENSE, "None if state is None else torch.cat(state, -1)", "None"),
+        f"{DENSE_TEST} -k twins",
+    ),
     Mutation(
         "figures take the style of the user",
         *("vsrnn/plot/save.py", "after_reset=True", "after_reset=False"),

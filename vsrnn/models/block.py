@@ -23,6 +23,7 @@ from vsrnn.models._kernels.propagate import (
     transformed,
 )
 from vsrnn.models.batch import ModelBatch
+from vsrnn.models.dense import DenseBlock
 from vsrnn.models.sparse import Region, SparseModule, check_mask, draw_mask
 
 State = tuple[Tensor, Tensor]
@@ -151,6 +152,26 @@ class BlockRNN(SparseModule):
         """Inputs, hidden states and outputs, as each block reads and feeds them."""
         ends = {"x": x, "h": self.states(x)[0], "y": self(x)[0]}
         return {block: (ends[block[1]], ends[block[0]]) for block in BLOCKS}
+
+    @torch.no_grad()
+    def to_dense(self) -> DenseBlock:
+        """A network of ``torch.nn`` alone that computes the same, for export.
+
+        What is exported runs as many steps as its example; for a stream export one of
+        a single step, with a state. Its weights are copies, and training makes them
+        dense.
+
+        Example:
+            >>> import torch, vsrnn
+            >>> model = vsrnn.BlockRNN(vsrnn.Geometry(46, 80, 26, 0.2))
+            >>> x = torch.randn(5, 20, 46)
+            >>> program = torch.export.export(model.to_dense(), (x,))
+            >>> torch.allclose(program.module()(x)[0], model(x)[0], atol=1e-5)
+            True
+        """
+        reads, matrix = self.matrix("input").clone(), self.matrix("state").clone()
+        own = self.geometry.hidden, self.activation
+        return DenseBlock(reads, matrix, self.bias.detach().clone(), *own)
 
     def extra_repr(self) -> str:
         """Say the sizes and densities, as torch prints them."""

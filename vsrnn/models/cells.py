@@ -19,6 +19,7 @@ from vsrnn.design.geometry import densities
 from vsrnn.errors import VsrnnError, check_int
 from vsrnn.models._kernels.propagate import precisely
 from vsrnn.models.batch import ModelLoop
+from vsrnn.models.dense import DenseCell
 from vsrnn.models.sparse import Region, SparseModule, check_mask, draw_mask
 
 State = Tensor | tuple[Tensor, Tensor]
@@ -189,6 +190,22 @@ class MaskedCell(SparseModule):
         for k, own in enumerate(states):
             ends |= {f"ih_{k}": (below[k], own), f"hh_{k}": (own, own)}
         return ends | {"head": (states[-1], self(x)[0])}
+
+    @torch.no_grad()
+    def to_dense(self) -> DenseCell:
+        """A network of ``torch.nn`` alone that computes the same, for export.
+
+        Its weights are copies, and training makes them dense.
+        """
+        matrices = {part: self.matrix(part).clone() for part in self.shapes}
+        biases = {p: getattr(self, f"bias_{p}", None) for p in self.shapes}
+        copies = {p: b.detach().clone() for p, b in biases.items() if b is not None}
+        units = (
+            self._read(torch.arange(self.inputs, device=self.like.device)[None])[0]
+            if self.symbols
+            else None
+        )
+        return DenseCell(matrices, copies, self.cell, self.layers, units)
 
     def extra_repr(self) -> str:
         """Say the cell and sizes, as torch prints them."""
