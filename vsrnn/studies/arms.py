@@ -15,7 +15,7 @@ from pandas import DataFrame, Series, read_csv
 from scipy import stats
 
 from vsrnn.methods import get_method
-from vsrnn.plot.axes import each_panel, legend, log_ticks, note
+from vsrnn.plot.axes import each_panel, legend, log_ticks, note, plain_numbers
 from vsrnn.plot.labels import BLUE, GRAY, GREEN, ORANGE
 from vsrnn.plot.lines import lines
 from vsrnn.plot.points import strip
@@ -287,7 +287,12 @@ def strips(
 
 
 def over_density(
-    drawn: Figure, table: DataFrame, label: str, level: str, words: str
+    drawn: Figure,
+    table: DataFrame,
+    label: str,
+    level: str,
+    words: str,
+    scale: str = "linear",
 ) -> None:
     """Means against density, a line an arm, a panel for each of "panel", two in a row.
 
@@ -297,6 +302,7 @@ def over_density(
         label: of the means.
         level: column of what they are compared with, drawn as a line.
         words: for that line.
+        scale: of the means, "linear" or "log".
     """
     known = table[["mean", "low", "high", level]].stack().dropna()
     room = 0.05 * (np.ptp(known) or 1)
@@ -308,8 +314,11 @@ def over_density(
         ax.set(title=rows["panel"].iloc[0], ylabel=label)
         if not ax.get_subplotspec().is_first_col():  # type: ignore[union-attr]
             ax.set_ylabel("")
+        ax.set_yscale(scale)
         if len(known):
             ax.set_ylim(known.min() - room, known.max() + room)
+        if scale == "log":
+            plain_numbers(ax, "y")
         if there.empty:
             note(ax, NOTHING)
     looks = {arm: ARM_LOOKS[arm] for arm in dict.fromkeys(table["arm"])}

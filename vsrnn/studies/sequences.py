@@ -342,7 +342,7 @@ def text_perplexity_table(data: Data) -> DataFrame:
 def text_perplexity(table: DataFrame, style: str = "web") -> Figure:
     """Perplexity of the next word against density, a line an arm, a panel a cell."""
     with drawing(style, 0.5) as drawn:
-        over_density(drawn, table, PERPLEXITY, "unigram", "words counted")
+        over_density(drawn, table, PERPLEXITY, "unigram", "words counted", "log")
     return drawn
 
 
