@@ -85,3 +85,33 @@ def test_a_traced_network_takes_batches_of_other_sizes():
             traced = torch.jit.trace(network, (inputs(model),))
             x = inputs(model, batch=7)
             agree(traced(x), model(x))
+
+
+def flat(given):
+    """All tensors of nested tuples, in order."""
+    if isinstance(given, torch.Tensor):
+        return [given.detach()]
+    return [each for part in given for each in flat(part)]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("dynamo", [True, False])
+def test_onnx_files_compute_the_same(dynamo, tmp_path):
+    """By both exporters of torch: a sequence from zeros, and a step with a state."""
+    pytest.importorskip("onnxscript")
+    runtime = pytest.importorskip("onnxruntime")
+    file = tmp_path / "model.onnx"
+    for model in networks():
+        x, state = inputs(model, steps=2), model(inputs(model))[1]
+        for network in (model, model.to_dense()):
+            for given in ((x,), (x[:, :1], state)):
+                blank = (torch.zeros_like(given[0]), *given[1:])
+                torch.onnx.export(network, blank, file, dynamo=dynamo, verbose=False)
+                session = runtime.InferenceSession(file)
+                names = [each.name for each in session.get_inputs()]
+                read = [each.numpy() for each in flat(given)]
+                found = session.run(None, dict(zip(names, read, strict=True)))
+                for a, b in zip(found, flat(model(*given)), strict=True):
+                    torch.testing.assert_close(
+                        torch.as_tensor(a), b, rtol=1e-4, atol=1e-5
+                    )

@@ -146,16 +146,16 @@ def composed(
     models, rows, hidden = layout.models, layout.rows, layout.hidden
     places = layout.input.index.to(bias.device), layout.state.index.to(bias.device)
     reads = fill(weight_input, places[0], (models * rows, layout.input.inputs))
-    matrix = fill(weight_state, places[1], (models, rows, rows)).mT
+    matrix = fill(weight_state, places[1], (models, rows, rows)).transpose(1, 2)
     drive = functional.linear(x, reads, bias).unflatten(2, (models, rows))
-    state, outputs = None if start is None else start.mT, []
+    state, outputs = None if start is None else start.transpose(1, 2), []
     activate = getattr(torch, layout.activation)
     for step in drive.permute(1, 2, 0, 3).unbind():  # (models, batch, rows)
         step = step if state is None else step + state @ matrix
         state = torch.cat([activate(step[..., :hidden]), step[..., hidden:]], -1)
         outputs.append(state[..., hidden:])
     assert state is not None  # there are steps
-    return torch.stack(outputs).permute(1, 3, 0, 2), state.mT
+    return torch.stack(outputs).permute(1, 3, 0, 2), state.transpose(1, 2)
 
 
 def transformed() -> bool:
