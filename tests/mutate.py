@@ -67,6 +67,8 @@ SURVIVORS = "vsrnn/studies/survivors.py"
 SURVIVORS_TEST = "tests/studies/test_survivors.py"
 ARMS, ARMS_TEST = "vsrnn/studies/arms.py", "tests/studies/test_arms_as_tables.py"
 
+WALKED, WALKED_TEST = "vsrnn/studies/walked.py", "tests/studies/test_navigation_page.py"
+NAVIGATED_PAGE = "vsrnn/studies/navigation.py"
 WATCHED, WATCHED_TEST = "vsrnn/studies/watched.py", "tests/studies/test_watched.py"
 WIDGETS, WIDGETS_TEST = "vsrnn/studies/widgets.py", "tests/studies/test_widgets.py"
 
@@ -188,6 +190,25 @@ MUTATIONS: list[Mutation] = [
         "wide networks are drawn over each other",
         *(SURVIVORS, "(left, bottom + gap) if wide", "(left, top) if wide"),
         f"{SURVIVORS_TEST} -k scale",
+    ),
+    Mutation(
+        "errors are those before the rest",
+        *(WALKED, "epoch=ends + rest)", "epoch=ends)", f"{WALKED_TEST} -k planned"),
+    ),
+    Mutation(
+        "the better arm is the worse one",
+        *(WALKED, "for arm in (better, worse))", "for arm in (worse, better))"),
+        f"{WALKED_TEST} -k paired",
+    ),
+    Mutation(
+        "what a step removes is a share of all weights",
+        *(WALKED, "(1 - table[LEFT] / before)", "(before - table[LEFT]) / 100"),
+        f"{WALKED_TEST} -k removes",
+    ),
+    Mutation(
+        "small and large markers are in different rows",
+        *(NAVIGATED_PAGE, "zip((-0.16, 0.16)", "zip((0.16, -0.16)"),
+        f"{WALKED_TEST} -k errors_are_drawn",
     ),
     Mutation(
         "a network is watched before it is pruned",

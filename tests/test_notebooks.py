@@ -43,6 +43,7 @@ def test_all_notebooks_are_there():
         "hammer_weights",
         "hidden_proportion",
         "moduli",
+        "navigation",
         "sequences",
         "speed",
         "survivors",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+import torch
 from pandas import DataFrame
 from scipy.stats import binned_statistic_2d
 from torch import nn
@@ -19,6 +21,7 @@ from vsrnn.methods.spaces import SIDE
 from vsrnn.runs.config import Config
 from vsrnn.runs.provenance import provenance
 from vsrnn.runs.run import build_model, task_of
+from vsrnn.studies.widgets import Widget, paths
 from vsrnn.tasks.task import Task
 from vsrnn.training.loop import Curve, Trainee, fit
 from vsrnn.training.resources import resources
@@ -135,3 +138,85 @@ def survivors(run: Watched, cheap: np.ndarray) -> DataFrame:
         row |= {REACHED: 100 * reached / max(weights, 1), CHEAP: 100 * cheap.mean()}
         rows.append(row)
     return DataFrame(rows).round(3)
+
+
+class Walks(NamedTuple):
+    """What a network tells of test walks: some paths, its error, and hidden rates."""
+
+    true: np.ndarray
+    told: np.ndarray
+    error: float
+    left: float
+    rates: np.ndarray
+
+
+def walks(model: Any, task: Any) -> Walks:
+    """Decode the first test walks, and map the mean rate of each hidden unit by place.
+
+    Returns:
+        True and decoded paths [cm], ``(6, steps, 2)``, the mean error over all test
+        walks [cm], the share of weights left [%], and rates, ``(hidden, 12, 12)``, nan
+        where no walk came.
+    """
+    inputs, places = task.batch("test", slice(None))
+    with torch.no_grad():
+        output, states = model(inputs)[0], model.states(inputs)[0]
+    told, error = task.decode(output[:6]), task.accuracy(output, places).item()
+    rates, (x, y) = states.reshape(-1, states.shape[-1]).T, places.reshape(-1, 2).T
+    bins = [np.linspace(-1.1, 1.1, 13)] * 2
+    maps = binned_statistic_2d(y.numpy(), x.numpy(), rates.numpy(), "mean", bins)
+    left = (
+        100 * sum(model.block_weights().values()) / sum(model.block_entries().values())
+    )
+    true, told = (100 * each.numpy() for each in (places[:6], told))
+    return Walks(true, told, error, left, maps.statistic)
+
+
+def paths_table(runs: Mapping[str, Watched]) -> DataFrame:
+    """True and decoded paths by arm and epoch, a row a step."""
+    parts = []
+    for arm, run in runs.items():
+        for epoch, seen in run.seen.items():
+            walk, step = np.indices(seen.true.shape[:2]).reshape(2, -1)
+            both = np.concatenate([seen.true, seen.told], -1).reshape(-1, 4).round(1)
+            table = DataFrame(both, columns=["true x", "true y", "x", "y"])
+            own = {"arm": arm, "epoch": epoch, "error [cm]": round(seen.error, 2)}
+            own |= {"weights left [%]": round(seen.left, 2), "walk": walk, "step": step}
+            parts.append(DataFrame(own).join(table))
+    return pd.concat(parts, ignore_index=True)
+
+
+def rates_table(
+    runs: Mapping[str, Watched], epochs: tuple[int, int], units: int = 8
+) -> DataFrame:
+    """Rates by place of the units that are most active at the first of two epochs."""
+    parts = []
+    for arm, run in runs.items():
+        first = np.nanmean(run.seen[epochs[0]].rates, (1, 2))
+        for epoch, unit in product(epochs, np.argsort(-first)[:units]):
+            table = grid_table(run.seen[epoch].rates[unit], "rate")
+            parts.append(table.assign(arm=arm, epoch=epoch, unit=unit))
+    return pd.concat(parts, ignore_index=True)
+
+
+def scrubber(table: DataFrame, titles: Mapping[str, str]) -> Widget:
+    """Let a reader move through a table of paths, a picture an epoch.
+
+    Args:
+        table: as `paths_table` gives it.
+        titles: of the arms that have panels.
+    """
+
+    def walked(rows: DataFrame, *names: str) -> np.ndarray:
+        return rows[[*names]].to_numpy(float).reshape(rows["walk"].nunique(), -1, 2)
+
+    frames = []
+    for epoch, rows in table.groupby("epoch"):
+        own = [rows[rows["arm"] == arm] for arm in titles]
+        said = (
+            f"After epoch {epoch}: {rows['weights left [%]'].mean():.0f} % of weights"
+        )
+        errors = [f"error {each['error [cm]'].mean():.0f} cm" for each in own]
+        told = [walked(each, "x", "y") for each in own]
+        frames.append({"said": said, "errors": errors, "paths": told})
+    return paths([*titles.values()], walked(own[0], "true x", "true y"), frames)
