@@ -52,7 +52,7 @@ class Recorded:
         number: how many sequences there are.
     """
 
-    shuffle, checksum = True, ""
+    shuffle, carries, checksum, measure = True, False, "", "accuracy"
 
     def __init__(self, name: str, steps: int, number: int) -> None:
         generator = torch.Generator().manual_seed(0)

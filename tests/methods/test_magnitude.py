@@ -266,7 +266,7 @@ def test_a_method_is_part_of_an_id_only_where_it_is_not_the_default():
 
 WRONG = [
     ({"density": 1.5}, "0..1"),
-    ({"density": "much"}, "0..1"),
+    ({"density": "much"}, "density must be a number, not 'much'"),
     ({"scope": "layer"}, "global or matrix"),
     ({"schedule": "sine"}, "linear or cubic"),
     ({"start": 0}, "start must be a whole number from 1"),

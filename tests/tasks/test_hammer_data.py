@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vsrnn import Config, Geometry, Store, run
+from vsrnn import Config, Geometry, Store
 from vsrnn.errors import VsrnnError
 from vsrnn.files import SUMS
 from vsrnn.models import BlockRNN
+from vsrnn.runs.provenance import provenance
+from vsrnn.runs.run import empty_result, task_of
 from vsrnn.runs.sweep import Workers, fill
 
 pytest.importorskip("gymnasium_robotics", reason="needs the extra adroit")
@@ -93,13 +95,14 @@ def test_a_result_of_another_policy_is_not_taken_for_this_one(tmp_path, monkeypa
     config = Config("hammer", "10AH12", "smoke", task_options={"source": "mine.npz"})
     known = Hammer.file_checksums("mine.npz")["policy_sha256"]
     store = Store(tmp_path / "runs")
-    result = run(Config("rad", "rnn_", "smoke", epochs=1))
-    result["provenance"]["data"]["policy_sha256"] = known
-    store.put(result | {"id": config.id})
+    task = task_of(config)
+    assert task.provenance["policy_sha256"] == known
+    result = empty_result(config, task, provenance(task, threads=1))
+    store.put(result | {"error": "diverged: training loss not finite in epoch 1"})
     assert fill([config], store, Workers()) == {config.id: "found"}
     np.savez(tmp_path / "mine.npz", **(arrays() | {"b0": np.ones_like(arrays()["b0"])}))
     with pytest.raises(
-        VsrnnError, match="differs in its policy from what hammer has now"
+        VsrnnError, match="differs in its policy and data from what hammer"
     ):
         fill([config], store, Workers())
     (tmp_path / "mine.npz").unlink()
