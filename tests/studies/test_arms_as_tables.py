@@ -77,6 +77,8 @@ def words(tmp_path, monkeypatch):
     [
         ((0.2, 0.1, 0.3), "holds", "a is low: 0.20 (0.10 to 0.30) cm"),
         ((2.0, -1.0, 5.0), "undecided", "a is low: 2.0 (\u22121.0 to 5.0) cm"),
+        ((0.02, 0.01, 0.03), "holds", "a is low: 0.020 (0.010 to 0.030) cm"),
+        ((2.0, np.nan, np.nan), "too few runs yet", "a is low"),
         (None, "no runs yet", "a is low"),
     ],
 )

@@ -12,7 +12,8 @@ from scipy import stats
 from vsrnn import VsrnnError
 from vsrnn.plot.registry import FIGURES
 from vsrnn.plot.style import STYLES
-from vsrnn.stats import difference_of_shares
+from vsrnn.runs.tables import committed_runs
+from vsrnn.stats import Claim, difference_of_shares
 from vsrnn.studies import arms, open_page
 from vsrnn.studies import sequences as study
 from vsrnn.studies.page import figures_of
@@ -57,9 +58,13 @@ def curves_of(runs):
     )
 
 
+def known(tables, name):
+    return tables[name] if name in tables else committed_runs(name)
+
+
 def page_of(runs, monkeypatch, **given):
     tables = {"made": runs, "made_curves": curves_of(runs)}
-    monkeypatch.setattr(study, "committed_runs", tables.__getitem__)
+    monkeypatch.setattr(study, "committed_runs", lambda name: known(tables, name))
     return open_page("sequences", results="made", **given)
 
 
@@ -270,7 +275,55 @@ def test_the_course_is_drawn_run_by_run(page):
         assert drawn_here[0].get_xdata().tolist() == [1, 15, 19]
 
 
-def test_the_short_answer_asks_for_numbers_that_there_are(nothing):
+def test_the_short_answer_says_what_the_claims_say(page, nothing):
+    numbers = page.numbers()
+    assert numbers["helps"] == "hurts" and numbers["learned_torus"] == "6 of 10"
+    text = "a torus predicts the next word better than no penalty"
+    assert numbers["text"] == f"{text} (perplexity 241.1 against 244.1)"
+    for words, meant in (
+        (study.HELPS, ("helps", "does not measurably help", "hurts")),
+        (study.SPACE, ("a part in it", "no measurable difference", "worse")),
+        (study.TEXT, ("better than", "cannot be told apart", "worse than")),
+    ):
+        said = [words[verdict] for verdict in ("holds", "undecided", "reversed")]
+        assert all(part in each for part, each in zip(meant, said, strict=True))
     text = "".join(json.loads(NOTEBOOK.read_text())["cells"][0]["source"])
-    assert "Short answer" in text and "{{learned_torus}}" in text
-    assert nothing.numbers()["learned_torus"] == "no runs yet"
+    for word in (
+        "the penalty {{helps}} where",
+        "The space {{space}}:",
+        ".02, {{text}}.",
+    ):
+        assert word in text
+    numbers = nothing.numbers()
+    assert numbers["learned_torus"] == "no runs yet"
+    for word in ("helps", "space", "text"):
+        assert "has not been tried often enough" in numbers[word]
+
+
+@pytest.mark.parametrize(
+    "verdict, low", [("holds", 0.5), ("undecided", -0.5), ("reversed", -3)]
+)
+def test_words_follow_the_verdict(monkeypatch, page, verdict, low):
+    found = [
+        Claim(words.format("torus", "none", *more), low + 1, low, low + 2)
+        for words, more in ((study.KEEPS, [0.005]), (study.PREDICTS, ["tanh", 0.02]))
+    ]
+    monkeypatch.setattr(study, "claims", lambda page: found)
+    numbers = page.numbers()
+    assert numbers["helps"] == study.HELPS[verdict]
+    assert numbers["text"].startswith(study.TEXT[verdict])
+
+
+def test_headings_say_what_stored_runs_show():
+    page, text = open_page("sequences"), NOTEBOOK.read_text()
+    course = page.table("adding_course").query("5 <= epoch <= 12")
+    during, after, _ = (course[name].median() for name in study.COURSE.values())
+    assert "## Pruning breaks what an epoch has learned" in text and after > 3 * during
+    cheap = page.table("sequences_cheap").query("arm == 'torus'")
+    pairs = cheap[study.PAIRS].max()
+    assert "In text the penalty chooses the mask, on addition it hardly does" in text
+    assert cheap.query("panel.str.startswith('text')")["mean"].min() > 4 * pairs
+    assert cheap.query("panel == 'adding, λ = 0.001'")["mean"].max() < 2 * pairs
+    words = page.table("text_perplexity")
+    assert "far below the dotted line" in text
+    assert words["mean"].max() < words["unigram"].min() / 2

@@ -14,7 +14,7 @@ from vsrnn.design.geometry import BLOCKS
 from vsrnn.design.published import get_design
 from vsrnn.plot.registry import FIGURES
 from vsrnn.plot.style import STYLES
-from vsrnn.stats import welch
+from vsrnn.stats import Claim, welch
 from vsrnn.studies import PROTOCOLS, arms, navigation, open_page
 from vsrnn.studies import survivors as study
 from vsrnn.studies.page import figures_of
@@ -61,7 +61,9 @@ def made_masks():
 @pytest.fixture
 def page(monkeypatch):
     tables = {"made": made(), "masks": made_masks()}
-    monkeypatch.setattr(study, "committed_runs", tables.__getitem__)
+    monkeypatch.setattr(
+        study, "committed_runs", lambda name: tables.get(name, tables["masks"][:0])
+    )
     return open_page("survivors", results="made", sources="masks")
 
 
@@ -234,7 +236,57 @@ def test_blocks_are_drawn_to_scale(page):
         assert len(set(zip(tops, lefts, strict=True))) == rows["network"].nunique()
 
 
-def test_the_short_answer_asks_for_numbers_that_there_are(nothing):
+@pytest.mark.parametrize(
+    "verdict, low", [("holds", 0.5), ("undecided", -0.5), ("reversed", -3)]
+)
+def test_words_of_the_short_answer_follow_the_verdicts(monkeypatch, page, verdict, low):
+    names = (
+        study.SERVES.format("torus", "without"),
+        study.FINDS.format("pruned, none", "Random Anomaly"),
+    )
+    found = [Claim(name, low + 1, low, low + 2) for name in names]
+    monkeypatch.setattr(study, "claims", lambda page: found)
+    numbers = page.numbers()
+    assert numbers["better"] == study.BETTER[verdict]
+    assert numbers["larger"] == study.LARGER[verdict]
+
+
+def test_the_short_answer_is_made_of_words_for_every_verdict(page, nothing):
+    verdicts = ("holds", "undecided", "reversed")
+    better = [study.BETTER[verdict].partition(" than ")[0] for verdict in verdicts]
+    assert better[::2] == ["better", "worse"] and better[1].startswith("about as well")
+    assert [study.LARGER[each].split()[-1] for each in verdicts[::2]] == [
+        "above",
+        "below",
+    ]
     text = "".join(json.loads(NOTEBOOK.read_text())["cells"][0]["source"])
-    assert "Short answer" in text and "{{fresh_torus}}" in text
-    assert nothing.numbers()["fresh_torus"] == "no runs yet"
+    assert (
+        "fresh weights do {{better}} ({{fresh_torus}} against {{fresh_none}})" in text
+    )
+    assert "That is {{larger}} the one of uniform density" in text
+    numbers = nothing.numbers()
+    assert numbers["fresh_torus"] == "no runs yet"
+    assert numbers["better"].startswith("not yet show")
+    numbers = page.numbers()
+    assert (numbers["fresh_torus"], numbers["fresh_none"]) == ("32 cm", "27 cm")
+    assert numbers["better"].startswith("worse") and numbers["larger"] == "above"
+
+
+def test_headings_say_what_stored_runs_show():
+    page, text = open_page("survivors"), NOTEBOOK.read_text()
+    fresh = page.table("survivors_fresh").drop_duplicates(["arm", "weights"])
+    means = fresh.pivot(index="arm", columns="weights", values="mean")[
+        ["new", "without"]
+    ]
+    assert "## A penalty on other points undoes a mask" in text
+    assert (means["new"] > means["without"] + 10).drop("none").all()
+    claims = page.claims().set_index("claim")["verdict"]
+    reached = [claims[study.REACHES.format(arm)] for arm in study.ARMS[1:-1]]
+    assert "## Survivors lie on cheap pairs, where there are enough of them" in text
+    assert reached == ["holds"] * 5 and arms.cheap_pairs("6-torus", 256) < 1
+    shares = page.table("survivors_layout").groupby(["task", "network"]).first()
+    shares = shares["hidden proportion"]["rad"]
+    gap = shares["pruned, none"] - shares["before pruning"]
+    assert "On Random Anomaly pruning leaves the hidden proportion where" in text
+    assert abs(gap) < 0.02 and "far from the {{rad_varied}}" in text
+    assert shares["varied"] > 3 * shares["pruned, none"]

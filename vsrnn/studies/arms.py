@@ -232,6 +232,18 @@ def told(value: float, how: str, unit: str = "") -> str:
     return f"{value:{how}}{unit}" if value == value else NOTHING
 
 
+def judged(found: Iterable[Claim], words: str) -> str:
+    """The verdict of a claim, or that there are no runs, or too few for an interval.
+
+    >>> judged([Claim("a wins", 2.0, float("nan"), float("nan"))], "a wins")
+    'too few runs yet'
+    """
+    for claim in found:
+        if claim.claim == words:
+            return claim.verdict if claim.low == claim.low else "too few runs yet"
+    return NOTHING
+
+
 def scorecard(study: str, found: Iterable[Claim]) -> DataFrame:
     """What the paper claims beside our test of it, its verdict and what we make of it.
 
@@ -247,10 +259,11 @@ def scorecard(study: str, found: Iterable[Claim]) -> DataFrame:
     words = read_csv(JUDGED, dtype=str).fillna("").query("study == @study")
     for each in words.to_dict("records"):
         claim = known.get(each["tested"])
-        verdict = claim.verdict if claim else NOTHING
+        verdict = judged(known.values(), each["tested"])
         here, why = each["tested"], each["explained"]
-        if claim:
-            how = ".2f" if abs(claim.value) < 1 else ".1f"
+        if claim and claim.low == claim.low:
+            size = abs(claim.value)
+            how = ".3f" if size < 0.1 else ".2f" if size < 1 else ".1f"
             here = f"{here}: {claim.span(how)} {claim.unit}"
         why = why if verdict == each["verdict"] else ""
         rows.append((each["paper"], each["published"], here, verdict, why))

@@ -350,6 +350,7 @@ TENS = "powers of ten"
 KEEPS = "{} keeps more networks than {}, density {:g}"
 REACHES = "the torus reaches the mask, {}, density {:g}"
 SPARES = "{} spares a network pruned at once more than magnitude, density {:g}"
+RAMPS = "{} in steps ends with a smaller error than magnitude in steps, density {:g}"
 LASTS = "pruned in steps by {}, a network ends with a smaller error, density {:g}"
 PREDICTS = "{} predicts the next word better than {}, {}, density {:g}"
 _COMPARED = [(arm, "none") for arm in (*ADDING_ARMS[1:], f"torus{STRONG}")]
@@ -390,9 +391,11 @@ def _scoring(page: Page) -> Iterator[Claim]:
     groups = table.groupby(["measured", "score", DENSITY, "how"])["log"]
     logs: Any = dict(iter(groups))
     for score, density in product(SCORES, SCORE_DENSITIES):
-        own, usual = (logs[AFTER, e, density, ONCE] for e in (score, "magnitude"))
-        if score != "magnitude":
-            yield paired(SPARES.format(score, density), own, usual, TENS)
+        for words, *key in ((SPARES, AFTER, ONCE), (RAMPS, END, STEPS)):
+            when, how = key
+            own, usual = (logs[when, e, density, how] for e in (score, "magnitude"))
+            if score != "magnitude":
+                yield paired(words.format(score, density), own, usual, TENS)
         steps, once = (logs[END, score, density, how] for how in HOW)
         yield paired(LASTS.format(score, density), steps, once, TENS)
 
@@ -407,8 +410,18 @@ def _predicting(page: Page) -> Iterator[Claim]:
             yield paired(PREDICTS.format(*pair, CELLS[design], density), *both)
 
 
+HELPS = {"holds": "helps", "undecided": "does not measurably help", "reversed": "hurts"}
+SPACE = {"holds": "has a part in it", "undecided": "makes no measurable difference"}
+SPACE["reversed"] = "makes it worse"
+TEXT = {
+    "holds": "a torus predicts the next word better than no penalty",
+    "undecided": "a torus and no penalty cannot be told apart",
+    "reversed": "a torus predicts the next word worse than no penalty",
+}
+
+
 def numbers(page: Page) -> dict[str, str]:
-    """What the page quotes, by name; of addition at the least density."""
+    """What the page quotes, by name; of addition and text at the least density."""
     least = f"`{DENSITY}` == 0.005"
     learned = page.table("adding_learned").query(least).groupby("arm")[ERROR]
     cheap = page.table("sequences_cheap").query(f"{least} and arm == 'torus'")
@@ -417,13 +430,23 @@ def numbers(page: Page) -> dict[str, str]:
     text = page.table("text_perplexity").set_index(["panel", DENSITY, "arm"])
     tanh = {arm: text["mean"]["tanh", 0.02, arm] for arm in TEXT_ARMS}
     stored = page.data.plan["id"].isin(page.data.runs["id"])
+    found, few = claims(page), "has not been tried often enough"
+    helps, space = (
+        KEEPS.format("torus", other, 0.005) for other in ("none", "permuted")
+    )
+    words = arms.judged(found, PREDICTS.format("torus", "none", "tanh", 0.02))
+    both = (
+        f"perplexity {told(tanh['torus'], '.1f')} against {told(tanh['none'], '.1f')}"
+    )
     return {
         **{f"learned_{arm}": _learned(own) for arm, own in learned},
+        "helps": HELPS.get(arms.judged(found, helps), few),
+        "space": SPACE.get(arms.judged(found, space), few),
+        "text": f"{TEXT.get(words, 'a torus ' + few)} ({both})",
         "cheap_weak": told(cheap["mean"].iloc[0], ".0f", " %"),
         "cheap_strong": told(cheap["mean"].iloc[-1], ".0f", " %"),
         "cheap_pairs": told(cheap[PAIRS].iloc[0], ".0f", " %"),
         **{f"after_{score}": told(after[score], ".2f") for score in SCORES},
-        **{f"text_{arm}": told(tanh[arm], ".0f") for arm in TEXT_ARMS},
         "unigram": told(page.data.unigram, ".0f"),
         "stored_runs": f"{stored.sum()} of {len(stored)}",
     }

@@ -363,6 +363,14 @@ def _finding(data: Data) -> Iterator[Claim]:
                 yield Claim(words, *welch(*both), "points")
 
 
+BETTER = {
+    "holds": "better than on that of a run without a penalty",
+    "undecided": "about as well as on that of a run without a penalty",
+    "reversed": "worse than on that of a run without a penalty",
+}
+LARGER = {"holds": "above", "undecided": "not measurably above", "reversed": "below"}
+
+
 def numbers(page: Page) -> dict[str, str]:
     """What the page quotes, by name."""
     fresh = page.table("survivors_fresh").drop_duplicates(["arm", "weights"])
@@ -371,12 +379,19 @@ def numbers(page: Page) -> dict[str, str]:
     ends = ends.drop_duplicates(["task", "network"])
     shares = ends.set_index(["task", "network"])["mean"]
     ids = [*page.data.fresh.query("weights != @OWN")["id"], *page.data.blocks["id"]]
+    finds = FINDS.format("pruned, none", task_label("rad"))
+    serves, claimed = SERVES.format("torus", "without"), claims(page)
+    few = "not yet show whether it is of use to them"
     found = {
         **{f"fresh_{arm}": told(errors[arm, "without"], ".0f", " cm") for arm in ARMS},
-        **{f"own_{arm}": told(errors[arm, OWN], ".0f", " cm") for arm in ARMS[:3]},
+        "fresh_new": told(errors["torus", "new"], ".0f", " cm"),
+        "own_torus": told(errors["torus", OWN], ".0f", " cm"),
+        "better": BETTER.get(arms.judged(claimed, serves), few),
+        "larger": LARGER.get(arms.judged(claimed, finds), "to be compared with"),
         "stored_runs": f"{page.data.runs['id'].isin(ids).sum()} of {len(ids)}",
     }
     networks = {"none": "pruned, none", "torus": "pruned, torus", "uniform": UNIFORM}
     for task, (word, name) in product(PARENTS, networks.items()):
         found[f"{task}_{word}"] = told(shares[task, name], ".2f")
-    return found
+    varied = get_design("rad", CHOSEN["rad"][-1]).geometry(*sizes("rad"))
+    return found | {"rad_varied": f"{varied.hidden_proportion:.2f}"}
