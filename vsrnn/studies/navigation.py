@@ -45,7 +45,7 @@ from vsrnn.studies.widgets import Widget
 
 SEEDS = range(5)
 DENSITIES = (0.1, 0.05, 0.02)
-LIVE, MOMENTS = ("none", "torus"), (3, 6, 8, 10, 12, 13, 14, 15, 16)
+LIVE, MOMENTS = ("none", "torus"), (6, 8, 10, 12, 13, 14, 15, 16)
 """Arms that are trained on the page, and epochs after which they are looked at."""
 
 
@@ -102,7 +102,7 @@ def load(scale: str | None = None, seed: int = 0, results: str = "navigation") -
     configs = [replace(run_of(arm, seed), scale=scale) for arm in LIVE]
     each, made_by = watched.watch(configs, watched.walks, MOMENTS, MOMENTS[-1])
     both = dict(zip(LIVE, each, strict=True))
-    rates = watched.rates_table(both, (MOMENTS[2], MOMENTS[-1]))
+    rates = watched.rates_table(both, (MOMENTS[1], MOMENTS[-1]))
     told = watched.paths_table(both)
     return Data(runs, errors, epochs, told, rates, made_by)
 
@@ -225,7 +225,7 @@ def navigation_matrices(table: DataFrame, style: str = "web") -> Figure:
 @figure(table=attrgetter("paths"), made_by=attrgetter("made_by"))
 def navigation_paths(table: DataFrame, style: str = "web") -> Figure:
     """True and decoded paths of two runs at four moments of pruning."""
-    moments = [MOMENTS[n] for n in (2, -4, -2, -1)]
+    moments = [MOMENTS[n] for n in (1, -4, -2, -1)]
     with drawing(style, 0.66) as drawn:
         axes = drawn.subplots(len(LIVE), len(moments), squeeze=False)
         for line, arm in zip(axes, LIVE, strict=True):
