@@ -91,10 +91,10 @@ def test_fresh_weights_stand_beside_the_run_that_made_their_mask(page):
 
 def test_a_mask_serves_if_fresh_weights_end_below_those_on_the_mask_of_none(page):
     claims = page.claims().set_index("claim")
-    row = claims.loc[study.SERVES.format("klein", "new")]
+    row = claims.loc[study.SERVES.format("klein", "other points")]
     assert row[["value", "low", "high"]].tolist() == pytest.approx([-16] * 3)
     assert row["verdict"] == "reversed" and row["unit"] == "cm"
-    row = claims.loc[study.BEATS.format("circle", "same")]
+    row = claims.loc[study.BEATS.format("circle", "same penalty")]
     assert row["value"] == 15 and row["verdict"] == "holds"
     gaps = [25 + s**2 - (15 + s) for s in range(5)]
     assert claims.loc[study.KEEPS.format("torus"), "value"] == np.mean(gaps)
@@ -241,7 +241,7 @@ def test_blocks_are_drawn_to_scale(page):
 )
 def test_words_of_the_short_answer_follow_the_verdicts(monkeypatch, page, verdict, low):
     names = (
-        study.SERVES.format("torus", "without"),
+        study.SERVES.format("torus", "no penalty"),
         study.FINDS.format("pruned, none", "Random Anomaly"),
     )
     found = [Claim(name, low + 1, low, low + 2) for name in names]

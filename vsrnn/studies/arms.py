@@ -262,7 +262,7 @@ def scorecard(study: str, found: Iterable[Claim]) -> DataFrame:
         verdict = judged(known.values(), each["tested"])
         here, why = each["tested"], each["explained"]
         if claim and claim.low == claim.low:
-            size = abs(claim.value)
+            size = max(abs(claim.low), abs(claim.high))
             how = ".3f" if size < 0.1 else ".2f" if size < 1 else ".1f"
             here = f"{here}: {claim.span(how)} {claim.unit}"
         why = why if verdict == each["verdict"] else ""

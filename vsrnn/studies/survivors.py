@@ -310,10 +310,11 @@ def _draw(ax: Axes, table: DataFrame) -> None:
     ax.set_title(task_label(str(task)))
 
 
-SERVES = "the mask of {} serves fresh weights better than that of none, penalty {}"
-BEATS = "the mask of torus serves fresh weights better than that of {}, penalty {}"
-KEEPS = "a run ends with a smaller error than fresh weights on its mask, {}"
-REACHES = "the penalty reaches the mask, {}"
+UNDER = {"same": "same penalty", "without": "no penalty", "new": "other points"}
+SERVES = "{} makes a better mask for fresh weights than none ({})"
+BEATS = "torus makes a better mask for fresh weights than {} ({})"
+KEEPS = "a run ({}) ends with a smaller error than fresh weights on its mask"
+REACHES = "the penalty ({}) reaches the mask"
 FINDS = "{} ends with a larger hidden proportion than uniform, {}"
 ABOVE = "{} scores above {}, {}"
 
@@ -330,10 +331,10 @@ def _serving(data: Data) -> Iterator[Claim]:
     errors: Any = {key: own.astype(float) for key, own in runs}
     bare = errors["none", "without"]
     for how, arm in product(PENALTY, ARMS[1:]):
-        yield paired(SERVES.format(arm, how), errors[arm, how], bare, "cm")
+        yield paired(SERVES.format(arm, UNDER[how]), errors[arm, how], bare, "cm")
     for how, arm in product(PENALTY, ("permuted", "circle", "sphere", "6-torus")):
         both = errors["torus", how], errors[arm, how]
-        yield paired(BEATS.format(arm, how), *both, "cm")
+        yield paired(BEATS.format(arm, UNDER[how]), *both, "cm")
     for arm in ARMS:
         fresh = errors[arm, "without" if arm == "none" else "same"]
         yield paired(KEEPS.format(arm), errors[arm, OWN], fresh, "cm")
@@ -380,7 +381,7 @@ def numbers(page: Page) -> dict[str, str]:
     shares = ends.set_index(["task", "network"])["mean"]
     ids = [*page.data.fresh.query("weights != @OWN")["id"], *page.data.blocks["id"]]
     finds = FINDS.format("pruned, none", task_label("rad"))
-    serves, claimed = SERVES.format("torus", "without"), claims(page)
+    serves, claimed = SERVES.format("torus", UNDER["without"]), claims(page)
     few = "not yet show whether it is of use to them"
     found = {
         **{f"fresh_{arm}": told(errors[arm, "without"], ".0f", " cm") for arm in ARMS},
