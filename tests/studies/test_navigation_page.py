@@ -347,7 +347,13 @@ def test_the_page_says_what_the_stored_runs_say(stored):
     for arm in FEW:
         for ramp, end in (("linear 15", 15), ("linear 30", 30)):
             assert curves.loc[(ramp, arm, end), MEDIAN] > 2 * stay
+        after = [curves.loc[("linear 15 in 30", arm, n), MEDIAN] for n in (15, 31)]
+        assert (
+            after[0] < stay / 2
+            and after[1] <= curves.loc[("linear 15 in 30", "none", 31), MEDIAN]
+        )
     assert "The last steps of a linear ramp break every network" in text
+    assert "from the last ones the unpenalised network takes longest" in text
     assert curves.loc[("cubic", "none", 15), "removed [%]"] < 1
     kept = stored.table("navigation_matrices").query("schedule == 'linear 15'")
     kept = kept.drop_duplicates(["matrix", "arm"]).set_index(["matrix", "arm"])
