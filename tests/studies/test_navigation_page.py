@@ -336,9 +336,18 @@ def test_the_page_says_what_the_stored_runs_say(stored):
     text, verdict = said(), stored.claims().set_index("claim")["verdict"]
     assert verdict["torus is below none: linear 15, rest 1"] == "holds"
     assert "Some penalty does, if the ramp is coarse and the test comes early" in text
-    value = stored.claims().set_index("claim")["value"]
-    gaps = [value[f"torus is below none: linear 15, rest {rest}"] for rest in RESTS]
-    assert 0 < 2 * gaps[1] < gaps[0] and "a fraction of that gap is left" in text
+    gaps = {
+        (ramp, rest): walked.below(stored.data, "torus", "none", ramp=ramp, rest=rest)
+        for ramp in ("linear 15", "linear 30", "cubic")
+        for rest in RESTS
+    }
+    soon, later = ([gaps[ramp, rest].value for ramp, _ in gaps] for rest in RESTS)
+    assert soon == sorted(soon, reverse=True) and soon[0] > 2 * later[0] > 0
+    assert min(np.subtract(soon, later)) > -3  # a seed more or less
+    assert "a fraction of that gap is left" in text
+    assert "The coarser the last steps and the earlier the test, the more" in text
+    assert "holds" not in (gaps["cubic", rest].verdict for rest in RESTS)
+    assert "and not after a cubic one (right)" in text
     for arm in ("torus", "permuted"):
         assert verdict[walked.REACHES.format(arm)] == "holds"
     assert "The penalty reaches the mask, with a space and without" in text
