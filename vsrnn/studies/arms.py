@@ -264,7 +264,7 @@ def scorecard(study: str, found: Iterable[Claim]) -> DataFrame:
         if claim and claim.low == claim.low:
             size = max(abs(claim.low), abs(claim.high))
             how = ".3f" if size < 0.1 else ".2f" if size < 1 else ".1f"
-            here = f"{here}: {claim.span(how)} {claim.unit}"
+            here = f"{here}: {claim.span(how)} {claim.unit}".rstrip()
         why = why if verdict == each["verdict"] else ""
         rows.append((each["paper"], each["published"], here, verdict, why))
     return DataFrame(rows, columns=CARD)

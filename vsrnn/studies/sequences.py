@@ -407,7 +407,8 @@ def _predicting(page: Page) -> Iterator[Claim]:
     for design, density in product(TEXT_DESIGNS, TEXT_DENSITIES):
         for pair in (("torus", "none"), ("torus", "permuted")):
             both = [values[design, arm, density].astype(float) for arm in pair]
-            yield paired(PREDICTS.format(*pair, CELLS[design], density), *both)
+            words = PREDICTS.format(*pair, CELLS[design], density)
+            yield paired(words, both[0], both[1], PERPLEXITY)
 
 
 HELPS = {"holds": "helps", "undecided": "does not measurably help", "reversed": "hurts"}
