@@ -27,8 +27,8 @@ class Lottery(Method):
 
     Args:
         run: id of the other run.
-        masks: folder where its masks were kept, by `vsrnn sweep --masks`, for instance;
-            no part of what decides a run.
+        masks: folder where its masks were kept, by ``vsrnn sweep --masks``, for
+            instance; no part of what decides a run.
 
     Raises:
         VsrnnError: no run is named.
