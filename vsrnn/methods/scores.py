@@ -95,7 +95,7 @@ def prepost(matrix: Matrix) -> Tensor:
 def projected(matrix: Matrix) -> Tensor:
     """Return magnitudes of the weights projected on what varies in the units read.
 
-    That is |W P|, where P projects on the fewest leading principal components of the
+    That is ``|W P|``, where P projects on the fewest leading principal components of the
     units that hold 98 % of their variance.
     """
     before = matrix.before.double().nan_to_num(0, 0, 0)
