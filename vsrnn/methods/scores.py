@@ -95,8 +95,8 @@ def prepost(matrix: Matrix) -> Tensor:
 def projected(matrix: Matrix) -> Tensor:
     """Return magnitudes of the weights projected on what varies in the units read.
 
-    That is ``|W P|``, where P projects on the fewest leading principal components of the
-    units that hold 98 % of their variance.
+    That is ``|W P|``, where P projects on the fewest leading principal components of
+    the units that hold 98 % of their variance.
     """
     before = matrix.before.double().nan_to_num(0, 0, 0)
     variance, axes = torch.linalg.eigh(before.T.cov().reshape(2 * before.shape[1:]))

@@ -54,9 +54,9 @@ def draw_designs(
 def design_table(task: str, designs: Sequence[Design]) -> pd.DataFrame:
     """Designs, named or random ones, as a table, one row each.
 
-    Columns: name, model, hidden, ``density_``, ``init_mean_`` and ``init_std_`` of each matrix (NaN
-    for baselines), learning_rate, options where a design has any; expected at the
-    task's sizes: weights and hidden_proportion; and notes on what is out of the
+    Columns: name, model, hidden, ``density_``, ``init_mean_`` and ``init_std_`` of each
+    matrix (NaN for baselines), learning_rate, options where a design has any; expected
+    at the task's sizes: weights and hidden_proportion; and notes on what is out of the
     ordinary.
 
     Raises:
