@@ -68,7 +68,10 @@ ARM_LOOKS: dict[str, dict[str, Any]] = {
 DENSITY, NOTHING = "density [fraction]", "no runs yet"
 CARD = ("the paper", "published", "here", "verdict", "why, and what would refute it")
 JUDGED = Path(__file__).with_name("scorecard.csv")
-"""Columns of a scorecard, and the file of its words."""
+"""Columns of a scorecard, and the file of its words.
+
+:meta hide-value:
+"""
 
 REST = 4
 """Epochs of training at the final mask; published is the first of them."""
