@@ -102,7 +102,7 @@ def test_a_result_of_another_policy_is_not_taken_for_this_one(tmp_path, monkeypa
     assert fill([config], store, Workers()) == {config.id: "found"}
     np.savez(tmp_path / "mine.npz", **(arrays() | {"b0": np.ones_like(arrays()["b0"])}))
     with pytest.raises(
-        VsrnnError, match="differs in its policy and data from what hammer"
+        VsrnnError, match="differs in its policy and data from what hammer has now"
     ):
         fill([config], store, Workers())
     (tmp_path / "mine.npz").unlink()
@@ -207,6 +207,14 @@ def test_data_sets_of_other_sizes_are_refused(tmp_path, monkeypatch, make):
         options = {"demonstrations": number, "cache": tmp_path}
         with pytest.raises(VsrnnError, match=said):
             Hammer("smoke", "D4RL/door/made-v1", **options)
+
+
+def test_episodes_of_another_length_are_refused(tmp_path, monkeypatch, make):
+    make(tmp_path, number=18, name="D4RL/hammer/made-v2")
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
+    monkeypatch.setattr(Hammer, "steps", 250)
+    with pytest.raises(VsrnnError, match=r"episode of 200 steps.* have 250; name"):
+        Hammer("smoke", "D4RL/hammer/made-v2", demonstrations=1, cache=tmp_path)
 
 
 def test_a_minari_data_set_is_a_source(tmp_path, monkeypatch, make):

@@ -147,6 +147,16 @@ class Hammer(Imitation):
         self.provenance["policy_sha256"] = policy.checksum
         return lambda: self._played(policy)
 
+    def _steps(self, name: str, episode: Any) -> tuple[Tensor, Tensor]:
+        """As of every task that imitates; all episodes last as long."""
+        seen, done = super()._steps(name, episode)
+        if len(done) != self.steps:
+            raise VsrnnError(
+                f"{name} has an episode of {len(done)} steps, and those of {self.name} "
+                f"have {self.steps}; name another data set"
+            )
+        return seen, done
+
     def _played(self, policy: Policy) -> dict[str, Tensor]:
         """Let a policy play all episodes; each split has seeds of its own."""
         noise, seed = self.settings["noise"], self.settings["data_seed"]
