@@ -69,11 +69,6 @@ def main() -> int:
     with timed("pages", times):
         status = build(source, out)
         films(source, out / "html")
-        code = out / "html" / "_modules" / "index.html"
-        if code.exists():  # it lists a module whose code has no page
-            text = code.read_text("utf-8")
-            link = '<li><a href="builtins.html">builtins</a></li>'
-            code.write_text(text.replace(link, ""), "utf-8")
     if status:
         print("The book was not built: the warnings above say why.", file=sys.stderr)
         return 1

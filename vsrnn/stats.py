@@ -9,8 +9,7 @@ from numpy.typing import ArrayLike
 from pandas import DataFrame
 from scipy import stats
 
-Interval = tuple[float, float, float]
-"""A value, and the lower and the upper end of its interval."""
+Interval = tuple[float, float, float]  # a value, and the ends of its interval
 
 
 def intervals(table: DataFrame, by: Sequence[str], value: str) -> DataFrame:

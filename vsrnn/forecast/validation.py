@@ -22,8 +22,8 @@ MIN_DESIGNS = 15
 
 FOLDS, TREES = 5, 60
 
+# rows to fit to, rows to forecast, number of the repeat, and seed of the models
 Split = tuple[np.ndarray, np.ndarray, int, int]
-"""Rows to fit to, rows to forecast, number of the repeat, and seed of the models."""
 
 COMPARED = (
     *(("mean", "proportion"), ("spline", "proportion"), ("linear", "with proportion")),
