@@ -212,7 +212,10 @@ MUTATIONS: list[Mutation] = [
     ),
     Mutation(
         "a network is watched before it is pruned",
-        *(WATCHED, "[*works, watches[-1]]", "[watches[-1], *works]", WATCHED_TEST),
+        "vsrnn/runs/run.py",
+        "[*trainee.works, watch(trainee.model)]",
+        "[watch(trainee.model), *trainee.works]",
+        WATCHED_TEST,
     ),
     Mutation(
         "displacements of units are those back",
@@ -285,12 +288,12 @@ MUTATIONS: list[Mutation] = [
     ),
     Mutation(
         "a ticket keeps the masks it was drawn with",
-        *(LOTTERY, "model.rewire(part, index)", "index = model.index(part)"),
+        *(LOTTERY, "sparse.rewire(part, index)", "index = sparse.index(part)"),
         LOTTERY_TEST,
     ),
     Mutation(
         "a ticket begins with other values than those of its seed",
-        *(LOTTERY, "model.draw(seed)", "model.draw(seed + 1)", LOTTERY_TEST),
+        *(LOTTERY, "sparse.draw(seed)", "sparse.draw(seed + 1)", LOTTERY_TEST),
     ),
     Mutation(
         "averages of the optimizer stay where they were",
@@ -306,7 +309,7 @@ MUTATIONS: list[Mutation] = [
     ),
     Mutation(
         "costs of weights that are gone",
-        *(MODULI, "if seen == self.seen:", "if self.seen:", MODULI_TEST),
+        *(MODULI, "if self.seen is self.model.places:", "if self.seen:", MODULI_TEST),
     ),
     Mutation(
         "trained points move uphill",

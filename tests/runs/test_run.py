@@ -82,7 +82,7 @@ def test_results_are_plain_json_and_complete(result):
 
 def test_the_code_that_a_run_names_is_what_it_began_with(monkeypatch):
     """Files that change while it trains, or while a worker lives, change nothing."""
-    asked, train = [], running._train
+    asked, train = [], running.train_models
     provenance._commit.cache_clear()
     monkeypatch.setattr(
         provenance.subprocess, "check_output", lambda *_, **__: asked.append(1) or ""
@@ -92,7 +92,7 @@ def test_the_code_that_a_run_names_is_what_it_began_with(monkeypatch):
         assert asked, "the commit is to be known before the training begins"
         return train(*given)
 
-    monkeypatch.setattr(running, "_train", trains)
+    monkeypatch.setattr(running, "train_models", trains)
     monkeypatch.setattr(running, "now", lambda: "when it had been tested")
     short = replace(SMOKE, epochs=1)
     first, times = run(short), len(asked)

@@ -30,6 +30,8 @@ exit status: 0 when every run is stored and none failed (one that diverged is a 
 not a failure); 1 when some failed; 2 for a problem that one sentence explains; 130 when
 stopped from the keyboard.
 """
+LONGEST = 80  # letters of a file name of designs
+SHOWN = 5  # of the runs that diverged or failed, in the summary
 
 
 def add(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -106,8 +108,8 @@ def _designs(arguments: argparse.Namespace) -> tuple[str, list[Design]]:
     if file:
         return Path(file).stem, read_designs(file)
     name = "+".join(given).replace("/", "-")
-    if len(name) > 80:
-        name = f"{name[:71]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    if len(name) > LONGEST:
+        name = f"{name[: LONGEST - 9]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
     return name, _shared.named_designs(task, given)
 
 
@@ -124,10 +126,10 @@ def _summary(results: Sequence[Result]) -> str:
     for how in ("diverged", "failed"):
         some = [result for result in results if _shared.ended(result, how)]
         lines.append(f"{len(some)} {how}{':' if some else ''}")
-        for result in some[:5]:
+        for result in some[:SHOWN]:
             reason = result["error"].removeprefix(f"{how}: ")
             lines.append(f"  {_name(result)}, {reason}")
-        lines += ["  ..."] if len(some) > 5 else []
+        lines += ["  ..."] if len(some) > SHOWN else []
     scored = [result for result in results if result["score"] is not None]
     if scored:
         choose = min if task_class(scored[0]["config"]["task"]).lower_is_better else max

@@ -13,7 +13,7 @@ from numpy.random import SeedSequence
 from torch import Tensor, nn
 
 from vsrnn.errors import VsrnnError, check_int
-from vsrnn.methods.method import Method, Rewired, Work
+from vsrnn.methods.method import Method, Rewired, Work, with_masks
 from vsrnn.methods.spaces import INHIBITORS, SIDE, SPACES, TRAINED, Space
 from vsrnn.models import SparseModule
 from vsrnn.models.sparse import Places
@@ -116,12 +116,8 @@ class Geometric(Method):
 
     def begin(self, model: nn.Module, epochs: int, seed: int = 0) -> Penalty:
         """Begin a run; raise where the model has no masks or its weights are NaN."""
-        if not isinstance(model, SparseModule):
-            raise VsrnnError(
-                "geometric regularization needs a model with masks; choose a block or "
-                f"cell design, not {type(model).__name__}"
-            )
-        work = (TrainedPenalty if self.trained else Penalty)(self, model, epochs, seed)
+        own = with_masks(model, "geometric regularization")
+        work = (TrainedPenalty if self.trained else Penalty)(self, own, epochs, seed)
         if not work.penalty().isfinite():
             raise VsrnnError(
                 "the geometric penalty is NaN or infinite before the first step; "
@@ -287,12 +283,11 @@ class Penalty(Work):
             return
         self.seen = self.model.places
         self.places: dict[str, tuple[str, Tensor, Tensor, int]] = {}
-        for block, (part, own) in self.model.block_places().items():
-            _, rows, columns = self.model.regions[block]
-            index, width = self.model.index(part)[own], self.model.shapes[part][1]
-            unit = (index // width - rows.start) % len(columns)  # of every gate
-            pair = unit * len(columns) + index % width - columns.start
-            self.places[block] = part, own, pair, len(rows) * len(columns)
+        entries = self.model.block_entries()
+        for block, (part, own, row, column) in self.model.block_ends().items():
+            units = len(self.model.regions[block].columns)
+            pair = row % units * units + column  # of every gate
+            self.places[block] = part, own, pair, entries[block]
         self.rates = self._rates()
 
 

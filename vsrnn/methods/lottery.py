@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from vsrnn.errors import VsrnnError
 from vsrnn.files import replace_bytes
-from vsrnn.methods.method import Method, Work
+from vsrnn.methods.method import Method, Work, with_masks
 from vsrnn.models import SparseModule
 
 
@@ -46,17 +46,13 @@ class Lottery(Method):
 
     def begin(self, model: nn.Module, epochs: int, seed: int = 0) -> Work:
         """Give a model the masks; raise where there are none, or none that fit."""
-        if not isinstance(model, SparseModule):
-            raise VsrnnError(
-                "a lottery ticket needs a model with masks; choose a block or cell "
-                f"design, not {type(model).__name__}"
-            )
-        masks = _load(Path(self.masks) / f"{self.run}.safetensors", model.shapes)
-        values = model.draw(seed)
+        sparse = with_masks(model, "a lottery ticket")
+        masks = _load(Path(self.masks) / f"{self.run}.safetensors", sparse.shapes)
+        values = sparse.draw(seed)
         for part, index in masks.items():
-            model.rewire(part, index)
+            sparse.rewire(part, index)
             own = values[part].flatten()[index]
-            model.weight(part).data.copy_(own)
+            sparse.weight(part).data.copy_(own)
         return Work(model)
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from vsrnn.errors import VsrnnError, check_int
-from vsrnn.methods.method import Method, Rewired, Work
+from vsrnn.methods.method import Method, Rewired, Work, with_masks
 from vsrnn.methods.scores import SCORES, score_weights
 from vsrnn.models import SparseModule
 
@@ -112,11 +112,7 @@ class Magnitude(Method):
 
     def begin(self, model: nn.Module, epochs: int, seed: int = 0) -> Pruning:
         """Begin a run; raise where the ramp or a matrix does not fit it."""
-        if not isinstance(model, SparseModule):
-            raise VsrnnError(
-                "magnitude pruning needs a model with masks; choose a block or cell "
-                f"design, not {type(model).__name__}"
-            )
+        own = with_masks(model, "magnitude pruning")
         end = -(-3 * epochs // 4) if self.end is None else self.end
         if not self.start <= end <= epochs:
             raise VsrnnError(
@@ -129,7 +125,7 @@ class Magnitude(Method):
                 f"{self.prunings} prunings do not fit a ramp of {ramp} epochs, one "
                 "after each at most; give fewer, or another start or end"
             )
-        return Pruning(self, model, end)
+        return Pruning(self, own, end)
 
     def densities(self, model: SparseModule) -> dict[str, float]:
         """Return the final density of each matrix of a model that is pruned.

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 
 from vsrnn.errors import VsrnnError, check_switch
+from vsrnn.models import SparseModule
 
 METHODS: dict[str, type[Method]] = {}
 """Every method by name; a subclass of :class:`Method` enters itself."""
@@ -92,6 +93,20 @@ class Method:
         given = [each for each in given if each[0].name not in self.places]
         changed = {f.name: value for f, value in given if value != f.default}
         return {"name": self.name} | changed
+
+
+def with_masks(model: nn.Module, what: str) -> SparseModule:
+    """A model that a method can work on, which has masks.
+
+    Raises:
+        VsrnnError: it has none; the sentence begins with what needs them.
+    """
+    if not isinstance(model, SparseModule):
+        raise VsrnnError(
+            f"{what} needs a model with masks; choose a block or cell design, not "
+            f"{type(model).__name__}"
+        )
+    return model
 
 
 def get_method(name: str, **options: Any) -> Method:

@@ -46,14 +46,13 @@ def score_weights(
     """
     ends = {} if name == "magnitude" else model.activity(inputs())
     scores = {}
-    for matrix, (part, places) in model.block_places().items():
+    for matrix, (part, places, row, column) in model.block_ends().items():
         _, rows, columns = model.regions[matrix]
-        index, width = model.index(part)[places], model.shapes[part][1]
         scores[matrix] = SCORES[name](
             Matrix(
                 model.weight(part).detach()[places],
-                index // width - rows.start,
-                index % width - columns.start,
+                row,
+                column,
                 (len(rows), len(columns)),
                 *(each.flatten(0, 1) for each in ends.get(matrix, ())),
             )

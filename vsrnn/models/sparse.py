@@ -101,7 +101,7 @@ class SparseModule(Recurrent):
             values = matrix.flatten()[index[part]].to(device, dtype)
             self.register_parameter(f"weight_{part}", nn.Parameter(values))
         self.register_buffer("fingerprint", torch.zeros(32, device=device), False)
-        self._place(index)
+        self._place(Places(index).on(device))
 
     def weight(self, part: str) -> nn.Parameter:
         """The weights of a part, a vector."""
@@ -129,14 +129,19 @@ class SparseModule(Recurrent):
 
     def block_places(self) -> dict[str, tuple[str, Tensor]]:
         """For each block its part, and which of the part's weights are the block's."""
-        places = {}
+        return {block: ends[:2] for block, ends in self.block_ends().items()}
+
+    def block_ends(self) -> dict[str, tuple[str, Tensor, Tensor, Tensor]]:
+        """The same, and the row and column of each of these weights in the block."""
+        ends = {}
         for block, (part, rows, columns) in self.regions.items():
             index, width = self.places.index[part], self.shapes[part][1]
-            row, column = index // width, index % width
-            inside = (row >= rows.start) & (row < rows.stop)
-            inside &= (column >= columns.start) & (column < columns.stop)
-            places[block] = part, inside.nonzero()[:, 0]
-        return places
+            row, column = index // width - rows.start, index % width - columns.start
+            inside = (row >= 0) & (row < len(rows))
+            inside &= (column >= 0) & (column < len(columns))
+            own = inside.nonzero()[:, 0]
+            ends[block] = part, own, row[own], column[own]
+        return ends
 
     def block_entries(self) -> dict[str, int]:
         """The number of places that weights could take in each block."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from vsrnn.design.family import get_family
 from vsrnn.errors import VsrnnError
+from vsrnn.methods import Work
 from vsrnn.methods.lottery import keep_masks
 from vsrnn.models import SparseModule
 from vsrnn.runs.batching import batch_key
@@ -93,7 +94,7 @@ def run_many(
     models = [build_model(config, task).to(device) for config in configs]
     times.append(time.perf_counter())
     with resources(threads):
-        trainees = _train(configs, models, task, device, progress)
+        trainees = train_models(configs, models, task, device, progress)
         times.append(time.perf_counter())
         tests = _test(trainees, configs[0], task, device)
     times.append(time.perf_counter())
@@ -160,18 +161,30 @@ def train(config: Config, *, threads: int = 1, progress: bool = False) -> nn.Mod
     task = task_of(config)
     model = build_model(config, task)
     with resources(threads):
-        _train([config], [model], task, "cpu", progress)
+        train_models([config], [model], task, progress=progress)
     return model
 
 
-def _train(
+def train_models(
     configs: Sequence[Config],
     models: Sequence[nn.Module],
     task: Task,
-    device: str,
-    progress: bool,
+    device: str = "cpu",
+    progress: bool = True,
+    watch: Callable[[nn.Module], Work] | None = None,
+    stop: int | None = None,
 ) -> list[Trainee]:
-    """Train each model as its config says."""
+    """Train each model as its config says.
+
+    Args:
+        configs: runs that share batches, see :func:`run_many`.
+        models: one of each, untrained.
+        task: theirs.
+        device: ``"cpu"`` or ``"cuda"``.
+        progress: show a bar on standard error.
+        watch: begins what works on each model after its methods, to look at it.
+        stop: epoch to stop after; the last one if absent.
+    """
     first = configs[0]
     epochs = first.epochs or task.epochs
     trainees = [
@@ -182,6 +195,10 @@ def _train(
         )
         for config, model in zip(configs, models, strict=True)
     ]
+    if watch is not None:
+        for trainee in trainees:
+            trainee.works = [*trainee.works, watch(trainee.model)]
+    epochs = stop or epochs
     steps = epochs * math.ceil(task.sizes["train"] / task.batch_size)
     name = first.design.name if len(configs) == 1 else f"{len(configs)} designs"
     network = get_family(first.design.model).batch(models)

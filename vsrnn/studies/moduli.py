@@ -92,14 +92,14 @@ def load(scale: str | None = None, units: int = 160, seed: int = 0) -> Data:
     configs = [_config(arm, scale, seed) for arm in ARMS]
     seen, made_by = watched.watch(configs, watched.hidden_sizes, range(EPOCHS + 1))
     places = Geometric().embed(HIDDEN, seed).points.numpy()
-    weights = [watched.by_place(seen[0].seen[0], places).assign(arm=BEFORE)]
-    epochs = []
+    weights, epochs = {BEFORE: watched.by_place(seen[0].seen[0], places)}, {}
     for arm, run in zip(ARMS, seen, strict=True):
-        weights.append(watched.by_place(run.seen[EPOCHS], places).assign(arm=arm))
+        weights[arm] = watched.by_place(run.seen[EPOCHS], places)
         # without a penalty those pairs count that are cheap on the torus
         _, cheap = Geometric(**PENALTIES[arm]).embed(HIDDEN, seed).pairs()
-        epochs.append(watched.survivors(run, cheap.numpy()).assign(arm=arm))
-    return Data(units, seed, pd.concat(weights), pd.concat(epochs), made_by)
+        epochs[arm] = watched.survivors(run, cheap.numpy())
+    first, second = (watched.stacked(each, "arm") for each in (weights, epochs))
+    return Data(units, seed, first, second, made_by)
 
 
 def _config(arm: str, scale: str, seed: int) -> Config:

@@ -62,7 +62,10 @@ PARENTS = {
     "rad": (Design("dense_208", 208, 1.0), 592_136, 100_000, 8),
     "hammer": (Design("dense_128", 128, 1.0, learning_rate=1e-3), 30_796, 10_000, 20),
 }
-"""By task the dense network that is pruned, its weights, those left, and epochs."""
+"""By task the dense network that is pruned, about its weights, those left, and epochs.
+
+The two numbers of weights make the density, which is part of what decides the runs.
+"""
 
 CHOSEN = {
     "rad": ("111111_", "000000_", "balanced_0"),

@@ -12,18 +12,16 @@ import torch
 from pandas import DataFrame
 from scipy.stats import binned_statistic_2d
 from torch import nn
-from tqdm import tqdm
 
-from vsrnn.design.family import get_family
 from vsrnn.methods import Work
 from vsrnn.methods.method import Rewired
 from vsrnn.methods.spaces import SIDE
 from vsrnn.runs.config import Config
 from vsrnn.runs.provenance import provenance
-from vsrnn.runs.run import build_model, task_of
+from vsrnn.runs.run import build_model, task_of, train_models
 from vsrnn.studies.widgets import Widget, paths
 from vsrnn.tasks.task import Task
-from vsrnn.training.loop import Curve, Trainee, fit
+from vsrnn.training.loop import Curve
 from vsrnn.training.resources import resources
 
 SIZE, VIEWS = "mean size", ("by place", "by displacement")
@@ -75,22 +73,17 @@ def watch(
     Returns:
         The runs, and what made them.
     """
-    first, task = configs[0], task_of(configs[0])
-    length = first.epochs or task.epochs
-    trainees, watches = [], []
-    for config in configs:
-        model = build_model(config, task)
-        works = [m.begin(model, length, config.seed) for m in config.method]
+    task, watches = task_of(configs[0]), []
+
+    def begin(model: nn.Module) -> Watch:
         watches.append(Watch(model, task, look, moments))
-        rate = config.design.learning_rate
-        trainees.append(Trainee(model, rate, [*works, watches[-1]]))
-    network = get_family(first.design.model).batch([each.model for each in trainees])
-    epochs = epochs or length
-    steps = epochs * -(-task.sizes["train"] // task.batch_size)
-    with resources(1), tqdm(total=steps, desc=f"{len(configs)} cells") as bar:
-        fit(trainees, network, task, epochs=epochs, seed=first.seed, bar=bar)
+        return watches[-1]
+
+    models = [build_model(config, task) for config in configs]
+    with resources(1):
+        trainees = train_models(configs, models, task, watch=begin, stop=epochs)
     seen = [Watched(t.curve, w.seen) for t, w in zip(trainees, watches, strict=True)]
-    made = provenance(task, 1, models=len(configs)) | {"scale": first.scale}
+    made = provenance(task, 1, models=len(configs)) | {"scale": configs[0].scale}
     return seen, made | {"runs": [config.id for config in configs]}
 
 
@@ -111,8 +104,13 @@ def by_place(sizes: np.ndarray, places: np.ndarray) -> DataFrame:
     gaps = (places[None] - places[:, None] + SIDE / 2) % SIDE
     bins, (x, y) = [np.linspace(0, SIDE, 21)] * 2, gaps.reshape(-1, 2).T
     means = binned_statistic_2d(y, x, sizes.ravel(), "mean", bins).statistic
-    views = zip(VIEWS, (cells, means), strict=True)
-    return pd.concat(grid_table(grid, SIZE).assign(view=view) for view, grid in views)
+    grids = zip(VIEWS, (cells, means), strict=True)
+    return stacked({view: grid_table(grid, SIZE) for view, grid in grids}, "view")
+
+
+def stacked(tables: Mapping[str, DataFrame], name: str) -> DataFrame:
+    """Tables below each other, after a column of this name with what each is called."""
+    return pd.concat(tables, names=[name]).reset_index(name).reset_index(drop=True)
 
 
 def grid_table(grid: np.ndarray, name: str) -> DataFrame:

@@ -48,13 +48,11 @@ class Imitation(Task):
         cache: str | os.PathLike[str] | None,
         **options: Any,
     ) -> None:
-        size = self.scales[scale]
+        size = self.take_scale(scale)
         given = size.train if demonstrations is None else demonstrations
         train = check_int("demonstrations", given, 1)
-        self.scale = scale
-        self.epochs, self.batch_size = size.epochs, size.batch_size
         self.played = PLAYED[: size.played]
-        self.sizes = {"train": train, "val": size.val, "test": size.test or size.val}
+        self.sizes |= {"train": train, "test": size.test or size.val}
         named = str(source or self.usual_source)
         self.settings = {"source": named, "demonstrations": train} | options
         made_by = {"task": self.name, "generator": self.generator}

@@ -54,8 +54,7 @@ class Adding(Task):
     def __init__(
         self, scale: str = "quick", length: int = 30, data_seed: int = 0
     ) -> None:
-        size = SCALES[scale]
-        self.epochs, self.batch_size = size.epochs, size.batch_size
+        self.take_scale(scale)
         self.steps = check_int("length", length, 2)
         self.seed = check_int("data_seed", data_seed, 0)
         super().__init__(scale)
@@ -73,7 +72,7 @@ class Adding(Task):
 
     def _pair(self, split: str, epoch: int = 1) -> Pair:
         rng = np.random.default_rng([self.seed, SPLITS.index(split), epoch])
-        number = getattr(SCALES[self.scale], split)
+        number = self.sizes[split]
         inputs = np.zeros((number, self.steps, 2), np.float32)
         inputs[..., 0] = rng.random((number, self.steps))
         rows, first = np.arange(number), rng.integers(self.steps, size=number)

@@ -81,9 +81,7 @@ class Navigation(Task):
         scaled: bool | None = None,
         data_seed: int = 0,
     ) -> None:
-        size = SCALES[scale]
-        self.scale, self.epochs, self.batch_size = scale, size.epochs, size.batch_size
-        self.sizes = {split: getattr(size, split) for split in SPLITS}
+        self.take_scale(scale)
         self.steps = check_int("steps", self.steps if steps is None else steps, 1)
         self.scaled = self.scaled if scaled is None else scaled
         if self.scaled not in (True, False):

@@ -90,9 +90,7 @@ class RandomAnomaly(Task):
     ) -> None:
         if split not in ("pooled", "separate"):
             raise VsrnnError(f"unknown split {split!r}; choose 'pooled' or 'separate'")
-        size = self.scales[scale]
-        self.scale, self.epochs = scale, size.epochs
-        self.sizes = {"train": size.train, "val": size.val, "test": size.test}
+        self.take_scale(scale)
         seed = check_int("data_seed", data_seed, 0)
         self.settings: dict[str, Any] = {
             "split": split,

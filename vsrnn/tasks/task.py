@@ -189,6 +189,13 @@ class Task:
         if self._variance is not None and not self._variance > 0:
             raise VsrnnError(f"the training targets of {self.name} are all the same")
 
+    def take_scale(self, scale: str) -> Scale:
+        """Take epochs, batches and sizes of a scale, which is returned."""
+        size = self.scales[scale]
+        self.scale, self.epochs, self.batch_size = scale, size.epochs, size.batch_size
+        self.sizes = {split: getattr(size, split) for split in SPLITS}
+        return size
+
     def keep(self, data: dict[str, Tensor], sha256: str) -> None:
         """Take the tensors that `batch` gives rows of, ``train_inputs`` and so on."""
         self._data, self.checksum = data, sha256

@@ -100,7 +100,7 @@ class Text(Task):
             raise VsrnnError(f"unknown corpus {corpus!r}; choose {known}")
         words = VOCABULARY[corpus] if vocabulary is None else vocabulary
         self.inputs = self.outputs = check_int("vocabulary", words, 2)
-        self.scale, self.epochs = scale, SCALES[scale].epochs
+        self.take_scale(scale)
         identity: dict[str, Any] = {"task": self.name, "generator": self.generator}
         identity |= {"corpus": corpus, "vocabulary": self.inputs}
         read = _kjv if corpus == "kjv" else partial(_wikitext, text_dir)
