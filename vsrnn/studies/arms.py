@@ -66,6 +66,7 @@ ARM_LOOKS: dict[str, dict[str, Any]] = {
 """Color, marker and line style of the arms that pages compare."""
 
 DENSITY, NOTHING = "density [fraction]", "no runs yet"
+REACHES = "{}: surviving weights lie on cheap pairs"
 CARD = ("the paper", "published", "here", "verdict", "why, and what would refute it")
 JUDGED = Path(__file__).with_name("scorecard.csv")
 """Columns of a scorecard, and the file of its words.
@@ -92,9 +93,18 @@ def methods(
     [{'name': 'magnitude', 'density': 0.1, 'end': 15}]
     """
     prune = {"name": "magnitude", "density": density, **SCHEDULES[schedule]}
+    return penalized(penalty, prune, **more)
+
+
+def penalized(penalty: str, *others: dict[str, Any], **more: Any) -> list[Any]:
+    """A penalty, unless it is none, and then other methods.
+
+    >>> penalized("klein", {"name": "static"}, seed=1)
+    [{'name': 'geometric', 'space': 'klein', 'seed': 1}, {'name': 'static'}]
+    """
     if penalty == "none":
-        return [prune]
-    return [{"name": "geometric", **PENALTIES[penalty], **more}, prune]
+        return [*others]
+    return [{"name": "geometric", **PENALTIES[penalty], **more}, *others]
 
 
 def epochs(schedule: str) -> int:

@@ -28,7 +28,14 @@ from vsrnn.runs.config import Config
 from vsrnn.runs.results import get_results
 from vsrnn.stats import Claim, extent
 from vsrnn.studies import watched
-from vsrnn.studies.arms import ARM_LOOKS, PENALTIES, paired, share_below
+from vsrnn.studies.arms import (
+    ARM_LOOKS,
+    PENALTIES,
+    REACHES,
+    paired,
+    penalized,
+    share_below,
+)
 from vsrnn.studies.page import Page
 from vsrnn.studies.watched import CHEAP, KEPT, REACHED, SIZE, VIEWS
 from vsrnn.studies.widgets import Widget, neighbours
@@ -54,7 +61,6 @@ HIDDEN, PRUNED, EPOCHS = 128, 10, 12
 """Units of the cell that is trained, epochs that end with a pruning, and all epochs."""
 
 BEFORE, LEFT = "before", 10.0  # weights that are left [%]
-REACHES = "{}: surviving weights lie on cheap pairs"
 _MADE_BY = attrgetter("made_by")
 _MOST = INHIBITORS["dog"].most or 1.0
 
@@ -106,8 +112,7 @@ def _config(arm: str, scale: str, seed: int) -> Config:
     """A cell that is pruned epoch by epoch, and then trained at its final mask."""
     design = replace(get_design("navigation", "navigation_256"), hidden=HIDDEN)
     prune = {"name": "magnitude", "density": LEFT / 100, "schedule": "linear"}
-    penalty = [{"name": "geometric", **PENALTIES[arm]}] if arm != "none" else []
-    how: Any = [*penalty, prune | {"end": PRUNED}]
+    how = penalized(arm, prune | {"end": PRUNED})
     return Config("navigation", design, scale, seed, epochs=EPOCHS, method=how)
 
 

@@ -29,12 +29,12 @@ from vsrnn.studies.arms import (
     ARM_LOOKS,
     DENSITY,
     NOTHING,
-    PENALTIES,
     REST,
     measured,
     methods,
     over_density,
     paired,
+    penalized,
     strips,
     told,
 )
@@ -139,9 +139,7 @@ def _text(design: str, arm: str, seed: int, density: float) -> Config:
     """As published: the density falls epoch by epoch, the last one trains at it."""
     prune = {"name": "magnitude", "schedule": "linear", "end": TEXT_EPOCHS - 1}
     how = [prune | {"density": density}] if density < 1 else []
-    penalty = {"name": "geometric", **PENALTIES[arm]}
-    how = [penalty, *how] if arm != "none" else how
-    options = {"vocabulary": VOCABULARY}
+    how, options = penalized(arm, *how), {"vocabulary": VOCABULARY}
     return _config("text", design, seed, TEXT_EPOCHS, how, task_options=options)
 
 

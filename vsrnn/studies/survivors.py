@@ -104,13 +104,10 @@ def protocol() -> list[Config]:
 def _fresh(arm: str, seed: int, penalty: str) -> Config:
     """Fresh weights on the mask of an arm's run, which `navigation` keeps."""
     source = navigation.run_of(arm, seed)
-    how: list[dict[str, Any]] = [
-        {"name": "lottery", "run": source.id, "masks": "results/navigation/masks"}
-    ]
-    if penalty != "without":
-        points = {"seed": seed} if penalty == "same" else {}
-        how.insert(0, {"name": "geometric", **arms.PENALTIES[arm], **points})
-    return replace(source, seed=FRESH + seed, method=how)  # type: ignore[arg-type]
+    ticket = {"name": "lottery", "run": source.id, "masks": "results/navigation/masks"}
+    points = {"seed": seed} if penalty == "same" else {}
+    own: Any = arms.penalized("none" if penalty == "without" else arm, ticket, **points)
+    return replace(source, seed=FRESH + seed, method=own)
 
 
 def _blocks(task: str) -> list[Config]:
@@ -120,8 +117,7 @@ def _blocks(task: str) -> list[Config]:
     prune["end"] = epochs - 2
     found = []
     for seed, arm in product(SEEDS, BLOCK_ARMS):
-        penalty = {"name": "geometric", **arms.PENALTIES[arm]}
-        how = [prune] if arm == "none" else [penalty, prune]
+        how = arms.penalized(arm, prune)
         found.append(Config(task, parent, "quick", seed, epochs=epochs, method=how))
     chosen = configs_for(CHOSEN[task], SEEDS, "quick", task, parent.learning_rate)
     return found + [replace(config, epochs=epochs) for config in chosen]

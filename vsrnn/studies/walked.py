@@ -13,7 +13,7 @@ from vsrnn.plot.labels import BLUE, ORANGE
 from vsrnn.runs.config import Config
 from vsrnn.stats import Claim
 from vsrnn.studies import arms
-from vsrnn.studies.arms import NOTHING, REST, SCHEDULES, told
+from vsrnn.studies.arms import NOTHING, REACHES, REST, SCHEDULES, told
 from vsrnn.studies.page import Page
 
 MAIN = ("none", "torus", "permuted", "circle", "uniform / 4")
@@ -270,7 +270,6 @@ def claims(page: Page) -> list[Claim]:
 
 
 NO_PENALTY = "none on the cubic ramp is below torus on the linear one: rest 1"
-REACHES = "{}: surviving weights lie on cheap pairs"
 
 
 def numbers(page: Page) -> dict[str, str]:
