@@ -74,6 +74,9 @@ WIDGETS, WIDGETS_TEST = "vsrnn/studies/widgets.py", "tests/studies/test_widgets.
 
 PASS, DERIVED = "vsrnn/models/_kernels/propagate.py", "tests/models/test_propagate.py"
 PLACED, PROMISED = "tests/models/test_sparse.py", "tests/models/test_recurrent.py"
+RAGGED, RAGGED_TEST = "vsrnn/models/ragged.py", "tests/models/test_ragged.py"
+OWN_DATA = "vsrnn/tasks/_sequences.py"
+ADAM_TEST = "tests/training/test_optimizer.py"
 DENSE, DENSE_TEST = "vsrnn/models/dense.py", "tests/models/test_dense.py"
 
 MUTATIONS: list[Mutation] = [
@@ -103,6 +106,31 @@ MUTATIONS: list[Mutation] = [
         "the composed pass forgets the state",
         *(PASS, "step if state is None else step + state @ matrix", "step"),
         f"{DERIVED} -k penalty",
+    ),
+    Mutation(
+        "ends of sequences stay in the order of lengths",
+        *(RAGGED, "back), _ordered(last, back, axis)", "back), last"),
+        f"{RAGGED_TEST} -k alone",
+    ),
+    Mutation(
+        "sequences run on behind their ends",
+        *(RAGGED, "run(x[:left, done:until], state)", "run(x[:left, done:], state)"),
+        f"{RAGGED_TEST} -k alone",
+    ),
+    Mutation(
+        "packed states are not in the order of the packed sequences",
+        *(RAGGED, "state = _ordered(state, order, axis)\n        output", "output"),
+        f"{RAGGED_TEST} -k packed",
+    ),
+    Mutation(
+        "weights that are vectors do not decay",
+        *(ADAM, "parameter.dim() > 1 or id(parameter) in weights", "False"),
+        f"{ADAM_TEST} -k decay",
+    ),
+    Mutation(
+        "steps of NaN are steps",
+        *(OWN_DATA, "int(known[-1]) + 1 if len(known) else 0", "len(part)"),
+        f"{OWN} -k ragged",
     ),
     Mutation(
         "a twin forgets the state it is given",

@@ -116,6 +116,28 @@ class PaddedByHand(Ragged):
         return seen, classes
 
 
+class Filled(Ragged):
+    """The same as `Ragged`, with NaN behind each end."""
+
+    def pair(self, rng, n):
+        inputs, targets = super().pair(rng, n)
+        seen = np.full((n, self.steps, self.inputs), np.nan)
+        for row, part in zip(seen, inputs, strict=True):
+            row[: len(part)] = part
+        return seen, np.array(targets)
+
+
+class FilledEvery(Filled):
+    """The same as `RaggedEvery`, with NaN behind each end, of targets, too."""
+
+    def pair(self, rng, n):
+        seen, _ = super().pair(rng, n)
+        return seen, seen[:, :, : self.outputs]
+
+    def target(self, rng, part):
+        return 0
+
+
 class Once(Classes):
     """All training sequences in one batch, once: one step."""
 

@@ -33,3 +33,4 @@ from vsrnn.tasks.designs import draw_designs as draw_designs
 from vsrnn.tasks.task import Task as Task
 from vsrnn.training.loop import evaluate as evaluate
 from vsrnn.training.loop import predict as predict
+from vsrnn.training.optimizer import parameter_groups as parameter_groups

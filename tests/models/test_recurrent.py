@@ -90,7 +90,7 @@ def test_inputs_of_another_kind_get_a_sentence():
             with pytest.raises(VsrnnError, match="batch, time"):
                 model(x)
         with pytest.raises(VsrnnError, match="PackedSequence"):
-            model(pack_sequence([step]))
+            model.step(pack_sequence([step]))
         with pytest.raises(VsrnnError, match="meta"):
             model(torch.zeros(2, 3, n, device="meta"))
 

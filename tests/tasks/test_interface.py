@@ -25,6 +25,7 @@ PUBLISHED = [name for name in list_tasks() if name != "door"]
 OWN = [
     *("own:Classes", "own:Last", "own:Every", "own:Some", "own:Partly"),
     *("own:Ragged", "own:RaggedLast", "own:RaggedEvery", "own:Symbols"),
+    *("own:Filled", "own:FilledEvery"),
 ]
 
 
@@ -230,11 +231,14 @@ def test_models_learn_in_a_step_or_say_that_they_read_numbers(tasks):
 def test_a_run_of_ragged_sequences_scores_their_ends():
     """The same sequences padded by hand, with what is asked for marked, train alike."""
     design = Design("small", 5, (1,) * 6)
-    first, second = (
-        run(Config(name, design)) for name in ("own:Ragged", "own:PaddedByHand")
-    )
-    assert first["curve"] == second["curve"]
-    assert first["score"] == second["score"]
+    for kinds in (
+        ("own:Ragged", "own:PaddedByHand", "own:Filled"),
+        ("own:RaggedEvery", "own:FilledEvery"),
+    ):
+        first, *others = (run(Config(name, design)) for name in kinds)
+        for other in others:
+            assert first["curve"] == other["curve"]
+            assert first["score"] == other["score"]
 
 
 def test_an_option_named_as_another_column_does_not_change_it(monkeypatch):
@@ -267,6 +271,19 @@ def at(split, part, change):
         pairs[split][part] = change(pairs[split][part].astype(float if part else int))
 
     return spoil
+
+
+def with_nan(x, steps, units=slice(None)):
+    """Inputs that are NaN at some steps."""
+    changed = x.astype(float)
+    changed[3, steps, units] = np.nan
+    return changed
+
+
+def behind_an_end(pairs):
+    """A target where inputs are over."""
+    at("val", 0, lambda x: with_nan(x, slice(2, None)))(pairs)
+    pairs["val"][1] = np.full((10, 5), 2)
 
 
 def ragged(pairs, length, targets=None, number=1):
@@ -305,7 +322,10 @@ UNFIT = [
     ),
     (at("train", 1, lambda y: y.astype(int) + 1), "'train'.*from 0 to 3"),
     (at("train", 1, lambda y: y.astype(int) - 1), "'train'.*from 0 to 3"),
-    (at("test", 0, lambda x: x * np.nan), "in 'test'.*not finite"),
+    (at("test", 0, lambda x: x * np.nan), "in 'test'.*have 1 to 5 steps, not 0"),
+    (at("test", 0, lambda x: with_nan(x, 1)), "in 'test'.*not finite"),
+    (at("test", 0, lambda x: with_nan(x, slice(2, None), 3)), "in 'test'.*not finite"),
+    (behind_an_end, "in 'val'.*at a step that is no longer of its inputs"),
     (at("train", 1, lambda y: np.zeros((24, 4))), "all the same"),
     (at("val", 1, lambda y: np.full((10, 4), np.inf)), "in 'val'.*not finite"),
     (at("val", 0, lambda x: np.full(x.shape, 1e300)), "in 'val'.*not finite"),

@@ -4,7 +4,15 @@ import copy
 
 import torch
 
-from vsrnn import BlockRNN, Geometry
+from vsrnn import (
+    BlockRNN,
+    Geometry,
+    MaskedCell,
+    ModelBatch,
+    PlainRNN,
+    ProjectedLSTM,
+    parameter_groups,
+)
 from vsrnn.tasks.task import Training
 from vsrnn.training.optimizer import Optimizer
 
@@ -74,3 +82,42 @@ def test_averages_follow_weights_that_stay_and_begin_at_nothing_for_new_ones():
     for old, new in zip((mean[0], square[0]), after, strict=True):
         assert new.tolist() == [old[1].item(), 0.0, old[5].item()]
     assert not optimizer.carry({})
+
+
+def test_weights_decay_and_biases_do_not():
+    block = BlockRNN(Geometry(6, 9, 4, 0.7))
+    cell = MaskedCell(6, 9, 4, 0.5, cell="lstm", symbols=True, embedding=3)
+    made = torch.nn.utils.parametrizations
+    normed = made.weight_norm(BlockRNN(Geometry(6, 9, 4, 0.7)), "weight_state")
+    tied = torch.nn.ModuleList([block, block])
+    around = torch.nn.Sequential(torch.nn.Linear(6, 6), torch.nn.LayerNorm(6), block)
+    for model, spared in (
+        (block, {"bias"}),
+        (cell, {"bias_ih_0", "bias_hh_0", "bias_head"}),
+        (MaskedCell(6, 9, 4, bias=False), set()),
+        (normed, {"bias"}),
+        (around, {"0.bias", "1.weight", "1.bias", "2.bias"}),
+        (tied, {"0.bias"}),
+        (torch.optim.swa_utils.AveragedModel(block), {"module.bias"}),
+        (ModelBatch([block, copy.deepcopy(block)]), {f"models.{n}.bias" for n in "01"}),
+        (PlainRNN(6, 9, 4), {"rnn.bias_ih_l0", "rnn.bias_hh_l0", "head.bias"}),
+        (ProjectedLSTM(6, 9, 4), {"lstm.bias_ih_l0", "lstm.bias_hh_l0"}),
+    ):
+        names = {id(p): name for name, p in model.named_parameters()}
+        groups = parameter_groups(model, 0.1)
+        assert [group["weight_decay"] for group in groups] == [0.1, 0]
+        decay, rest = ([names[id(p)] for p in group["params"]] for group in groups)
+        assert set(rest) == spared
+        assert sorted(decay + rest) == sorted(names.values())
+
+
+def test_the_groups_shrink_weights_alone():
+    model = BlockRNN(Geometry(6, 9, 4, 0.7))
+    before = copy.deepcopy(model)
+    optimizer = torch.optim.AdamW(parameter_groups(model, 0.5), lr=0.1)
+    for parameter in model.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    optimizer.step()
+    assert torch.equal(model.bias, before.bias)
+    for part in model.shapes:
+        torch.testing.assert_close(model.weight(part), 0.95 * before.weight(part))

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
 
 from vsrnn.design.geometry import Geometry
 from vsrnn.errors import VsrnnError
 from vsrnn.models._kernels.propagate import Layout, propagate
+from vsrnn.models.ragged import Inputs, Lengths, run_ragged
 from vsrnn.models.recurrent import Network, below
 from vsrnn.models.sparse import Places
 
@@ -72,35 +74,33 @@ class ModelBatch(Models):
         super().__init__(models)
         self.placed: list[Places] = []
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Inputs, lengths: Lengths | None = None) -> Any:
         """Run sequences from a zero state through all models.
 
         Args:
-            x: inputs, ``(batch, time, inputs)``.
+            x: inputs, ``(batch, time, inputs)``, or packed sequences.
+            lengths: of padded sequences, as for :meth:`vsrnn.BlockRNN.forward`.
 
         Returns:
-            The outputs, ``(models, batch, time, outputs)``.
+            The outputs, ``(models, batch, time, outputs)``; of packed sequences a
+            tuple, each model's packed.
         """
-        return self.run(x)[0]
+        return self.run(x, None, lengths)[0]
 
-    def run(self, x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def run(
+        self, x: Inputs, state: Tensor | None = None, lengths: Lengths | None = None
+    ) -> tuple[Any, Tensor]:
         """Run sequences from the state that the last call left; return one, too.
 
         Raises:
             VsrnnError: the inputs are of another shape, precision or device, or the
-                state is of another number of sequences.
+                state or lengths are of another number of sequences.
         """
+        if lengths is not None or isinstance(x, PackedSequence):
+            return run_ragged(self.run, self._checked, x, state, lengths, axis=-1)
+        x, state = self._checked(x, state)
         models = self._models()
-        x, _ = models[0].checked(x, None)
-        if x.dim() != 3:
-            raise VsrnnError(
-                f"a batch of models reads (batch, time, inputs), not {tuple(x.shape)}"
-            )
         layout, places = self._laid_out(models)
-        if state is not None and state.shape[2] != len(x):
-            raise VsrnnError(
-                f"the state is of {state.shape[2]} sequences, the input of {len(x)}"
-            )
         *weights, bias = (
             _joined([getattr(model, name) for model in models])
             for name in ("weight_input", "weight_state", "bias")
@@ -110,6 +110,18 @@ class ModelBatch(Models):
             bias = bias.new_zeros(rows).scatter(0, places, bias)
         output, last = propagate(x, state, (weights[0], weights[1], bias), layout)
         return output.permute(0, 3, 2, 1), last  # (models, batch, time, outputs)
+
+    def _checked(self, x: Any, state: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        x, _ = self._models()[0].checked(x, None)
+        if x.dim() != 3:
+            raise VsrnnError(
+                f"a batch of models reads (batch, time, inputs), not {tuple(x.shape)}"
+            )
+        if state is not None and state.shape[2] != len(x):
+            raise VsrnnError(
+                f"the state is of {state.shape[2]} sequences, the input of {len(x)}"
+            )
+        return x, state
 
     @property
     def layout(self) -> Layout:

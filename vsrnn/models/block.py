@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
 
 from vsrnn.design.design import Design
 from vsrnn.design.family import Counts, Family, register
@@ -24,6 +25,7 @@ from vsrnn.models._kernels.propagate import (
 )
 from vsrnn.models.batch import ModelBatch
 from vsrnn.models.dense import DenseBlock
+from vsrnn.models.ragged import Inputs, Lengths
 from vsrnn.models.sparse import Region, SparseModule, check_mask, draw_mask
 
 State = tuple[Tensor, Tensor]
@@ -43,7 +45,9 @@ class BlockRNN(SparseModule):
     so the output reads the *previous* hidden state. Only the weights inside the
     masks exist: ``weight_input`` and ``weight_state`` are vectors of them, in row-major
     order of the two matrices they fill, and ``index_input`` and ``index_state`` are
-    their flat positions. Nothing outside a mask can become nonzero.
+    their flat positions. Nothing outside a mask can become nonzero. Rules that go by
+    the axes of parameters do not fit vectors: :func:`vsrnn.parameter_groups` names what
+    weight decay is for, and ``init_mean`` and ``init_std`` say how they begin.
 
     Args:
         geometry: sizes and densities of the blocks.
@@ -71,6 +75,12 @@ class BlockRNN(SparseModule):
         >>> output, (h, y) = model(torch.zeros(5, 200, 46))
         >>> output.shape, h.shape, y.shape
         (torch.Size([5, 200, 26]), torch.Size([5, 80]), torch.Size([5, 26]))
+
+    Sequences of different lengths end where torch's end:
+
+        >>> output, (h, y) = model(torch.zeros(3, 200, 46), lengths=[200, 7, 90])
+        >>> torch.equal(y[1], output[1, 6]), output[1, 7:].any()
+        (True, tensor(False))
 
     Source: protocol of arXiv 2509.15057 (recurrence, masks, initial values).
     """
@@ -111,21 +121,30 @@ class BlockRNN(SparseModule):
         self.add_parts({p: (m, m != 0) for p, m in drawn.items()}, device, dtype)
         self.bias = nn.Parameter(bias.to(self.weight_input))
 
-    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+    def forward(
+        self, x: Inputs, state: State | None = None, lengths: Lengths | None = None
+    ) -> tuple[Any, State]:
         """Run a whole sequence.
 
         Args:
-            x: inputs, ``(batch, time, inputs)`` or unbatched ``(time, inputs)``.
+            x: inputs, ``(batch, time, inputs)`` or unbatched ``(time, inputs)``, or a
+                ``torch.nn.utils.rnn.PackedSequence``.
             state: ``(h, y)`` before the first step, ``(batch, hidden)`` and
                 ``(batch, outputs)``; zeros if absent.
+            lengths: steps of each sequence, ``(batch,)`` in any order, where they
+                differ; what lies behind an end is not read.
 
         Returns:
             The outputs, ``(batch, time, outputs)``, and the state after the last step.
+            Where lengths differ the outputs are 0 behind an end, or packed as the
+            inputs are, and the state is that of each sequence's own end.
 
         Raises:
             VsrnnError: the inputs or the state are of another shape, precision or
-                device.
+                device, or the lengths do not fit them.
         """
+        if lengths is not None or isinstance(x, PackedSequence):
+            return self.ragged(x, state, lengths)
         x, given = self.checked(x, state)
         if x.dim() == 2:
             given = given and tuple(part[None] for part in given)

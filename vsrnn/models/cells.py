@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional, init
+from torch.nn.utils.rnn import PackedSequence
 
 from vsrnn.design.design import Design
 from vsrnn.design.family import Counts, Family, register
@@ -20,6 +21,7 @@ from vsrnn.errors import VsrnnError, check_int
 from vsrnn.models._kernels.propagate import precisely
 from vsrnn.models.batch import ModelLoop
 from vsrnn.models.dense import DenseCell
+from vsrnn.models.ragged import Inputs, Lengths
 from vsrnn.models.sparse import Region, SparseModule, check_mask, draw_mask
 
 State = Tensor | tuple[Tensor, Tensor]
@@ -134,22 +136,27 @@ class MaskedCell(SparseModule):
             own = nn.Parameter(values_of.to(self.like))
             self.register_parameter(f"bias_{part}", own)
 
-    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+    def forward(
+        self, x: Inputs, state: State | None = None, lengths: Lengths | None = None
+    ) -> tuple[Any, State]:
         """Run a whole sequence.
 
         Args:
             x: inputs, ``(batch, time, inputs)`` or unbatched ``(time, inputs)``;
-                symbols ``(batch, time)`` or ``(time,)``.
+                symbols ``(batch, time)`` or ``(time,)``; or packed sequences.
             state: before the first step, ``(layers, batch, hidden)``, without the axis
                 of the batch where there is none, a pair ``(h, c)`` of the LSTM; zeros
                 if absent.
+            lengths: of padded sequences, as for :meth:`vsrnn.BlockRNN.forward`.
 
         Returns:
             The outputs, ``(batch, time, outputs)``, and the state after the last step.
 
         Raises:
-            VsrnnError: the shape of the inputs or the state is another.
+            VsrnnError: the inputs, state or lengths do not fit.
         """
+        if lengths is not None or isinstance(x, PackedSequence):
+            return self.ragged(x, state, lengths)
         x, given = self.checked(x, state)
         batched = x.dim() == (2 if self.symbols else 3)
         if given is not None and not batched:

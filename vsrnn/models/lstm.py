@@ -7,11 +7,13 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
 
 from vsrnn.design.design import Design
 from vsrnn.design.family import Counts, Family, register
 from vsrnn.errors import VsrnnError
 from vsrnn.models.batch import ModelLoop
+from vsrnn.models.ragged import Inputs, Lengths
 from vsrnn.models.recurrent import Recurrent, seeded
 
 LSTMState = tuple[Tensor, Tensor]
@@ -55,9 +57,15 @@ class ProjectedLSTM(Recurrent):
             self.lstm = nn.LSTM(inputs, hidden, proj_size=outputs, batch_first=True)
 
     def forward(
-        self, x: Tensor, state: LSTMState | None = None
-    ) -> tuple[Tensor, LSTMState]:
-        """Run ``(batch, time, inputs)`` to ``(batch, time, outputs)`` and a state."""
+        self, x: Inputs, state: LSTMState | None = None, lengths: Lengths | None = None
+    ) -> tuple[Any, LSTMState]:
+        """Run ``(batch, time, inputs)`` to ``(batch, time, outputs)`` and a state.
+
+        Packed sequences, or ``lengths`` of padded ones, are as for
+        :meth:`vsrnn.BlockRNN.forward`.
+        """
+        if lengths is not None or isinstance(x, PackedSequence):
+            return self.ragged(x, state, lengths)
         output, last = self.lstm(*self.checked(x, state))
         return output, last
 

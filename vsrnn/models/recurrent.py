@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from vsrnn.errors import VsrnnError
+from vsrnn.models.ragged import Inputs, Lengths, run_ragged
 
 IDENTITY = "identity"
 """Under which name a state dict says of what network it is."""
@@ -73,6 +74,23 @@ class Recurrent(Network):
     def state_shapes(self, *batch: int) -> tuple[tuple[int, ...], ...]:
         """Shapes of the parts of a state, of so many sequences or of a single one."""
 
+    def ragged(self, x: Inputs, state: Any, lengths: Lengths | None) -> tuple[Any, Any]:
+        """Run sequences of different lengths, each to its own end.
+
+        Raises:
+            VsrnnError: these are no sequences, or the lengths are none of theirs.
+        """
+
+        def check(x: Any, state: Any) -> tuple[Tensor, Any]:
+            x, state = self.checked(x, state)
+            if x.dim() != 3 - self.symbols:
+                raise VsrnnError(
+                    f"lengths are of a batch of sequences, not of {tuple(x.shape)}"
+                )
+            return x, state
+
+        return run_ragged(self.forward, check, x, state, lengths)
+
     def step(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         """Advance one step: ``(batch, inputs)`` in, ``(batch, outputs)`` out.
 
@@ -134,7 +152,8 @@ class Recurrent(Network):
             kind = x.layout if isinstance(x, Tensor) else type(x).__name__
             raise VsrnnError(
                 f"expected {what} as a dense tensor, not {kind}; convert it with "
-                "torch.as_tensor, and pad sequences with zeros"
+                "torch.as_tensor, and give sequences of different lengths padded, with "
+                "their lengths, or packed"
             )
         like = self.like
         if x.device != like.device:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
 
 from vsrnn.design.design import Design
 from vsrnn.design.family import Counts, Family, register
 from vsrnn.design.geometry import BLOCKS
 from vsrnn.errors import VsrnnError
 from vsrnn.models.batch import ModelLoop
+from vsrnn.models.ragged import Inputs, Lengths
 from vsrnn.models.recurrent import Recurrent, seeded
 
 
@@ -46,8 +48,16 @@ class PlainRNN(Recurrent):
         sizes = self.rnn.input_size, self.rnn.hidden_size, self.head.out_features
         return _block_weights(*sizes)
 
-    def forward(self, x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Run ``(batch, time, inputs)`` to ``(batch, time, outputs)`` and a state."""
+    def forward(
+        self, x: Inputs, state: Tensor | None = None, lengths: Lengths | None = None
+    ) -> tuple[Any, Tensor]:
+        """Run ``(batch, time, inputs)`` to ``(batch, time, outputs)`` and a state.
+
+        Packed sequences, or ``lengths`` of padded ones, are as for
+        :meth:`vsrnn.BlockRNN.forward`.
+        """
+        if lengths is not None or isinstance(x, PackedSequence):
+            return self.ragged(x, state, lengths)
         x, given = self.checked(x, state)
         hidden, last = self.rnn(x, given and given[0])  # (batch, time, hidden)
         return self.head(hidden), last

@@ -63,7 +63,8 @@ class SparseModule(Recurrent):
     The matrix of a part is its parameter ``weight_<part>``, a vector, at the flat
     positions ``index(part)``, in row-major order, rising. What is outside the mask
     takes no part in counts, optimizers and files, and nothing there can become nonzero.
-    Each matrix consists of one or more blocks, those that have densities.
+    Each matrix consists of one or more blocks, those that have densities. Rules that go
+    by axes do not fit vectors: for weight decay use :func:`vsrnn.parameter_groups`.
 
     A state dict holds the positions, too, and says of what network it is. Loading takes
     over the masks, and refuses what was saved of another network. The buffer

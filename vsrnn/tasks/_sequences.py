@@ -20,9 +20,14 @@ GAP = -100
 def sequences(given: Sequence[Any], task: Task, where: str) -> tuple[Tensor, Tensor]:
     """Inputs and targets of a split, made of one length, if they fit the task.
 
-    Lists of arrays may be of different lengths. ``where`` says which split it is.
+    Lists of arrays may be of different lengths, and steps at the end of a sequence that
+    are NaN are none of it. ``where`` says which split it is.
     """
     inputs, targets = given
+    if not isinstance(inputs, list | tuple):
+        inputs = torch.as_tensor(inputs).detach()
+        if inputs.is_floating_point() and inputs.isnan().any():
+            inputs, targets = list(inputs), list(targets)
     if isinstance(inputs, list | tuple):
         inputs, targets = _padded(inputs, targets, task.steps, where)
     seen, wanted = torch.as_tensor(inputs).detach(), _single(targets)
@@ -49,7 +54,7 @@ def _padded(
     """
     seen = [torch.as_tensor(part).detach() for part in inputs]
     wanted = [_single(part) for part in targets]
-    lengths = [len(part) for part in seen]
+    lengths = [_steps(part) for part in seen]
     if len(wanted) != len(seen) or not seen:
         raise VsrnnError(
             f"there are {len(seen)} inputs and {len(wanted)} targets {where}; "
@@ -67,9 +72,25 @@ def _padded(
             return torch.stack(seen), torch.stack(wanted)
         ends = zip(wanted, lengths, strict=True)
         wanted = [torch.stack([*[one * 0 + gap] * (n - 1), one]) for one, n in ends]
-    if [len(part) for part in wanted] != lengths:
+    elif [len(part) for part in wanted] != [len(part) for part in seen]:
         raise VsrnnError(f"the targets {where} must be one a sequence, or one a step")
+    elif any(there(w[n:]).any() for w, n in zip(wanted, lengths, strict=True)):
+        raise VsrnnError(
+            f"a target {where} is at a step that is no longer of its inputs"
+        )
+    seen, wanted = (
+        [part[:n] for part, n in zip(parts, lengths, strict=True)]
+        for parts in (seen, wanted)
+    )
     return pad(seen, steps, 0), pad(wanted, steps, gap)
+
+
+def _steps(part: Tensor) -> int:
+    """How many a sequence has, without those at its end that are NaN."""
+    if not part.is_floating_point() or not part.ndim or not part.numel():
+        return len(part)
+    known = (~part.isnan()).view(len(part), -1).any(1).nonzero()
+    return int(known[-1]) + 1 if len(known) else 0
 
 
 def pad(parts: Sequence[Tensor], steps: int, value: float) -> Tensor:
@@ -121,5 +142,8 @@ def _finite(numbers: Tensor, where: str) -> Tensor:
     """Numbers in single precision where they are no integers, if all are finite."""
     kept = numbers.float() if numbers.is_floating_point() else numbers
     if not kept.isfinite().all():
-        raise VsrnnError(f"some numbers {where} are not finite")
+        raise VsrnnError(
+            f"some numbers {where} are not finite; NaN fills only steps behind the end "
+            "of a sequence, and targets that are not asked for"
+        )
     return kept

@@ -82,7 +82,8 @@ class Task:
     step of zeros, which counts as one of ``steps``.
 
     Sequences of different lengths are lists of arrays, of inputs and, where there is a
-    target at every step, of targets. The last step is then each sequence's own.
+    target at every step, of targets; or one array in which all inputs behind the end of
+    a sequence are NaN. The last step is then each sequence's own.
 
     A subclass sets:
 

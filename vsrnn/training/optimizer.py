@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
+from vsrnn.models import SparseModule
 from vsrnn.tasks.task import Training
 
 
@@ -133,3 +134,41 @@ class Optimizer:
         for group in self.groups:
             for weight in group.weights:
                 weight.grad = None
+
+
+def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """The parameters of a model in two groups: those that decay, and the others.
+
+    The usual rule lets parameters of two axes or more decay, which spares biases and
+    norms. It finds nothing in networks of this package, whose weights are vectors of
+    what lies inside the masks. Here these decay, and in every other module, such as
+    what stands around such a network, the usual rule holds.
+
+    Args:
+        model: a network, or any module that has some.
+        weight_decay: of the first group; that of the second is 0.
+
+    Returns:
+        What every optimizer of torch takes. Each parameter is in one group, once.
+
+    Example:
+        >>> import torch, vsrnn
+        >>> model = vsrnn.BlockRNN(vsrnn.Geometry(46, 80, 26, 0.2))
+        >>> groups = vsrnn.parameter_groups(model, weight_decay=0.01)
+        >>> optimizer = torch.optim.AdamW(groups, lr=1e-3)
+        >>> [[tuple(p.shape) for p in group["params"]] for group in groups]
+        [[(954,), (2226,)], [(106,)]]
+    """
+    weights = {
+        id(parameter)
+        for module in model.modules()
+        if isinstance(module, SparseModule)
+        for name, parameter in module.named_parameters()
+        if any(f"weight_{part}" in name.split(".") for part in module.shapes)
+    }
+    groups: tuple[list[Tensor], list[Tensor]] = [], []
+    for parameter in model.parameters():
+        decays = parameter.dim() > 1 or id(parameter) in weights
+        groups[not decays].append(parameter)
+    pairs = zip(groups, (weight_decay, 0.0), strict=True)
+    return [{"params": own, "weight_decay": decay} for own, decay in pairs]
