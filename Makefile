@@ -68,6 +68,7 @@ ifdef VSRNN_POLICIES
 	$(HAMMER) $(NAMED) --option source=dapg_hammer_policy.npz \
 	  --store results/hammer_named_dapg
 endif
+	$(BIN)/vsrnn study hammer_weights --per-pass 5
 	for study in navigation survivors sequences; do \
 	  $(BIN)/vsrnn study $$study --masks || exit 1; \
 	done
