@@ -544,8 +544,8 @@ MUTATIONS: list[Mutation] = [
     ),
     Mutation(
         "one model and many swapped in the figure",
-        *(SPEED, '(("one model", ()), ("many models", white))'),
-        *('(("many models", ()), ("one model", white))', SPEED_TEST),
+        *(SPEED, '(("one model", {}), ("many models", white))'),
+        *('(("many models", {}), ("one model", white))', SPEED_TEST),
     ),
     Mutation(
         "the seed before instead of the next",

@@ -1,6 +1,7 @@
 """Speed: tables, figures, numbers and claims follow from the measured times."""
 
 from dataclasses import asdict
+from pathlib import Path
 
 import drawn
 import numpy as np
@@ -8,9 +9,11 @@ import pandas as pd
 import pytest
 
 from benchmarks import plan
+from vsrnn.plot.labels import look
 from vsrnn.studies import speed as study
 from vsrnn.studies.page import Page, open_page
 
+NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "speed.ipynb"
 RATE, LOW, HIGH = study.RATE, study.LOW, study.HIGH
 
 
@@ -73,16 +76,6 @@ def test_many_models_are_those_of_the_faster_way(page):
         assert same["way"] == row["way"] and same[RATE] == best[keys]
 
 
-def test_growth_has_all_that_varies(page):
-    growth = page.table("speed_growth")
-    assert list(growth["study"].unique()) == list(study.GROWTH.values())
-    assert growth.notna().all(axis=None)
-    weights = page.data.bench.query("study == 'weights'")
-    rows = growth[growth["study"] == "weights"]
-    assert rows["value"].tolist() == weights["weights"].tolist()
-    assert rows[study.TIME].tolist() == weights["ms"].tolist()
-
-
 def test_one_model_is_one_model(committed):
     rates = committed.table("speed")
     alone = rates.query("kind == 'single' and processes == 1 and design != 'mixed'")
@@ -92,11 +85,8 @@ def test_one_model_is_one_model(committed):
     assert set(many["way"]) == turns
 
 
-def test_bounds_and_memory_follow_from_the_measurements(page):
-    row = page.data.bench.iloc[:1].assign(product_gflops=50.0, memory_mib=300.0)
-    (row,) = study.speed_table(study.Data(row)).to_dict("records")
-    assert row["dense products [1/s]"] == 50e9 / 20e6
-    assert row["on weights [1/s]"] == 50e9 / 5e6
+def test_memory_is_what_training_adds(page):
+    (row,) = study.speed_table(study.Data(page.data.bench.iloc[:1])).to_dict("records")
     assert row["memory [MiB]"] == 100
 
 
@@ -135,10 +125,13 @@ def test_hours_are_those_of_the_whole_study(page):
 
 
 def test_a_claim_is_of_the_worst_design_at_the_published_batches(page):
-    ratios = page.table("speed_ratio").query("design != 'mixed'")
-    published = ratios["batch"] == ratios["task"].map({"rad": 16, "hammer": 64})
+    ratios = page.table("speed_ratio")
+    assert set(zip(ratios["task"], ratios["batch"], strict=True)) == {
+        ("rad", 16),
+        ("hammer", 64),
+    }
     claims = page.claims().set_index("claim")
-    for (trained, baseline), rows in ratios[published].groupby(["trained", "baseline"]):
+    for (trained, baseline), rows in ratios.groupby(["trained", "baseline"]):
         claim = claims.loc[f"{trained}: faster than {baseline}, for every design"]
         worst = rows.loc[rows["ratio"].idxmin()]
         for ours, theirs in (("value", "ratio"), ("low", "low"), ("high", "high")):
@@ -150,42 +143,29 @@ def test_a_claim_is_of_the_worst_design_at_the_published_batches(page):
     assert claims[masked] == "reversed"
 
 
-@pytest.mark.parametrize(
-    ("name", "y", "x", "ends"),
-    [
-        ("speed", "way", RATE, (LOW, HIGH)),
-        ("speed_ratio", "baseline", "ratio", ("low", "high")),
-        ("speed_memory", "way", study.MEMORY, ()),
-    ],
-)
-def test_panels_show_what_their_table_says(page, name, y, x, ends):
-    table = page.table(name)
-    axes, order = getattr(study, name)(table).axes, []
-    groups = table.groupby(["task", "batch"], sort=False)
-    for number, (ax, (_, rows)) in enumerate(zip(axes, groups, strict=True)):
-        designs = [design for design in study._LOOKS if design in set(rows["design"])]
-        if number % 2 == 0:  # the panel to the right has the same rows
-            order = drawn.row_names(ax)
+def test_panels_show_what_their_table_says(page):
+    table = page.table("speed_ratio")
+    axes = study.speed_ratio(table).axes
+    for ax, (_, rows) in zip(axes, table.groupby("task", sort=False), strict=True):
+        order, designs = drawn.row_names(ax), list(dict.fromkeys(rows["design"]))
+        assert order == list(dict.fromkeys(rows["baseline"]))
         for rank, design in enumerate(designs):
             own = rows[rows["design"] == design]
             shift = 0.2 * (rank - (len(designs) - 1) / 2)
-            place = own[y].map(order.index) + shift
-            color = study._LOOKS[design]["color"]
-            points = [
-                p for p in drawn.markers(ax, color) if p[1] != 1 or name != "speed"
-            ]
-            wanted = np.column_stack([own[x], place])
-            np.testing.assert_allclose(sorted(points), sorted(map(tuple, wanted)))
-            if ends:
-                wanted = np.column_stack([own[ends[0]], own[ends[1]], place])
-                found = sorted(drawn.intervals(ax, color))
-                np.testing.assert_allclose(found, sorted(map(tuple, wanted)))
+            place = own["baseline"].map(order.index) + shift
+            color = look(design)["color"]
+            wanted = np.column_stack([own["ratio"], place])
+            found = sorted(drawn.markers(ax, color))
+            np.testing.assert_allclose(found, sorted(map(tuple, wanted)))
+            wanted = np.column_stack([own["low"], own["high"], place])
+            found = sorted(drawn.intervals(ax, color))
+            np.testing.assert_allclose(found, sorted(map(tuple, wanted)))
 
 
 def test_open_markers_are_many_models(page):
     table = page.table("speed_ratio")
     ax = study.speed_ratio(table).axes[0]
-    rows = table.query("task == 'rad' and batch == 16")
+    rows = table.query("task == 'rad'")
     for trained, white in (("one model", False), ("many models", True)):
         shown = [
             x
@@ -198,45 +178,24 @@ def test_open_markers_are_many_models(page):
         np.testing.assert_allclose(sorted(shown), sorted(wanted))
 
 
-def test_bounds_stand_at_their_designs(page):
-    table = page.table("speed")
-    ax = study.speed(table).axes[0]
-    lines = [line for line in ax.lines if len(set(line.get_xdata())) == 1]
-    rows = table.query("task == 'rad' and batch == 16")
-    for name, style in (("dense products [1/s]", "--"), ("on weights [1/s]", ":")):
-        own = [line for line in lines if line.get_linestyle() == style]
-        assert sorted(line.get_xdata()[0] for line in own) == pytest.approx(
-            sorted(rows.groupby("design")[name].median())
-        )
-
-
-def test_growth_is_drawn_with_its_quartiles(page):
-    table = page.table("speed_growth")
-    for ax, title in zip(
-        study.speed_growth(table).axes, study.GROWTH.values(), strict=True
-    ):
-        assert ax.get_xlabel() == title
-        rows = table[table["study"] == title].sort_values("value")
-        for kind, own in rows.groupby("kind"):
-            color = study._LINES[kind]["color"].lower()
-            (line,) = (p for (c, _), p in drawn.curves(ax).items() if c == color)
-            np.testing.assert_allclose(line, own[["value", study.TIME]])
-            band = own[["value", "low [ms]", "high [ms]"]]
-            np.testing.assert_allclose(drawn.bands(ax)[color], band)
-
-
-def test_the_short_answer_says_what_was_measured(committed):
+def test_the_page_says_what_was_measured(committed):
+    said = NOTEBOOK.read_text("utf-8")
     claims = committed.claims().set_index("claim")["verdict"]
     for trained in ("one model", "many models"):
         for baseline in ("masked dense matrices", "the authors' code"):
             text = f"{trained}: faster than {baseline}, for every design"
             assert claims[text] == "holds"
-    rnn = "faster than nn.RNN of equal weights, for every design"
-    assert claims[f"one model: {rnn}"] == "reversed"
-    assert claims[f"many models: {rnn}"] == "holds"
-    assert (claims == "reversed").sum() == 1
-    worst = committed.table("speed_ratio").query(
-        "baseline == 'nn.RNN of equal weights'"
-    )
-    worst = worst[worst["batch"] == worst["task"].map(study.PUBLISHED)]
-    assert worst.loc[worst["ratio"].idxmin(), "design"] == "10AH00"
+    assert "Many models side by side train faster than every baseline" in said
+    assert (claims[claims.index.str.startswith("many models")] == "holds").all()
+    rnn = "one model: faster than nn.RNN of equal weights, for every design"
+    assert claims[claims == "reversed"].index.tolist() == [rnn]
+    ratios = committed.table("speed_ratio").set_index(["trained", "ratio"])
+    left = ratios[ratios.index.get_level_values("ratio") < 1]
+    assert left[["task", "design"]].drop_duplicates().to_numpy().tolist() == [
+        ["hammer", "10AH00"]
+    ]
+    assert "The only markers left of the line are single uniform models" in said
+    keys = ["task", "design", "baseline"]
+    pairs = committed.table("speed_ratio").pivot_table("ratio", keys, "trained")
+    assert (pairs["many models"] / pairs["one model"]).between(1.5, 3).all()
+    assert "about twice as fast again" in said

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from pandas import DataFrame, Series
 
-from vsrnn.plot.axes import legend, panels, plain_numbers
-from vsrnn.plot.labels import BLUE, DESIGN_LABELS, GRAY, GREEN, ORANGE, look
-from vsrnn.plot.lines import lines
+from vsrnn.plot.axes import each_panel, legend, plain_numbers
+from vsrnn.plot.labels import DESIGN_LABELS, GRAY, look
 from vsrnn.plot.points import dots
 from vsrnn.plot.registry import figure
 from vsrnn.plot.style import drawing
@@ -24,9 +19,7 @@ from vsrnn.studies.labels import task_label
 from vsrnn.studies.page import Page
 
 RATE, LOW, HIGH = "sequences a second [1/s]", "low [1/s]", "high [1/s]"
-TIME, MEMORY = "time of a sequence [ms]", "memory [MiB]"
-BOUNDS = {"dense_mflop": "dense products [1/s]", "weights_mflop": "on weights [1/s]"}
-"""What the products of a training step alone would allow, dense or on weights only."""
+MEMORY = "memory [MiB]"
 
 WAYS = {
     "single": "one model",
@@ -38,14 +31,6 @@ WAYS = {
     "peer": "the authors' code",
 }
 """What trains, by kind of measurement; many models have words of their own."""
-
-GROWTH = {
-    "weights": "weights",
-    "density": "density [fraction]",
-    "steps": "time steps",
-    "models": "models in one pass",
-}
-"""What varies in each study of growth: its column in the measurements, and label."""
 
 RUNS, SEQUENCES = 625, 750_000
 """Runs of the whole study on Random Anomaly, and sequences that each trains on."""
@@ -88,12 +73,10 @@ def measured_on(data: Data) -> dict[str, Any]:
 
 
 def speed_table(data: Data) -> DataFrame:
-    """Sequences a second of each way to train a design, with its bounds and memory.
+    """Sequences a second of each way to train a design, and its memory.
 
     A rate is that of all models together; low and high are its quartiles over turns.
-    The bounds are what the products of a training step alone would allow at the rate
-    of a large dense product, measured in the same turns: of dense matrices, or of the
-    weights only. Memory is what training added to a process with data and libraries.
+    Memory is what training added to a process with data and libraries.
     """
     bench = data.bench
     rows = bench[bench["study"] == "designs"].reset_index(drop=True)
@@ -101,8 +84,6 @@ def speed_table(data: Data) -> DataFrame:
     table["way"] = [_way(row) for row in rows.to_dict("records")]
     for name, time in ((RATE, "ms"), (LOW, "ms_high"), (HIGH, "ms_low")):
         table[name] = 1e3 / rows[time]
-    for mflop, name in BOUNDS.items():
-        table[name] = 1e3 * rows["product_gflops"] / rows[mflop]
     table[MEMORY] = rows["memory_mib"] - rows["memory_before_mib"]
     return table.round(4)
 
@@ -110,10 +91,13 @@ def speed_table(data: Data) -> DataFrame:
 def speed_ratio_table(data: Data) -> DataFrame:
     """How many times as fast as each baseline one model trains, and many at a time.
 
-    Many models are in one pass or shared out over processes, whichever is faster.
-    Low and high compare the quartiles that are furthest apart.
+    Batches are the published ones. Many models are in one pass or shared out over
+    processes, whichever is faster. Low and high compare the quartiles that are furthest
+    apart.
     """
     table = speed_table(data)
+    table = table[table["batch"] == table["task"].map(PUBLISHED)]
+    table = table[table["design"] != "mixed"]
     many = (table["kind"] == "many") | (table["processes"] > 1)
     table["trained"] = many.map({True: "many models", False: "one model"})
     own = table["kind"].isin(["single", "many"])
@@ -126,22 +110,6 @@ def speed_ratio_table(data: Data) -> DataFrame:
     ratios["low"] = both[LOW] / both[f"{HIGH} of baseline"]
     ratios["high"] = both[HIGH] / both[f"{LOW} of baseline"]
     return ratios.round(4)
-
-
-def speed_memory_table(data: Data) -> DataFrame:
-    """Peak memory that training adds to a process with data and libraries."""
-    return speed_table(data)[[*_SAME, "way", MEMORY]]
-
-
-def speed_growth_table(data: Data) -> DataFrame:
-    """Time for one sequence and model, against what varies in each study of growth."""
-    parts = []
-    for study, label in GROWTH.items():
-        rows = data.bench[data.bench["study"] == study]
-        parts.append(rows.assign(study=label, value=rows[study].astype(float)))
-    columns = ["study", "value", "kind", "models", *_TIMES]
-    table = pd.concat(parts, ignore_index=True)[columns]
-    return table.rename(columns=_TIMES | {"ms": TIME})
 
 
 def stepping_table(data: Data) -> DataFrame:
@@ -189,126 +157,29 @@ def _way(row: dict[str, Any]) -> str:
     return WAYS[row["kind"]]
 
 
-@figure(table=speed_table, made_by=measured_on)
-def speed(table: DataFrame, style: str = "web") -> Figure:
-    """Show sequences a second of each way to train, a panel for each task and batch."""
-    bounds = dict(zip(BOUNDS.values(), ("--", ":"), strict=True))
-
-    def draw(ax: Axes, rows: DataFrame, order: list[str]) -> None:
-        _dots(ax, rows, order, [RATE, "way", LOW, HIGH])
-        for name, line in bounds.items():
-            _mark(ax, rows.groupby("design")[name].median(), line)
-
-    words = {f"bound: {name}": {"color": GRAY, "ls": ls} for name, ls in bounds.items()}
-    return _by_task(table, style, "way", draw, words)
-
-
 @figure(table=speed_ratio_table, made_by=measured_on)
 def speed_ratio(table: DataFrame, style: str = "web") -> Figure:
-    """Show times as fast as each baseline, one model and many, by task and batch."""
+    """Show times as fast as each baseline, one model and many, by task."""
     white = {"markerfacecolor": "white"}
-
-    def draw(ax: Axes, rows: DataFrame, order: list[str]) -> None:
-        for trained, inside in (("one model", ()), ("many models", white)):
-            own = rows[rows["trained"] == trained]
-            _dots(ax, own, order, ["ratio", "baseline", "low", "high"], inside)
-        ax.set_xlabel("times as fast")
-        ax.axvline(1, color=GRAY, linewidth=0.8, zorder=0)
-
-    words = {"many models (open)": {"color": GRAY, "marker": "o", "ls": "", **white}}
-    return _by_task(table, style, "baseline", draw, words)
-
-
-@figure(table=speed_memory_table, made_by=measured_on)
-def speed_memory(table: DataFrame, style: str = "web") -> Figure:
-    """Show peak memory of training beyond data and libraries, by task and batch."""
-
-    def draw(ax: Axes, rows: DataFrame, order: list[str]) -> None:
-        _dots(ax, rows, order, [MEMORY, "way"])
-
-    return _by_task(table, style, "way", draw)
-
-
-@figure(table=speed_growth_table, made_by=measured_on)
-def speed_growth(table: DataFrame, style: str = "web") -> Figure:
-    """Show time for a sequence against weights, density, time steps and models."""
-    words: dict[str, dict[str, Any]] = {}
-    with drawing(style, 0.75) as figure:
-        for ax, study in zip(panels(figure, 4, 2), GROWTH.values(), strict=True):
-            rows = table[table["study"] == study].sort_values("value")
-            ends = ("low [ms]", "high [ms]")
-            lines(ax, rows, "value", TIME, *ends, hue="kind", looks=_LINES)
-            ax.set(xlabel=study, xscale="log", yscale="log")
-            plain_numbers(ax, "xy")
-            for kind, own in rows.groupby("kind"):
-                words[_trained(str(kind), own["models"])] = _LINES[str(kind)]
-        legend(figure, words)
-    return figure
-
-
-_BLACK = {"color": "#000000", "marker": "v", "linestyle": ":"}
-_LINES: dict[str, dict[str, Any]] = {
-    "single": {"color": BLUE, "marker": "o", "linestyle": "-"},
-    "many": {"color": GREEN, "marker": "s", "linestyle": "-"},
-    "masked": {"color": ORANGE, "marker": "^", "linestyle": "--"},
-    **dict.fromkeys(("rnn", "rnn_same_size"), _BLACK),
-}
-_DESIGNS = ("balanced_0", "000000_", "10AH00", "111111_", "10AH12")
-_LOOKS = {name: look(name) for name in _DESIGNS}
-_LOOKS["mixed"] = {"color": "#000000", "marker": "*", "linestyle": ""}
-
-
-def _trained(kind: str, models: Series) -> str:
-    """Words for a line: what trains, and how many."""
-    if kind != "many":
-        return WAYS[kind]
-    return "many models" if models.nunique() > 1 else f"{models.max()} models"
-
-
-def _by_task(
-    table: DataFrame,
-    style: str,
-    names: str,
-    draw: Callable[[Axes, DataFrame, list[str]], None],
-    words: dict[str, dict[str, Any]] | None = None,
-) -> Figure:
-    """A panel for each task and batch: a row for each name, a point for each design."""
-    groups = list(table.groupby(["task", "batch"], sort=False))
-    most = max(own[names].nunique() for _, own in groups)
-    pairs = math.ceil(len(groups) / 2)
-    known = {
-        DESIGN_LABELS.get(name, "16 designs"): {**_LOOKS[name], "linestyle": ""}
-        for name in table["design"].unique()
-    }
-    with drawing(style, 0.06 + pairs * (0.14 + 0.045 * most)) as figure:
-        axes = panels(figure, len(groups), 2, sharey="row")
-        for number, (ax, (key, own)) in enumerate(zip(axes, groups, strict=True)):
-            pair = groups[number // 2 * 2 :][:2]  # both have the same rows
-            draw(ax, own, list(pd.concat([rows for _, rows in pair])[names].unique()))
-            ax.set_title(f"{task_label(key[0])}\nbatches of {key[1]}")
+    designs = list(dict.fromkeys(table["design"]))
+    words = {DESIGN_LABELS[name]: {**look(name), "ls": ""} for name in designs}
+    words["many models (open)"] = {"color": GRAY, "marker": "o", "ls": "", **white}
+    with drawing(style, 1.0) as figure:
+        for ax, rows in each_panel(figure, table, "task", 1, sharex=True):
+            own = [name for name in designs if name in set(rows["design"])]
+            order = list(dict.fromkeys(rows["baseline"]))
+            for trained, inside in (("one model", {}), ("many models", white)):
+                looks = {name: look(name) | inside for name in own}
+                how: dict[str, Any] = {"looks": looks, "order": order, "step": 0.2}
+                shown = rows[rows["trained"] == trained]
+                dots(ax, shown, "ratio", "baseline", "low", "high", hue="design", **how)
+            ax.axvline(1, color=GRAY, linewidth=0.8, zorder=0)
+            ax.set(title=task_label(rows["task"].iloc[0]), xlabel="times as fast")
             ax.set_xscale("log")
             plain_numbers(ax)
-        legend(figure, known | (words or {}))
+            ax.label_outer()
+        legend(figure, words)
     return figure
-
-
-def _dots(
-    ax: Axes, rows: DataFrame, order: list[str], columns: list[str], inside: Any = ()
-) -> None:
-    """A row for each name, with the designs of the panel below each other."""
-    designs = [name for name in _LOOKS if name in set(rows["design"])]
-    looks = {name: _LOOKS[name] | dict(inside) for name in designs}
-    how: dict[str, Any] = {"looks": looks, "order": order, "step": 0.2}
-    dots(ax, rows, *columns, hue="design", **how)
-
-
-def _mark(ax: Axes, bounds: Series, line: str) -> None:
-    """A line at each design's bound, with the design's marker above the panel."""
-    above: dict[str, Any] = {"transform": ax.get_xaxis_transform(), "clip_on": False}
-    for name, bound in bounds.items():
-        color, marker = _LOOKS[str(name)]["color"], _LOOKS[str(name)]["marker"]
-        ax.axvline(bound, color=color, ls=line, lw=0.8)
-        ax.plot(bound, 1, marker, color=color, markersize=4, **above)
 
 
 def numbers(page: Page) -> dict[str, str]:
@@ -320,10 +191,9 @@ def numbers(page: Page) -> dict[str, str]:
     first, rates = page.data.bench.iloc[0], page.table("speed")
     machine = f"{first['machine']}, {first['cores']} cores"
     found = {"machine": f"{machine}, torch {first['torch']}, Python {first['python']}"}
-    found["gflops"] = _extent(page.data.bench["product_gflops"], ".0f")
     alone = rates[rates["processes"] == 1].groupby("kind")[MEMORY]
     found |= {f"memory_{kind}": _extent(each, ".0f") for kind, each in alone}
-    ratios = _published(page.table("speed_ratio")).query("task == 'rad'")
+    ratios = page.table("speed_ratio").query("task == 'rad'")
     for name, trained in (("one", "one model"), ("many", "many models")):
         for kind, how in (("masked", ".1f"), ("peer", ".0f")):
             same = (ratios["trained"] == trained) & (ratios["baseline"] == WAYS[kind])
@@ -341,21 +211,13 @@ def claims(page: Page) -> list[Claim]:
 
     The worst of the designs at the published batches; ends compare quartiles.
     """
-    groups = _published(page.table("speed_ratio")).groupby(
-        ["trained", "baseline"], sort=False
-    )
+    groups = page.table("speed_ratio").groupby(["trained", "baseline"], sort=False)
     found = []
     for (trained, baseline), rows in groups:
         worst = rows.loc[rows["ratio"].idxmin(), ["ratio", "low", "high"]]
         text = f"{trained}: faster than {baseline}, for every design"
         found.append(Claim.of(text, 100 * (worst - 1), "% faster"))
     return found
-
-
-def _published(table: DataFrame) -> DataFrame:
-    """Rows of single designs in the published batches."""
-    same = table["batch"] == table["task"].map(PUBLISHED)
-    return table[same & (table["design"] != "mixed")]
 
 
 def _extent(values: Series, how: str) -> str:
