@@ -40,6 +40,11 @@ FILES = ENDINGS | {"csv": "data (CSV)"} | RECORD
 SHOWN = re.compile(r'(\w+)\.(?P<how>show|film)\(\s*"(?P<stem>\w+)"')
 OPENED = re.compile(r'(\w+) = (?:\w+\.)*open_page\(\s*"(\w+)"')
 NUMBER = re.compile(r"\{\{(\w+)\}\}")
+QUOTED = re.compile(r"\{\{(\w+\.\w+)\}\}")
+SCORECARD = (
+    "| The paper claims | Verdict | What we measured | See |",
+    "|---|---|---|---|",
+)
 FILM = {"mp4": "film (MP4)", "png": "first picture (PNG)"} | RECORD
 
 
@@ -65,6 +70,10 @@ def main() -> int:
     shown = published(source)
     (source / "book" / "figures.md").write_text(gallery(shown), "utf-8")
     (source / "book" / "studies.md").write_text(studies(), "utf-8")
+    (source / "book" / "scorecard.md").write_text(scorecard(source), "utf-8")
+    if unknown := quote(source):
+        print(f"The book was not built: no study gives {unknown}.", file=sys.stderr)
+        return 1
     bundle(source, shown)
     with timed("pages", times):
         status = build(source, out)
@@ -98,9 +107,14 @@ def absolute(path: str) -> Path:
 
 def pages() -> list[str]:
     """Name the notebooks of the book, in its order, without their endings."""
-    toc = yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))
+    toc = contents()
     files = [chapter["file"] for part in toc["parts"] for chapter in part["chapters"]]
     return [file for file in files if file.startswith("notebooks/")]
+
+
+def contents() -> dict[str, Any]:
+    """Read the contents of the book."""
+    return yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))
 
 
 def lanes() -> list[list[str]]:
@@ -237,6 +251,41 @@ def fill(copy: Path) -> str:
         cell.source = NUMBER.sub(lambda found: known[found[1]], cell.source)
     nbformat.write(notebook, copy)
     return ""
+
+
+def quote(source: Path) -> str:
+    """Put the numbers of studies where pages say {{study.name}}; name those missing."""
+    known = {
+        f"{path.name.removesuffix('.numbers.json')}.{name}": number
+        for path in source.glob("notebooks/figures/*.numbers.json")
+        for name, number in json.loads(path.read_text("utf-8")).items()
+    }
+    missing = set()
+    for path in source.glob("book/*.md"):
+        text = path.read_text("utf-8")
+        missing |= set(QUOTED.findall(text)) - set(known)
+        path.write_text(QUOTED.sub(lambda it: known.get(it[1], ""), text), "utf-8")
+    return ", ".join(sorted(missing))
+
+
+def scorecard(source: Path) -> str:
+    """Every claim of the works with its verdict, part by part: for the front page."""
+    lines = []
+    for part in contents()["parts"]:
+        names = [Path(chapter["file"]).name for chapter in part["chapters"]]
+        files = [source / f"notebooks/figures/{name}.scorecard.csv" for name in names]
+        cards = [pandas.read_csv(path, dtype=str) for path in files if path.exists()]
+        rows = pandas.concat(cards or [pandas.DataFrame()]).fillna("")
+        if len(rows):
+            lines += [f"### {part['caption']}", "", *SCORECARD]
+        for row in rows.to_dict("records"):
+            shown = (
+                row["figure"] and f"{{numref}}`fig-{row['figure'].replace('_', '-')}`"
+            )
+            each = (row["the paper"], f"**{row['verdict']}**", row["here"], shown)
+            lines.append(f"| {' | '.join(each)} |")
+        lines.append("")
+    return "\n".join(lines)
 
 
 def links(stem: str, function: str) -> str:

@@ -30,7 +30,7 @@ TOC = yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))
 PAGES = [TOC["root"]] + [c["file"] for part in TOC["parts"] for c in part["chapters"]]
 NOTEBOOKS = [page for page in PAGES if page.startswith("notebooks/")]
 ENDINGS = ("svg", "pdf", "png", "csv", "json")
-BUILT = ("stored.md", "figures.md", "studies.md", "vsrnn-figures.zip")
+BUILT = ("stored.md", "figures.md", "studies.md", "scorecard.md", "vsrnn-figures.zip")
 MADE = re.compile(rf"figures/(\w+)\.({'|'.join(ENDINGS)}|mp4)$")
 LOCAL = re.compile(
     r"(?<![\w.:/])(?:/(?:home|root|tmp|work|mnt|Users)/|file://|[A-Z]:\\)"
@@ -266,6 +266,37 @@ def test_the_numbers_of_a_study_are_put_into_the_text(known, left, build, tmp_pa
     wanted = "{{best}}" if left else "57.2 %"
     last = nbformat.read(path, as_version=4).cells[-1].source
     assert last == f"At best {wanted} of ${{x}}_{{{{y}}$."
+
+
+def test_the_numbers_of_studies_are_put_into_pages(build, tmp_path):
+    figures, page = tmp_path / "notebooks" / "figures", tmp_path / "book" / "one.md"
+    figures.mkdir(parents=True)
+    page.parent.mkdir()
+    (figures / "toy.numbers.json").write_text('{"best": "57 %"}')
+    page.write_text("At best {{toy.best}} of ${{y}}$.")
+    assert build.quote(tmp_path) == ""
+    assert page.read_text() == "At best 57 % of ${{y}}$."
+    page.write_text("{{toy.best}} {{toy.worst}} {{other.best}}")
+    assert build.quote(tmp_path) == "other.best, toy.worst"
+
+
+def test_the_front_page_has_the_claims_of_all_studies(build, tmp_path):
+    folder = tmp_path / "notebooks" / "figures"
+    folder.mkdir(parents=True)
+    names = ("the paper", "verdict", "here", "figure")
+    for study, row in {
+        "forecast": ("It can be told", "holds", "told: 2.0 (1.0 to 3.0)", "one_two"),
+        "contrast": ("It is so on a door", "not tested", "", ""),
+        "moduli": ("A torus", "reversed", "torus", "three"),
+    }.items():
+        table = pd.DataFrame([row], columns=names)
+        table.to_csv(folder / f"{study}.scorecard.csv", index=False)
+    text = build.scorecard(tmp_path)
+    one, other, torus = (line for line in text.splitlines() if "**" in line)
+    shown = "told: 2.0 (1.0 to 3.0) | {numref}`fig-one-two`"
+    assert one == f"| It can be told | **holds** | {shown} |"
+    assert other == "| It is so on a door | **not tested** |  |  |"
+    assert text.index(other) < text.index("### Part II") < text.index(torus)
 
 
 def test_every_study_is_in_the_reference(build):

@@ -15,6 +15,7 @@ from vsrnn.stats import (
     one_against_others,
     outlying,
     rank_interval,
+    share_below,
     spearman,
     welch,
     welch_of_means,
@@ -148,3 +149,12 @@ def test_outlying_is_beyond_tukeys_fences():
     # quartiles 1.25 and 3.75: the fences are at -2.5 and 7.5
     assert outlying([0, 1, 2, 3, 4, 7.4]).sum() == 0
     assert outlying([0, 1, 2, 3, 4, 7.6]).tolist()[-1]
+
+
+def test_a_share_has_the_interval_of_wilson():
+    """The example of Newcombe 1998, Statistics in Medicine 17, 857-872: 81 of 263."""
+    values = pd.Series([0.0] * 81 + [1.0] * 182 + [np.nan])
+    share, low, high, runs = share_below(values, 0.5)
+    assert (share, runs) == (pytest.approx(8100 / 263), 263)
+    assert (low, high) == pytest.approx((25.53, 36.62), abs=0.01)
+    assert np.isnan(share_below(values[:0], 0.5)[0])

@@ -6,7 +6,7 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from pandas import DataFrame
+from pandas import DataFrame, Series
 from scipy import stats
 
 Interval = tuple[float, float, float]  # a value, and the ends of its interval
@@ -57,6 +57,20 @@ def welch_of_means(
     shares = np.square(squares) / np.subtract(numbers, 1)
     half = float(stats.t.ppf(0.975, total**2 / shares.sum()) * np.sqrt(total))
     return gap, gap - half, gap + half
+
+
+def share_below(values: Series, limit: float) -> list[float]:
+    """Share of values below a limit with its 95 % interval by Wilson [%], and how many.
+
+    >>> share_below(Series([1.0, 2.0, None]), 3.0)[::3]
+    [100.0, 2]
+    """
+    known = values.dropna()
+    if known.empty:
+        return [float("nan")] * 3 + [0]
+    test = stats.binomtest(int((known < limit).sum()), len(known))
+    shares = 100 * np.array([test.statistic, *test.proportion_ci(method="wilson")])
+    return [*shares.tolist(), len(known)]
 
 
 def difference_of_shares(first: Sequence[float], second: Sequence[float]) -> Interval:

@@ -160,6 +160,29 @@ def test_designs_that_never_learn_are_counted(made_runs):
     assert claim["verdict"] == "holds"
 
 
+def test_failures_are_counted_by_range_and_stand_where_the_table_says(monkeypatch):
+    share = [0.005, 0.01, 0.05, 0.1, 0.15, 0.3, 0.9]
+    known = pd.DataFrame({PROPORTION: share, "score [%]": [10, 10, 30, 10, 50, 50, 50]})
+    speed = pd.DataFrame({"table": study.NAMED, "design": ["111111_", "x"]})
+    speed = speed.assign(**{PROPORTION: [0.1, 0.4], EPOCHS: [9.0, 2.0], "never": False})
+    ends = {"threshold [%]": 40.0, "trained [epochs]": 25}
+    speed = speed.assign(**ends)
+    known = known.assign(table="rad_normal")
+    monkeypatch.setattr(study, "proportion_study_table", lambda data: known)
+    monkeypatch.setattr(study, "learning_speed_table", lambda data: speed)
+    table = study.speed_and_failures_table(None)
+    shares = table[table["panel"] == "failures"].set_index("range")
+    counts = shares[["failed [designs]", "designs"]].to_numpy().tolist()
+    assert counts == [[2, 2], [1, 2], [0, 1], [0, 2]]
+    assert shares["never learn [%]"].tolist() == [100, 50, 0, 0]
+    left, right = FIGURES["speed_and_failures"].draw(table).axes
+    assert {(0.1, 9), (0.4, 2)} <= set(drawn.runs(left))
+    assert drawn.markers(left, marker="s") == [(0.1, 9)] and "dense" in drawn.words(
+        left
+    )
+    assert [x for x, _ in drawn.markers(right)] == [100, 50, 0, 0]
+
+
 def test_the_short_answer_says_what_the_claims_say(monkeypatch):
     asked = ("nothing", "nothing, far scores left out", "all densities")
     monkeypatch.setattr(study, "BASES", {base: study.BASES[base] for base in asked})

@@ -99,11 +99,11 @@ def test_numbers_and_claims_are_written_and_folded(toy, tmp_path):
 def test_claims_of_the_paper_stand_beside_ours_unfolded(toy, tmp_path, monkeypatch):
     long = "a sentence of more than fifty characters, which a table could cut short"
     row = {"study": "toy", "paper": "p", "published": "9 cm", "tested": "it rises"}
-    row |= {"verdict": "holds", "explained": long}
+    row |= {"verdict": "holds", "explained": long, "figure": "toy_figure"}
     pd.DataFrame([row]).to_csv(tmp_path / "words.csv", index=False)
-    monkeypatch.setattr("vsrnn.studies.arms.JUDGED", tmp_path / "words.csv")
+    monkeypatch.setattr("vsrnn.studies.scorecard.JUDGED", tmp_path / "words.csv")
     text = studies.open_page("toy", tmp_path).scorecard()._repr_html_()
-    assert text.startswith("<details open>")
+    assert text.startswith("<details open>") and "toy_figure" not in text
     for cell in ("p", "9 cm", "it rises: 1.0 (0.5 to 1.2) points", "holds", long):
         assert f"<td>{cell}</td>" in text
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
-from pandas import DataFrame, Series, read_csv
-from scipy import stats
+from pandas import DataFrame, Series
 
 from vsrnn.methods import get_method
 from vsrnn.plot.axes import each_panel, legend, log_ticks, note, plain_numbers
@@ -22,6 +20,7 @@ from vsrnn.plot.points import strip
 from vsrnn.plot.style import chance_line
 from vsrnn.runs.config import Config
 from vsrnn.stats import Claim, intervals
+from vsrnn.studies.scorecard import NOTHING
 
 PENALTIES: dict[str, Mapping[str, Any]] = {
     "none": {},
@@ -65,15 +64,8 @@ ARM_LOOKS: dict[str, dict[str, Any]] = {
 }
 """Color, marker and line style of the arms that pages compare."""
 
-DENSITY, NOTHING = "density [fraction]", "no runs yet"
+DENSITY = "density [fraction]"
 REACHES = "{}: surviving weights lie on cheap pairs"
-CARD = ("the paper", "published", "here", "verdict", "why, and what would refute it")
-JUDGED = Path(__file__).with_name("scorecard.csv")
-"""Columns of a scorecard, and the file of its words.
-
-:meta hide-value:
-"""
-
 REST = 4
 """Epochs of training at the final mask; published is the first of them."""
 
@@ -222,20 +214,6 @@ def cheap_pairs(arm: str, units: int, seed: int = 0) -> float:
     return 100 * float(cheap.double().mean())
 
 
-def share_below(errors: Series, limit: float) -> list[float]:
-    """Share of values below a limit with its 95 % interval by Wilson [%], and how many.
-
-    >>> share_below(Series([1.0, 2.0, None]), 3.0)[::3]
-    [100.0, 2]
-    """
-    known = errors.dropna()
-    if known.empty:
-        return [float("nan")] * 3 + [0]
-    test = stats.binomtest(int((known < limit).sum()), len(known))
-    shares = 100 * np.array([test.statistic, *test.proportion_ci(method="wilson")])
-    return [*shares.tolist(), len(known)]
-
-
 def told(value: float, how: str, unit: str = "") -> str:
     """A number as a page quotes it.
 
@@ -243,44 +221,6 @@ def told(value: float, how: str, unit: str = "") -> str:
     ('3.1 cm', 'no runs yet')
     """
     return f"{value:{how}}{unit}" if value == value else NOTHING
-
-
-def judged(found: Iterable[Claim], words: str) -> str:
-    """The verdict of a claim, or that there are no runs, or too few for an interval.
-
-    >>> judged([Claim("a wins", 2.0, float("nan"), float("nan"))], "a wins")
-    'too few runs yet'
-    """
-    for claim in found:
-        if claim.claim == words:
-            return claim.verdict if claim.low == claim.low else "too few runs yet"
-    return NOTHING
-
-
-def scorecard(study: str, found: Iterable[Claim]) -> DataFrame:
-    """What the paper claims beside our test of it, its verdict and what we make of it.
-
-    The words are in the file `scorecard.csv`, a row a claim of the paper, with the
-    verdict that they explain; where another one comes out, there is no explanation.
-
-    Args:
-        study: whose rows of the file.
-        found: claims of ours, of which `tested` names one.
-    """
-    known = {claim.claim: claim for claim in found}
-    rows = []
-    words = read_csv(JUDGED, dtype=str).fillna("").query("study == @study")
-    for each in words.to_dict("records"):
-        claim = known.get(each["tested"])
-        verdict = judged(known.values(), each["tested"])
-        here, why = each["tested"], each["explained"]
-        if claim and claim.low == claim.low:
-            size = max(abs(claim.low), abs(claim.high))
-            how = ".3f" if size < 0.1 else ".2f" if size < 1 else ".1f"
-            here = f"{here}: {claim.span(how)} {claim.unit}".rstrip()
-        why = why if verdict == each["verdict"] else ""
-        rows.append((each["paper"], each["published"], here, verdict, why))
-    return DataFrame(rows, columns=CARD)
 
 
 def strips(

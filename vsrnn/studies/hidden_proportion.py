@@ -25,13 +25,21 @@ from vsrnn.forecast.measures import RANK
 from vsrnn.forecast.table import DENSITIES, FEATURES, SCORE
 from vsrnn.forecast.validation import MIN_DESIGNS
 from vsrnn.plot.axes import SQRT, each_panel, legend, panels, proportion_axis
-from vsrnn.plot.labels import BLUE, GRAY, GREEN, ORANGE, PROPORTION
+from vsrnn.plot.labels import (
+    BLUE,
+    DESIGN_LABELS,
+    GRAY,
+    GREEN,
+    ORANGE,
+    PROPORTION,
+    look,
+)
 from vsrnn.plot.lines import lines, scatter
 from vsrnn.plot.points import dots
 from vsrnn.plot.registry import figure
 from vsrnn.plot.style import accuracy_top, chance_line, drawing
 from vsrnn.runs.tables import study_curves, study_runs
-from vsrnn.stats import Claim, extent, outlying, welch
+from vsrnn.stats import Claim, extent, outlying, share_below, welch
 from vsrnn.studies.labels import chance, table_label
 from vsrnn.studies.page import Page
 from vsrnn.studies.scores import ACCURACY
@@ -71,6 +79,15 @@ BASES: dict[str, tuple[str, ...]] = {
 }
 """Features that the hidden proportion is added to, one nested pair of models each."""
 
+BESIDE = "rad_normal_size_50k"
+"""Random designs that stand behind the paper's own: the most that need many epochs."""
+
+SPEED, FAILURES = "speed", "failures"
+RANGES = ("below .01", ".01 to .1", ".1 to .2", "above .2")
+"""Panels of the figure on speed and failures, and its ranges of hidden proportion."""
+
+_OVER = ["threshold [%]", "trained [epochs]"]
+_SHARE = ("never learn [%]", "low [%]", "high [%]", "designs")
 _HIDDEN, _WEIGHTS = "hidden [units]", "weights [expected]"
 _RENAMED = {"hidden_proportion": PROPORTION, "hidden": _HIDDEN}
 _RENAMED |= {"weights": _WEIGHTS, "seeds": "runs"}
@@ -156,6 +173,30 @@ def proportion_draws_table(data: Data) -> DataFrame:
         }
         tables.append(DataFrame(columns))
     return pd.concat(tables, ignore_index=True)
+
+
+def speed_and_failures_table(data: Data) -> DataFrame:
+    """How soon designs learn, and how many random ones never do, by hidden proportion.
+
+    Returns:
+        One row a design of `NAMED` and of `BESIDE` in the panel `SPEED`, as
+        `learning_speed_table` gives them, and one row a range of hidden proportions in
+        the panel `FAILURES`: range, failed and all designs, and the share that failed
+        with its interval by Wilson (low, high) [%].
+    """
+    speed = learning_speed_table(data)
+    columns = ["table", "design", PROPORTION, EPOCHS, "never", *_OVER]
+    speed = speed.loc[speed["table"].isin((NAMED, BESIDE)), columns]
+    drawn = proportion_study_table(data).query("table != @NAMED")
+    ends = (0, FEW, 0.1, MANY, 1)
+    ranges = pd.cut(drawn[PROPORTION], ends, labels=RANGES, include_lowest=True)
+    shares = [
+        {"range": name, "failed [designs]": int((own < LEARNED).sum())}
+        | dict(zip(_SHARE, share_below(own, LEARNED), strict=True))
+        for name, own in drawn[SCORE].groupby(ranges, observed=False)
+    ]
+    both = [speed.assign(panel=SPEED), DataFrame(shares).assign(panel=FAILURES)]
+    return pd.concat(both, ignore_index=True)
 
 
 def rank_correlation_table(data: Data) -> DataFrame:
@@ -285,6 +326,44 @@ def learning_speed(table: DataFrame, style: str = "web") -> Figure:
         axes[n].set_yticks(ticks, [*map(str, ticks[:-1]), "∞"])
         axes[0].set_ylabel("mean validation\naccuracy [%]")
         axes[n].set_ylabel(f"epochs until it\npasses {passed:.0f} % (∞: never)")
+    return fig
+
+
+@figure(table=speed_and_failures_table)
+def speed_and_failures(table: DataFrame, style: str = "web") -> Figure:
+    """Epochs until designs learn, and the share that never does, by hidden share."""
+    speed, failures = (table[table["panel"] == name] for name in (SPEED, FAILURES))
+    own = speed[speed["table"] == NAMED]
+    passed, last = speed[_OVER].iloc[0]
+    gray = {"color": "0.75", "marker": "o"}
+    looks = {BESIDE: gray, NAMED: {"color": "black", "marker": "o"}}
+    with drawing(style, 0.5) as fig:
+        left, right = fig.subplots(1, 2, width_ratios=(5, 4))
+        scatter(left, speed, PROPORTION, EPOCHS, hue="table", looks=looks)
+        for row in own[own["design"].isin(DESIGN_LABELS)].to_dict("records"):
+            word, shape = DESIGN_LABELS[row["design"]], look(row["design"])
+            place, how = (row[PROPORTION], row[EPOCHS]), {"color": shape["color"]}
+            left.plot(*place, shape["marker"], markersize=8, **how)
+            at: dict[str, Any] = {"textcoords": "offset points", "xytext": (7, 5)}
+            left.annotate(word, place, weight="bold", **at, **how)
+        proportion_axis(left)
+        ticks = [*range(0, int(last), 5), last + 1]
+        left.set_yticks(ticks, [*map(str, ticks[:-1]), f"not in {last:.0f}"])
+        left.set(ylim=(0, last + 2), xlabel=SQRT)
+        left.set(ylabel=f"epochs until it passes {passed:.0f} %")
+        left.set_title("How soon they learn")
+        counts = failures["failed [designs]"].map("{:.0f} of ".format)
+        counts += failures["designs"].map("{:.0f}".format)
+        rows = failures.assign(row=failures["range"] + "\n" + counts)
+        color = {name: {"color": ORANGE, "marker": "o"} for name in rows["row"]}
+        dots(right, rows, _SHARE[0], "row", *_SHARE[1:3], looks=color, how=".0f")
+        right.set(xlim=(0, 80), xlabel="random designs [%]")
+        right.set(ylabel="hidden proportion")
+        right.set_title("How many never learn")
+        words = {
+            table_label(name): {**shape, "ls": ""} for name, shape in looks.items()
+        }
+        legend(fig, words, 2)
     return fig
 
 

@@ -26,7 +26,7 @@ from vsrnn.plot.registry import figure
 from vsrnn.plot.style import chance_line, drawing
 from vsrnn.runs.config import Config
 from vsrnn.runs.results import get_results
-from vsrnn.stats import Claim, extent
+from vsrnn.stats import Claim, extent, share_below
 from vsrnn.studies import watched
 from vsrnn.studies.arms import (
     ARM_LOOKS,
@@ -34,7 +34,6 @@ from vsrnn.studies.arms import (
     REACHES,
     paired,
     penalized,
-    share_below,
 )
 from vsrnn.studies.page import Page
 from vsrnn.studies.watched import CHEAP, KEPT, REACHED, SIZE, VIEWS

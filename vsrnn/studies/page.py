@@ -17,9 +17,9 @@ from pandas import DataFrame, option_context
 
 from vsrnn.errors import VsrnnError
 from vsrnn.plot.registry import FIGURES
-from vsrnn.plot.save import save, write_files
-from vsrnn.stats import claims_table
-from vsrnn.studies.arms import scorecard
+from vsrnn.plot.save import Writers, save, write_files
+from vsrnn.stats import Claim, claims_table
+from vsrnn.studies.scorecard import scorecard
 from vsrnn.tasks import task_class
 
 _MADE_ON = ("data_sha256", "version", "commit", "torch", "python", "machine")
@@ -141,25 +141,34 @@ class Page:
 
     def claims(self) -> DataFrame:
         """The claims of the page: claim, value, low, high, unit and verdict."""
+        return claims_table(self._claims())
+
+    def _claims(self) -> list[Claim]:
         make = getattr(self.module, "claims", None)
-        return claims_table(make(self) if make else [])
+        return make(self) if make else []
 
     def scorecard(self) -> Folded:
         """What the paper claims beside what is found here, and how we explain it."""
-        table = scorecard(self.study, self.module.claims(self))
+        table = scorecard(self.study, self._claims()).drop(columns="figure")
         return Folded("Claims of the paper, and what we find", [table], unfolded=True)
 
     def finish(self) -> Folded:
-        """Write the page's numbers for the book, and show them and the claims, folded.
+        """Write numbers and scorecard for the book; show numbers and claims, folded.
 
         Raises:
             VsrnnError: the folder cannot be written.
         """
         numbers = self.numbers()
         text = json.dumps(numbers, indent=2) + "\n"
-        writer = {"numbers.json": lambda path: path.write_text(text, "utf-8")}
-        write_files(self.folder, self.study, writer)
-        claims = self.claims().rename(columns={"low": "95 % low", "high": "95 % high"})
+        found = self._claims()
+        card = scorecard(self.study, found)
+        writers: Writers = {
+            "numbers.json": lambda path: path.write_text(text, "utf-8"),
+            "scorecard.csv": lambda path: card.to_csv(path, index=False),
+        }
+        write_files(self.folder, self.study, writers)
+        ends = {"low": "95 % low", "high": "95 % high"}
+        claims = claims_table(found).rename(columns=ends)
         listed = DataFrame(numbers.items(), columns=["number", "value"])
         tables = [table for table in (claims, listed) if len(table)]
         return Folded("All claims and numbers", [_shortened(each) for each in tables])

@@ -23,7 +23,7 @@ from vsrnn.runs.config import Config
 from vsrnn.runs.store import Store
 from vsrnn.runs.sweep import sweep
 from vsrnn.runs.tables import HERE, STORED, committed_runs
-from vsrnn.stats import Claim, difference_of_shares
+from vsrnn.stats import Claim, difference_of_shares, share_below
 from vsrnn.studies import arms
 from vsrnn.studies.arms import (
     ARM_LOOKS,
@@ -39,6 +39,7 @@ from vsrnn.studies.arms import (
     told,
 )
 from vsrnn.studies.page import Page
+from vsrnn.studies.scorecard import judged
 from vsrnn.tasks import get_task
 
 # Fixed before any run:
@@ -252,7 +253,7 @@ def adding_learned_table(data: Data) -> DataFrame:
     order = {"ascending": [True, False], "kind": "stable"}
     runs = runs.sort_values(["length", DENSITY], **order)
     groups = runs.groupby(["panel", "arm"], sort=False)
-    shares = [(*name, *arms.share_below(own[ERROR], LEARNED)) for name, own in groups]
+    shares = [(*name, *share_below(own[ERROR], LEARNED)) for name, own in groups]
     names = ["panel", "arm", SHARE, "low", "high", "runs"]
     table = runs[["panel", DENSITY, "arm", "seed", ERROR]]
     return table.merge(DataFrame(shares, columns=names), on=["panel", "arm"])
@@ -433,14 +434,14 @@ def numbers(page: Page) -> dict[str, str]:
     helps, space = (
         KEEPS.format("torus", other, 0.005) for other in ("none", "permuted")
     )
-    words = arms.judged(found, PREDICTS.format("torus", "none", "tanh", 0.02))
+    words = judged(found, PREDICTS.format("torus", "none", "tanh", 0.02))
     both = (
         f"perplexity {told(tanh['torus'], '.1f')} against {told(tanh['none'], '.1f')}"
     )
     return {
         **{f"learned_{arm}": _learned(own) for arm, own in learned},
-        "helps": HELPS.get(arms.judged(found, helps), few),
-        "space": SPACE.get(arms.judged(found, space), few),
+        "helps": HELPS.get(judged(found, helps), few),
+        "space": SPACE.get(judged(found, space), few),
         "text": f"{TEXT.get(words, 'a torus ' + few)} ({both})",
         "cheap_weak": told(cheap["mean"].iloc[0], ".0f", " %"),
         "cheap_strong": told(cheap["mean"].iloc[-1], ".0f", " %"),

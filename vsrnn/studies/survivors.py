@@ -28,6 +28,7 @@ from vsrnn.studies import arms, navigation
 from vsrnn.studies.arms import ARM_LOOKS, NOTHING, measured, paired, told
 from vsrnn.studies.labels import chance, score_label, task_label
 from vsrnn.studies.page import Page
+from vsrnn.studies.scorecard import judged
 from vsrnn.tasks import sizes
 
 # Fixed before any run:
@@ -386,8 +387,8 @@ def numbers(page: Page) -> dict[str, str]:
         **{f"fresh_{arm}": told(errors[arm, "without"], ".0f", " cm") for arm in ARMS},
         "fresh_new": told(errors["torus", "new"], ".0f", " cm"),
         "own_torus": told(errors["torus", OWN], ".0f", " cm"),
-        "better": BETTER.get(arms.judged(claimed, serves), few),
-        "larger": LARGER.get(arms.judged(claimed, finds), "to be compared with"),
+        "better": BETTER.get(judged(claimed, serves), few),
+        "larger": LARGER.get(judged(claimed, finds), "to be compared with"),
         "stored_runs": f"{page.data.runs['id'].isin(ids).sum()} of {len(ids)}",
     }
     networks = {"none": "pruned, none", "torus": "pruned, torus", "uniform": UNIFORM}
