@@ -18,6 +18,7 @@ import traceback
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -176,6 +177,7 @@ def execute(page: str, source: Path, logs: Path, options: argparse.Namespace) ->
         fail(notebook, "its kernel stopped", traceback.format_exc(), logs)
         return False
     scrub(copy)
+    describe(copy)
     link(copy)
     if unknown := fill(copy):
         what = f"its text asks for numbers that its study does not give: {unknown}"
@@ -218,6 +220,30 @@ def opened(notebook: Any) -> dict[str, str]:
     """Name the studies that a notebook opens, by the variables that hold them."""
     code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
     return dict(found for text in code for found in OPENED.findall(text))
+
+
+def describe(copy: Path) -> None:
+    """Fold the code of the page, and say in each figure's SVG what it shows."""
+    notebook = nbformat.read(copy, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type != "code":
+            continue
+        cell.metadata.setdefault("tags", []).append("hide-input")
+        if (found := SHOWN.search(cell.source)) and found["how"] == "show":
+            file = copy.parent / "figures" / f"{found['stem']}.svg"
+            given, old = cell.metadata.mystnb, f"<title>{found['stem']}</title>"
+            title, words = message(given.figure.caption), given.image.alt
+            new = f"<title>{escape(title)}</title>\n <desc>{escape(words)}</desc>"
+            text = file.read_text("utf-8").replace(old, new)
+            file.write_text(text, "utf-8")
+            for output in cell.outputs:
+                output.get("data", {})["image/svg+xml"] = text
+    nbformat.write(notebook, copy)
+
+
+def message(caption: str) -> str:
+    """The first sentence of a caption: what its figure says."""
+    return re.split(r"(?<=[.?!])\s", caption.replace("*", ""), maxsplit=1)[0]
 
 
 def link(copy: Path) -> None:

@@ -140,10 +140,20 @@ def few_trees(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def build() -> ModuleType:
     """The module book/build.py, which only the book's extra can run."""
-    for name in ("papermill", "jupyter_book"):
-        pytest.importorskip(name)
-    path = Path(__file__).parents[1] / "book" / "build.py"
-    spec = importlib.util.spec_from_file_location("build", path)
+    return of_book("build")
+
+
+@pytest.fixture
+def pages() -> ModuleType:
+    """The module book/pages.py, as above."""
+    return of_book("pages")
+
+
+def of_book(name: str) -> ModuleType:
+    for needed in ("papermill", "jupyter_book"):
+        pytest.importorskip(needed)
+    path = Path(__file__).parents[1] / "book" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

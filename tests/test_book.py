@@ -13,6 +13,7 @@ from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
+from xml.etree import ElementTree
 
 import nbformat
 import pandas as pd
@@ -22,6 +23,8 @@ import yaml
 import vsrnn
 from vsrnn import cli, studies
 from vsrnn.plot.registry import FIGURES
+from vsrnn.plot.save import save
+from vsrnn.plot.style import drawing
 
 ROOT = Path(__file__).parent.parent
 HTML = Path(os.environ.get("VSRNN_BOOK", ROOT / "_build" / "html"))
@@ -252,6 +255,48 @@ def test_build_runs_a_notebook_or_says_which_cell_failed(
         said = capsys.readouterr().err
         assert "notebooks/one.ipynb, cell 2 failed (ValueError: no such thing)" in said
         assert "no such thing" in (logs / "one.log").read_text()
+
+
+def drawn(tmp_path: Path) -> Path:
+    """A figure with a black line, a gray one, a white area and words."""
+    with drawing("web", 0.5) as figure:
+        ax = figure.subplots()
+        ax.plot([0, 1], [0, 1], color="black", marker="o", markerfacecolor="white")
+        ax.plot([0, 1], [1, 0], color="0.5")
+        ax.text(0, 0, "on a color", color="0.15")
+        ax.set_title("spelled out")
+    return save(figure, "one", pd.DataFrame({"x": [1]}), tmp_path)["svg"]
+
+
+def test_what_a_figure_shows_is_in_its_file_and_code_is_folded(build, tmp_path):
+    file = drawn(tmp_path / "figures")
+    path = notebook(tmp_path / "one.ipynb", 'page.show("one")')
+    ran = nbformat.read(path, as_version=4)
+    figure = {"name": "fig-one", "caption": "**It & rises.** A line."}
+    ran.cells[1].metadata["mystnb"] = {"figure": figure, "image": {"alt": "A < B."}}
+    data = {"image/svg+xml": file.read_text()}
+    ran.cells[1].outputs = [nbformat.v4.new_output("display_data", data)]
+    nbformat.write(ran, path)
+    build.describe(path)
+    told = nbformat.read(path, as_version=4)
+    root = ElementTree.fromstring(file.read_text())
+    assert [root[n].text for n in (0, 1)] == ["It & rises.", "A < B."]
+    assert told.cells[1].outputs[0].data["image/svg+xml"] == file.read_text()
+    tags = [cell.metadata["tags"] for cell in told.cells]
+    assert tags == [["parameters", "hide-input"], ["hide-input"]]
+
+
+def test_a_figure_in_a_page_has_its_colors_and_its_words(pages, tmp_path):
+    text = pages.inline(drawn(tmp_path).read_text(), 'A "line".')
+    root = ElementTree.fromstring(text)
+    assert root.get("aria-label") == 'A "line".' and root.get("role") == "img"
+    assert "<title" not in text and "spelled out" in text  # it would pop up everywhere
+    assert not re.search("#(000000|ffffff|7f7f7f|808080)", text)
+    assert "fill: var(--pst-color-background, #fff)" in text
+    assert "currentColor 50%" in text and "fill: #262626" in text
+    # two figures of a page share no id but those that are drawn again
+    ids = {element.get("id") for element in root.iter()} - {None}
+    assert ids and all(f"#{name}" in text for name in ids)
 
 
 @pytest.mark.parametrize("known, left", [({"best": "57.2 %"}, ""), ({}, "best")])

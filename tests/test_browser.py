@@ -54,12 +54,14 @@ return {
   rendered: all("mjx-container").length,
   wrong: all("mjx-merror").map((node) => node.textContent),
   empty: all("img").filter((i) => !i.naturalWidth).map((i) => i.src),
-  silent: all("article :is(img, video)")
-    .filter((i) => !(i.alt || i.ariaLabel || "").trim()).map((i) => i.src),
+  silent: all("article :is(img, video, svg[role])")
+    .filter((i) => !(i.alt || i.ariaLabel || "").trim())
+    .map((i) => i.src || i.outerHTML.slice(0, 200)),
   films: all("video").map((v) => [v.src, v.readyState > 2, v.duration > 0,
     v.videoWidth > 0, v.loop, v.muted, v.controls, v.playsInline]),
   anonymous: all("article figure, article .figure")
-    .filter((f) => f.querySelector("img, video") && !f.querySelector(".caption-number"))
+    .filter((f) => f.querySelector("img, video, svg[role]"))
+    .filter((f) => !f.querySelector(".caption-number"))
     .map((f) => f.id || f.textContent),
   title: all("article h1").length,
   width: document.documentElement.scrollWidth,

@@ -14,7 +14,7 @@ PLACE = (
 )
 """Columns of the tables that are drawn: where each block lies, how dense it is."""
 
-BLOCK_INKS = {b: "white" if b in ("hx", "hh", "yh") else "black" for b in BLOCKS}
+BLOCK_INKS = {b: "white" if b in ("hx", "hh", "yh") else "0.15" for b in BLOCKS}
 """Color of words that are legible on the color of a block."""
 
 _READABLE = 120

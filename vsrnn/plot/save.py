@@ -4,7 +4,9 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib import metadata
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
@@ -20,6 +22,7 @@ FORMATS: dict[str, dict[str, str | None]] = {
     "pdf": {"CreationDate": None},
     "png": {"Copyright": LICENSE},
 }
+_FONT = b"'DejaVu Sans'"
 Writers = dict[str, Callable[[Path], object]]
 
 
@@ -97,5 +100,12 @@ def write_files(folder: str | Path, stem: str, writers: Writers) -> dict[str, Pa
 
 
 def _draw(fig: Figure, kind: str, stem: str, path: Path) -> None:
+    given: dict[str, Any] = {"metadata": {"Title": stem, **FORMATS[kind]}}
+    drawn, fonts = BytesIO(), b""
+    if (
+        kind == "svg"
+    ):  # on a page of any color; where the font lacks, Verdana is as wide
+        given["facecolor"], fonts = "none", b", Verdana, sans-serif"
     with matplotlib.style.context(SHEET, after_reset=True):
-        fig.savefig(path, format=kind, metadata={"Title": stem, **FORMATS[kind]})
+        fig.savefig(drawn, format=kind, **given)
+    path.write_bytes(drawn.getvalue().replace(_FONT, _FONT + fonts))

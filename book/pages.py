@@ -1,0 +1,88 @@
+"""What the pages need beyond Sphinx: figures in the colors of the page."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from docutils import nodes
+from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util.osutil import relative_uri
+
+SVG, LINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
+GRAY = re.compile(r"(fill|stroke): #([0-9a-f]{2})\2\2\b")
+BLUE = "#0072b2"  # too dark for lines and words in the dark
+
+
+class Inline(SphinxPostTransform):
+    """Put figures themselves into the page, where its colors and scripts reach them.
+
+    Pictures that are links stay pictures.
+    """
+
+    default_priority = 400
+    formats = ("html",)
+
+    def run(self, **_: Any) -> None:
+        """Replace each picture."""
+        for node in list(self.document.findall(nodes.image)):
+            known = self.env.images.get(node["uri"])
+            if node["uri"].endswith(".svg") and known and node.get("alt"):
+                if isinstance(node.parent, nodes.reference):
+                    continue
+                text = Path(self.env.srcdir, node["uri"]).read_text("utf-8")
+                self.app.builder.images[node["uri"]] = known[1]
+                page = self.app.builder.get_target_uri(self.env.docname)
+                file = relative_uri(page, f"_images/{known[1]}")
+                figure = f'<div class="vsrnn-figure">{inline(text, node["alt"])}'
+                larger = f'<a class="vsrnn-larger" href="{file}">Larger</a></div>'
+                node.replace_self(nodes.raw("", figure + larger, format="html"))
+
+
+def inline(text: str, alt: str) -> str:
+    """An SVG file as part of a page: named by its alt text, in the page's colors."""
+    root = ElementTree.fromstring(text)
+    for name in ("title", "desc", "metadata"):
+        for child in root.findall(f"{{{SVG}}}{name}"):
+            root.remove(child)
+    asked = set(re.findall(r'(?:href="|url\()#(\w+)', text))
+    for element in root.iter():
+        if element.get("id", "") not in asked:  # the next figure has the same
+            element.attrib.pop("id", None)
+        if style := element.get("style"):
+            words = element.tag in (f"{{{SVG}}}text", f"{{{SVG}}}tspan")
+            element.set("style", themed(style, words))
+    for name in ("width", "height", "version"):
+        root.attrib.pop(name, None)
+    root.attrib |= {"role": "img", "aria-label": alt}
+    ElementTree.register_namespace("", SVG)
+    ElementTree.register_namespace("xlink", LINK)
+    return ElementTree.tostring(root, "unicode")
+
+
+def themed(style: str, words: bool) -> str:
+    """Give grays as shares of the page's own ink, and white areas as its paper.
+
+    What lies on a colored area stays as it is: white lines and words, and "0.15".
+    """
+
+    def shade(found: re.Match[str]) -> str:
+        what, level = found[1], int(found[2], 16)
+        if level == 0x26 or (level == 0xFF and (words or what == "stroke")):
+            return found[0]
+        if level == 0xFF:
+            return f"{what}: var(--pst-color-background, #fff)"
+        ink = f"{100 - level / 2.55:.0f}%"
+        return f"{what}: color-mix(in srgb, currentColor {ink}, transparent)"
+
+    style = GRAY.sub(shade, style)
+    thin = words or f"stroke: {BLUE}" in style
+    return style.replace(BLUE, f"var(--vsrnn-blue, {BLUE})") if thin else style
+
+
+def setup(app: Any) -> dict[str, bool]:
+    """Register with Sphinx."""
+    app.add_post_transform(Inline)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
