@@ -30,7 +30,6 @@ PUBLISHED = {
 pytestmark = pytest.mark.usefixtures("few_trees")
 
 SLOW = (
-    "proportion_optimum",
     "variance_explained",
     "forecast_scores",
     "forecast_transfer",
