@@ -108,10 +108,10 @@ def test_the_command_lists_the_figures_with_a_line_each(capsys):
 def test_the_command_writes_what_is_asked_for(tmp_path, capsys):
     out = ["--out", str(tmp_path / "mine"), "--style", "manuscript"]
     wanted = ["--format", "pdf", "csv", "json"]
-    assert main(["figure", "proportion_score", *out, *wanted]) == 0
+    assert main(["figure", "final_accuracy", *out, *wanted]) == 0
     paths = [Path(line) for line in capsys.readouterr().out.splitlines()]
     assert [path.name for path in paths] == [
-        f"proportion_score.{kind}" for kind in wanted[1:]
+        f"final_accuracy.{kind}" for kind in wanted[1:]
     ]
     assert set(paths) == set((tmp_path / "mine").iterdir())
     assert b"/FontFile2" in paths[0].read_bytes()  # TrueType, embedded
@@ -133,7 +133,7 @@ def test_bad_input_is_one_sentence(tmp_path, capsys, arguments, words):
 
 def test_a_figure_whose_table_is_missing_says_so(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("vsrnn.runs.results.FOLDERS", (tmp_path,))
-    assert main(["figure", "design_ranking", "--out", str(tmp_path)]) == 2
+    assert main(["figure", "final_accuracy", "--out", str(tmp_path)]) == 2
     assert "no committed results" in capsys.readouterr().err
 
 

@@ -49,13 +49,14 @@ def curves_of(runs, epochs=4):
     return pd.concat(parts, ignore_index=True)
 
 
-def data_of(stored, live=None, curves=None, designs=FIVE):
+def data_of(stored, live=None, curves=None, stopped=()):
     """Data of stored runs beside live ones."""
     curves = curves_of(stored) if curves is None else curves
     live = pd.DataFrame() if live is None else live
     seen = [curves, *([curves_of(live)] if len(live) else [])]
     runs = concat_runs(live, stored)
-    return Data(runs, pd.concat(seen), stored, stored, curves, designs)
+    stopped = pd.DataFrame(list(stopped), columns=["design", "epochs", "score"])
+    return Data(runs, pd.concat(seen), stored, stored, curves, stopped)
 
 
 @pytest.fixture(scope="module")
@@ -66,24 +67,12 @@ def tables():
     scores |= {"000000_": 0.55, "000000": 0.3}
     two = runs_of(scores, seeds=2)
     two["score"] = two["design"].map(scores) + 0.01 * two["seed"]
-    data, budgets = data_of(stored[stored["design"] != "rnn_"], live), data_of(two)
+    data, budgets = data_of(stored, live), data_of(two)
     return {
         "final_accuracy": study.final_accuracy_table(data),
         "learning_curve": study.learning_curve_table(data),
-        "design_ranking": study.design_ranking_table(data),
-        "proportion_score": study.proportion_score_table(data),
         "budget_scores": study.budget_scores_table(budgets),
     }
-
-
-def test_final_accuracy_has_a_row_a_run_and_live_runs_first(tables):
-    table = tables["final_accuracy"]
-    assert list(dict.fromkeys(table["design"])) == list(FIVE)
-    assert list(dict.fromkeys(table["source"])) == ["trained here", "stored"]
-    each = table.groupby(["source", "design"])
-    mean = each["test accuracy [%]"].mean()
-    np.testing.assert_allclose(mean, each["mean [%]"].first(), atol=1e-3)
-    assert (table["seeds"] == 3).all()
 
 
 def test_curves_of_other_runs_are_left_out():
@@ -100,17 +89,15 @@ def test_curves_of_other_runs_are_left_out():
 
 def test_ranking_has_every_design_best_first_and_missing_last():
     data = data_of(runs_of(["rnn_", "balanced_0", "lstm_"]))
-    table = study.design_ranking_table(data)
+    table = study.final_accuracy_table(data)
     assert sorted(table["design"]) == sorted(vsrnn.RAD_100K)
     assert table["design"][:3].tolist() == ["lstm_", "balanced_0", "rnn_"]
     assert table["mean [%]"][3:].isna().all()
     assert table["seeds"].tolist() == [3, 3, 3, *[0] * 22]
     assert math.isnan(table.set_index("design").loc["lstm_", PROPORTION])
-    scatter = study.proportion_score_table(data)
-    assert set(scatter["design"]) == {"rnn_", "balanced_0"}
     two = pd.concat([data.stored, runs_of(["rnn_"], "quick")])
     with pytest.raises(vsrnn.VsrnnError, match="one scale"):
-        study.design_ranking_table(data_of(two))
+        study.final_accuracy_table(data_of(two))
 
 
 def test_a_diverged_run_scores_as_chance():
@@ -118,9 +105,8 @@ def test_a_diverged_run_scores_as_chance():
     runs.loc[1, ["score", "error"]] = [np.nan, "diverged: loss"]
     curves = curves_of(runs.iloc[:1])
     data = data_of(runs, curves=curves)
-    (mean,) = study.final_accuracy_table(data)["mean [%]"].unique()
+    mean = study.final_accuracy_table(data)["mean [%]"].iloc[0]
     assert mean == pytest.approx((20 + 10) / 2)
-    assert study.design_ranking_table(data)["mean [%]"].iloc[0] == mean
 
 
 def test_budgets_are_compared_arrangement_by_arrangement():
@@ -140,6 +126,27 @@ def test_budgets_are_compared_arrangement_by_arrangement():
     assert table["best validation accuracy [%]"].iloc[-1] == pytest.approx(30)
     assert table["validation accuracy [%]"].iloc[-1] == pytest.approx(10)
     assert (table["training accuracy [%]"] == 90).all()
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_overfitting_is_drawn_with_what_stopping_gives(style):
+    runs = runs_of(["111111", "011001", "lstm"], seeds=2).assign(epochs=4)
+    stopped = [("111111", 2, 0.6), ("111111", 2, 0.7), ("lstm", 1, 0.9)]
+    table = study.overfitting_table(data_of(runs, stopped=stopped))
+    assert set(table["design"]) == set(study.OVERFITTED)
+    figure = FIGURES["overfitting"].draw(table, style=style)
+    for ax, name in zip(figure.axes, study.OVERFITTED, strict=True):
+        end = runs.loc[runs["design"] == name, "score"].mean()
+        curves = drawn.curves(ax)
+        points = [(epoch, 100 * end * epoch / 4) for epoch in range(1, 5)]
+        np.testing.assert_allclose(curves["#0072b2", "-"], points)
+        np.testing.assert_allclose(np.array(curves["#737373", "--"])[:, 1], 90)
+        np.testing.assert_allclose(drawn.runs(ax, "#D55E00"), [(4, 100 * end)])
+        wanted = [(2, 65)] if name == "111111" else []
+        np.testing.assert_allclose(drawn.runs(ax, "#009E73"), wanted)
+    without = study.overfitting_table(data_of(runs))
+    words = str(FIGURES["overfitting"].draw(without, style=style).legends[0].texts)
+    assert study.PUBLISHED in words and study.STOPPED not in words
 
 
 @pytest.fixture(scope="module")
@@ -184,7 +191,6 @@ def test_numbers_are_read_off_the_tables(page):
         curve = curves[curves["design"] == name].set_index("epoch")["mean [%]"]
         assert numbers[f"soon_{word}"] == str(curve.index[curve > 40][0])
     assert numbers["soon_LSTM"] == "never"
-    assert numbers["stored_runs"] == "125 of 125"
 
 
 def test_the_short_answer_says_what_the_claims_say(page):
@@ -204,10 +210,21 @@ def test_the_short_answer_says_what_the_claims_say(page):
     assert verdict[study.ORDER_STAYS] != "holds"
     assert claims.loc[study.ORDER_STAYS, "value"] < 0
     assert "does not carry over to ten times the weights: there it turns" in text
+    rest = NOTEBOOK.read_text()
+    assert "Varied density learns sooner, and ends no better" in rest
+    assert verdict["hidden proportion ranks the designs"] == "undecided"
+    words = "hidden proportion ranks arrangements at 100,000 weights"
+    assert verdict[words] == "holds"
+    assert "Among the arrangements of the next figure, none of them balanced" in rest
     words = "hidden proportion goes with what a larger budget gains"
     assert verdict[words] == "reversed"
-    rest = NOTEBOOK.read_text()
-    assert "Arrangements with little hidden weight gain most" in rest
+    assert "Ten times the weights help those that had little hidden weight" in rest
+    ends = page.table("budget_scores").dropna(subset=[PROPORTION])
+    large = ends[ends["budget [weights]"] == 1_000_000].set_index("arrangement")
+    fitted = large["training accuracy [%]"] - large["validation accuracy [%]"]
+    assert fitted.min() > 25 and "Large networks overfit" in rest
+    soon = large.loc[large[PROPORTION] > 0.5, "best epoch"]
+    assert len(soon) == 5 and soon.max() <= 5 and "is best within five epochs" in rest
 
 
 def _first_cell():
@@ -215,20 +232,7 @@ def _first_cell():
 
 
 @pytest.mark.parametrize("style", STYLES)
-def test_scores_and_curves_stand_where_their_tables_say(tables, style):
-    table = tables["final_accuracy"]
-    figure = FIGURES["final_accuracy"].draw(table, style=style)
-    for ax, scale in zip(figure.axes, ("quick", "paper"), strict=True):
-        panel = table[table["scale"] == scale]
-        for place, name in enumerate(FIVE):
-            rows, color = panel[panel["design"] == name], look(name)["color"]
-            means = rows["mean [%]"].drop_duplicates()
-            assert drawn.markers(ax, color) == [(mean, place) for mean in means]
-            scores = [(score, place - 0.25) for score in rows["test accuracy [%]"]]
-            assert drawn.runs(ax, color) == scores
-        missing = "rnn_" not in set(panel["design"])
-        assert ("no run yet" in drawn.words(ax)) == missing
-    assert drawn.row_names(figure.axes[0])[2] == "varied (balanced_0)"
+def test_curves_stand_where_their_tables_say(tables, style):
     table = tables["learning_curve"]
     figure = FIGURES["learning_curve"].draw(table, style=style)
     groups = table.groupby("source", sort=False)
@@ -244,22 +248,13 @@ def test_scores_and_curves_stand_where_their_tables_say(tables, style):
 
 @pytest.mark.parametrize("style", STYLES)
 def test_the_ranking_is_drawn_from_the_best_down(tables, style):
-    table = tables["design_ranking"]
-    ax, side = FIGURES["design_ranking"].draw(table, style=style).axes
+    table = tables["final_accuracy"]
+    ax, side = FIGURES["final_accuracy"].draw(table, style=style).axes
     means = [(mean, place) for place, mean in enumerate(table["mean [%]"].dropna())]
     assert sorted(drawn.markers(ax), key=lambda point: point[1]) == means
     assert drawn.row_names(ax)[0].endswith(f"{table['design'][0]})")
     share = table[PROPORTION].fillna(0) / table[PROPORTION].max()
     assert [length for length, _ in drawn.bars(side)] == pytest.approx(share.tolist())
-    table = tables["proportion_score"]
-    (ax,) = FIGURES["proportion_score"].draw(table, style=style).axes
-    points = table[[PROPORTION, "mean [%]"]].to_numpy().tolist()
-    assert sorted(drawn.runs(ax)) == sorted(map(tuple, points))
-    ends = table[[PROPORTION, "low [%]", "high [%]"]].to_numpy().tolist()
-    np.testing.assert_allclose(sorted(drawn.uprights(ax)), sorted(ends))
-    uniform = table.set_index("design").loc["000000_"]
-    (point,) = drawn.runs(ax, look("000000_")["color"])
-    assert point == (uniform[PROPORTION], uniform["mean [%]"])
 
 
 @pytest.mark.parametrize("style", STYLES)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -16,35 +17,32 @@ from pandas import DataFrame, Series
 from vsrnn.design.published import RAD_100K, list_designs
 from vsrnn.forecast.measures import RANK
 from vsrnn.forecast.table import SCORE, scored
-from vsrnn.plot.axes import legend, panels
+from vsrnn.plot.axes import each_panel, legend, panels
 from vsrnn.plot.labels import (
     BLUE,
-    DESIGN_LABELS,
     GRAY,
     GREEN,
     ORANGE,
     PROPORTION,
     arrangement_label,
     design_label,
-    look,
     seeds_label,
 )
 from vsrnn.plot.lines import lines, scatter
 from vsrnn.plot.points import dots, share_colors, share_column
 from vsrnn.plot.registry import figure
-from vsrnn.plot.style import accuracy_top, chance_line, drawing
+from vsrnn.plot.style import accuracy_top, drawing
 from vsrnn.runs.config import configs_for
 from vsrnn.runs.results import get_results
 from vsrnn.runs.store import Store
 from vsrnn.runs.sweep import sweep
-from vsrnn.runs.tables import concat_runs
+from vsrnn.runs.tables import committed_runs, concat_runs, order_rows
 from vsrnn.stats import Claim, intervals, rank_interval, welch
 from vsrnn.studies.labels import chance
 from vsrnn.studies.page import Page, provenance_of
 from vsrnn.studies.scores import (
     ACCURACY,
     expected_of,
-    final_scores,
     in_percent,
     mean_curves,
     panels_of,
@@ -62,6 +60,10 @@ _BEST = f"best {_LAST}"
 _AT_ENDS = [_TRAIN, _LAST, _BEST, "best epoch"]
 
 
+OVERFITTED = ("011001", "111111")
+"""Dense hidden and dense at 1,000,000 weights, whose training is looked at."""
+
+
 @dataclass(frozen=True)
 class Data:
     """What the tables are made from.
@@ -72,7 +74,8 @@ class Data:
         stored: runs of all designs of 100,000 weights, published scale.
         budgets: runs of these and of designs of 1,000,000 weights.
         budget_curves: their epochs.
-        designs: names of the few, in the order wanted.
+        stopped: runs of 1,000,000 weights that end where one of `budgets` of the same
+            seed was best in validation.
     """
 
     runs: DataFrame
@@ -80,19 +83,19 @@ class Data:
     stored: DataFrame
     budgets: DataFrame
     budget_curves: DataFrame
-    designs: Sequence[str] = FIVE
+    stopped: DataFrame
 
 
 def load(
     scale: str | None = None,
-    seeds: Sequence[int] = (0, 1, 2),
-    designs: Sequence[str] = FIVE,
+    seeds: Sequence[int] = (0,),
+    designs: Sequence[str] = ("111111_", "balanced_0"),
     store: str | Path = "../runs",
     jobs: int | None = None,
     results: str = "rad_100k",
     larger: str = "rad_1m",
 ) -> Data:
-    """Train a few designs, or take their committed runs, beside those of all designs.
+    """Load the stored runs, and train a few designs beside them.
 
     Args:
         scale: "smoke", "quick" or "paper"; without it, nothing is trained.
@@ -110,33 +113,28 @@ def load(
     more, more_curves = get_results(larger), get_results(f"{larger}_curves")
     if scale is None:
         quick = get_results("rad_quick").query("split == 'pooled'")
-        runs = concat_runs(DataFrame(), quick, stored)
-        seen = concat_runs(DataFrame(), get_results("rad_quick_curves"), curves)
+        chosen = quick["design"].isin(designs) & quick["seed"].isin(seeds)
+        live, seen = quick[chosen], get_results("rad_quick_curves")
     else:
         kept = Store(store)
         live = sweep(configs_for(designs, seeds, scale), kept, jobs=jobs)
-        runs, seen = concat_runs(live, stored), concat_runs(kept.curves(), curves)
+        seen = kept.curves()
     return Data(
-        runs[runs["design"].isin(designs)],
-        seen,
+        concat_runs(live, stored[stored["design"].isin(FIVE)]),
+        concat_runs(seen, curves),
         stored,
         concat_runs(DataFrame(), stored, more),
         concat_runs(DataFrame(), curves, more_curves),
-        designs,
+        committed_runs(f"{larger}_stopped"),
     )
-
-
-def final_accuracy_table(data: Data) -> DataFrame:
-    """Test accuracy of each run, with its design's mean and interval."""
-    return final_scores(data.runs, data.designs)
 
 
 def learning_curve_table(data: Data) -> DataFrame:
     """Validation accuracy by epoch: mean and interval over each design's seeds."""
-    return mean_curves(data.runs, data.curves, data.designs)
+    return mean_curves(data.runs, data.curves, FIVE)
 
 
-def design_ranking_table(data: Data) -> DataFrame:
+def final_accuracy_table(data: Data) -> DataFrame:
     """Designs by mean test accuracy, best first, then those without a run yet.
 
     The hidden proportion is the expected one; the LSTM has none. Diverged runs score
@@ -151,12 +149,6 @@ def design_ranking_table(data: Data) -> DataFrame:
     table["seeds"] = table["seeds"].fillna(0).astype(int)
     table = table.sort_values("mean", ascending=False, ignore_index=True, kind="stable")
     return in_percent(table)
-
-
-def proportion_score_table(data: Data) -> DataFrame:
-    """The designs of the ranking that have both a hidden proportion and a score."""
-    ranking = design_ranking_table(data)
-    return ranking.dropna(subset=[PROPORTION, "mean [%]"]).reset_index(drop=True)
 
 
 def budget_scores_table(data: Data) -> DataFrame:
@@ -205,37 +197,52 @@ def _ends_of(curves: DataFrame) -> DataFrame:
     return means.round(4).reset_index()
 
 
-@figure(table=final_accuracy_table)
-def final_accuracy(table: DataFrame, style: str = "web") -> Figure:
-    """Test accuracy of each run, with each design's mean and 95 % interval."""
-    groups, designs = list(panels_of(table)), list(dict.fromkeys(table["design"]))
-    with drawing(style, 0.45) as fig:
-        axes = panels(fig, len(groups), sharey=True)
-        for ax, (title, rows) in zip(axes, groups, strict=True):
-            how: dict[str, Any] = {"points": ACCURACY, "how": ".1f", "width": 2.5}
-            _dots(ax, rows, "design", order=designs, named=design_label, **how)
-            ax.set(title=title, xlim=(0, _top(table)))
-    return fig
+def overfitting_table(data: Data) -> DataFrame:
+    """Accuracy by epoch of two designs of 1,000,000 weights, and where one may stop.
+
+    Returns:
+        One row a design, measure and epoch: design, measure (training, validation, and
+        test after that epoch), epoch, mean accuracy [%] and runs. Test accuracy is that
+        of the published protocol, and of runs that were stopped at their best epoch.
+    """
+    runs = data.budgets[data.budgets["design"].isin(OVERFITTED)]
+    names = {"train_accuracy": TRAINING, "val_accuracy": VALIDATION}
+    curves = data.budget_curves[data.budget_curves["id"].isin(runs["id"])]
+    curves = curves.rename(columns=names).melt(
+        ["design", "epoch"], names.values(), "measure", "value"
+    )
+    ends = {PUBLISHED: runs, STOPPED: _stopped(data)}
+    tests = [own.assign(measure=name, value=own["score"]) for name, own in ends.items()]
+    columns = ["design", "measure", "epoch", "value"]
+    tests = [own.rename(columns={"epochs": "epoch"})[columns] for own in tests]
+    every = pd.concat([curves[columns], *tests], ignore_index=True)
+    every = order_rows(every, ["design"], design=OVERFITTED)
+    every["value"] = 100 * every["value"].astype(float)
+    each = every.groupby(columns[:3], sort=False)["value"].agg(["mean", "size"])
+    return each.set_axis([_ACCURACY, "runs"], axis=1).round(4).reset_index()
+
+
+def _stopped(data: Data) -> DataFrame:
+    """Runs that were stopped early, of designs that are looked at."""
+    return data.stopped[data.stopped["design"].isin(OVERFITTED)]
 
 
 @figure(table=learning_curve_table)
 def learning_curve(table: DataFrame, style: str = "web") -> Figure:
     """Validation accuracy by epoch, a line a design, with intervals over seeds."""
     groups = list(panels_of(table))
-    with drawing(style, 0.5) as fig:
-        axes = panels(fig, len(groups), sharey=True)
-        for ax, (title, rows) in zip(axes, groups, strict=True):
+    with drawing(style, 0.1 + 0.42 * len(groups)) as fig:
+        for ax, (title, rows) in zip(panels(fig, len(groups), 1), groups, strict=True):
             ax.set_ylim(0, _top(table))
             how: dict[str, Any] = {"named": arrangement_label, "chance": _CHANCE}
             lines(ax, rows, "epoch", *_MEAN, hue="design", **how)
             ax.set(ylabel="validation accuracy [%]", title=title)
             ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-            ax.label_outer()
     return fig
 
 
-@figure(table=design_ranking_table, made_by=lambda data: provenance_of(data.stored))
-def design_ranking(table: DataFrame, style: str = "web") -> Figure:
+@figure(table=final_accuracy_table, made_by=lambda data: provenance_of(data.stored))
+def final_accuracy(table: DataFrame, style: str = "web") -> Figure:
     """Designs by test accuracy, with intervals and each design's hidden proportion."""
     rim = {"marker": "o", "markeredgecolor": "black", "bar": "black"}
     colors = zip(table["design"], share_colors(table[PROPORTION]), strict=True)
@@ -246,33 +253,6 @@ def design_ranking(table: DataFrame, style: str = "web") -> Figure:
         how: dict[str, Any] = {"looks": looks, "how": ".1f", "beside": True}
         _dots(ax, table, "design", named=design_label, **how)
         ax.set_title(_one_scale(table))
-    return fig
-
-
-@figure(table=proportion_score_table, made_by=lambda data: provenance_of(data.stored))
-def proportion_score(table: DataFrame, style: str = "web") -> Figure:
-    """Test accuracy of the designs against their hidden proportion."""
-    named = table[table["design"].isin(DESIGN_LABELS)].to_dict("records")
-    looks = {"": {"color": GRAY, "marker": "o"}}
-    looks |= {row["design"]: look(row["design"]) for row in named}
-    kinds = table["design"].where(table["design"].isin(DESIGN_LABELS), "")
-    with drawing(style, 0.55) as fig:
-        ax = fig.subplots()
-        ax.set(xlim=(-0.02, 0.6), ylim=(0, _top(table)))
-        table, columns = table.assign(kind=kinds), (PROPORTION, *_MEAN)
-        scatter(ax, table, *columns, hue="kind", looks=looks, markersize=6)
-        for row in named:
-            ax.annotate(
-                *(DESIGN_LABELS[row["design"]], (row[PROPORTION], row["mean [%]"])),
-                xytext=_LABEL_AT.get(row["design"], (9, -17)),
-                textcoords="offset points",
-                color=looks[row["design"]]["color"],
-                fontsize="small",
-            )
-        chance_line(ax, _CHANCE)
-        ax.text(0.6, _CHANCE + 1, "chance", ha="right", color=GRAY, fontsize="small")
-        ax.set(xlabel="hidden proportion", ylabel=f"mean {ACCURACY}")
-        ax.set_title(f"{len(table)} designs, {_one_scale(table)}")
     return fig
 
 
@@ -296,15 +276,43 @@ def budget_scores(table: DataFrame, style: str = "web") -> Figure:
     return fig
 
 
+@figure(table=overfitting_table, made_by=lambda data: provenance_of(data.budgets))
+def overfitting(table: DataFrame, style: str = "web") -> Figure:
+    """Accuracy by epoch of large networks, and their test accuracy at two ends."""
+    with drawing(style, 0.9) as fig:
+        for ax, rows in each_panel(fig, table, "design", 1, sharex=True, sharey=True):
+            curves = rows[rows["measure"].isin(_CURVES)]
+            lines(ax, curves, "epoch", _ACCURACY, hue="measure", looks=_CURVES)
+            scatter(ax, rows, "epoch", _ACCURACY, hue="measure", looks=_TESTS)
+            ax.set(ylim=(0, 100), ylabel=_ACCURACY, xlabel="epoch")
+            number = rows.loc[rows["measure"] == VALIDATION, "runs"].iloc[0]
+            runs = f"{number} run{'s' if number > 1 else ''}"
+            ax.set_title(f"{_WIDE[rows['design'].iloc[0]]}, 1,000,000 weights: {runs}")
+            ax.label_outer()
+        known = [name for name in _TESTS if name in set(table["measure"])]
+        legend(fig, _CURVES | {name: {**_TESTS[name], "ls": ""} for name in known}, 2)
+    return fig
+
+
 _CHANCE = chance("rad")
+TRAINING, VALIDATION = "training", "validation"
+PUBLISHED, STOPPED = "test after the last epoch", "test, stopped at the best epoch"
+_ACCURACY = "accuracy [%]"
+_WIDE = dict(zip(OVERFITTED, ("dense hidden", "dense"), strict=True))
+_CURVES = {
+    TRAINING: {"color": GRAY, "linestyle": "--", "marker": ""},
+    VALIDATION: {"color": BLUE, "linestyle": "-", "marker": ""},
+}
+_TESTS: dict[str, dict[str, Any]] = {
+    PUBLISHED: {"color": ORANGE, "marker": "s", "markersize": 7},
+    STOPPED: {"color": GREEN, "marker": "D", "markersize": 7},
+}
 _MEAN = ("mean [%]", "low [%]", "high [%]")
 _BUDGET_LOOKS = (
     {"color": BLUE, "marker": "o"},
     {"color": ORANGE, "marker": "D"},
     {"color": GREEN, "marker": "s"},
 )
-# where a label stands from its point [points]: three of them crowd at the left
-_LABEL_AT = {"111111_": (9, 24), "000000_": (8, 8)}
 
 
 def _dots(ax: Axes, table: DataFrame, rows: str, **how: Any) -> None:
@@ -343,7 +351,6 @@ def numbers(page: Page) -> dict[str, str]:
         "order": claimed[ORDER_STAYS].span("z.2f"),
         "train_large": f"{train.min():.0f} to {train.max():.0f}",
         "lost_large": f"{peak.min():.1f} to {peak.max():.1f}",
-        "stored_runs": f"{len(scored(page.data.stored))} of {5 * len(RAD_100K)}",
     }
 
 
@@ -353,7 +360,8 @@ def claims(page: Page) -> list[Claim]:
     Intervals are Welch's over the seeds of stored runs, or bootstrap intervals over
     block designs.
     """
-    designs = page.table("proportion_score").query("design != 'rnn_'")
+    designs = page.table("final_accuracy").query("design != 'rnn_'")
+    designs = designs.dropna(subset=[PROPORTION, _MEAN[0]])
     budgets = page.table("budget_scores").dropna(subset=[PROPORTION])
     wide = budgets.pivot(index="arrangement", columns=_BUDGET)
     share, score = wide[PROPORTION], wide["mean [%]"]
