@@ -305,10 +305,12 @@ def scorecard(source: Path) -> str:
         if len(rows):
             lines += [f"### {part['caption']}", "", *SCORECARD]
         for row in rows.to_dict("records"):
-            shown = (
-                row["figure"] and f"{{numref}}`fig-{row['figure'].replace('_', '-')}`"
+            place = f"fig-{row['figure'].replace('_', '-')}"
+            claim = (
+                f"{{ref}}`{row['paper']} <{place}>`" if row["figure"] else row["paper"]
             )
-            each = (row["the paper"], f"**{row['verdict']}**", row["here"], shown)
+            found = filter(None, (row["size"], row["tested"] and f"*{row['tested']}*"))
+            each = (claim, f"**{row['verdict']}**", "<br>".join(found))
             lines.append(f"| {' | '.join(each)} |")
         lines.append("")
     return "\n".join(lines)

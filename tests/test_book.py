@@ -328,19 +328,20 @@ def test_the_numbers_of_studies_are_put_into_pages(build, tmp_path):
 def test_the_front_page_has_the_claims_of_all_studies(build, tmp_path):
     folder = tmp_path / "notebooks" / "figures"
     folder.mkdir(parents=True)
-    names = ("the paper", "verdict", "here", "figure")
+    names = ("paper", "verdict", "tested", "size", "figure")
     for study, row in {
-        "forecast": ("It can be told", "holds", "told: 2.0 (1.0 to 3.0)", "one_two"),
-        "contrast": ("It is so on a door", "not tested", "", ""),
-        "moduli": ("A torus", "reversed", "torus", "three"),
+        "forecast": ("It can be told", "holds", "told", "2.0 (1.0 to 3.0)", "one_two"),
+        "contrast": ("It is so on a door", "not tested", "", "", ""),
+        "moduli": ("A torus", "too few runs yet", "torus", "", "three"),
     }.items():
         table = pd.DataFrame([row], columns=names)
         table.to_csv(folder / f"{study}.scorecard.csv", index=False)
     text = build.scorecard(tmp_path)
     one, other, torus = (line for line in text.splitlines() if "**" in line)
-    shown = "told: 2.0 (1.0 to 3.0) | {numref}`fig-one-two`"
-    assert one == f"| It can be told | **holds** | {shown} |"
-    assert other == "| It is so on a door | **not tested** |  |  |"
+    claim = "{ref}`It can be told <fig-one-two>`"
+    assert one == f"| {claim} | **holds** | 2.0 (1.0 to 3.0)<br>*told* |"
+    assert other == "| It is so on a door | **not tested** |  |"
+    assert torus == "| {ref}`A torus <fig-three>` | **too few runs yet** | *torus* |"
     assert text.index(other) < text.index("### Part II") < text.index(torus)
 
 

@@ -32,23 +32,24 @@ def words(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "ends, verdict, here",
+    "ends, verdict, size",
     [
-        ((0.2, 0.1, 0.3), "holds", "a is low: 0.20 (0.10 to 0.30) cm"),
-        ((2.0, -1.0, 5.0), "undecided", "a is low: 2.0 (\u22121.0 to 5.0) cm"),
-        ((0.02, 0.01, 0.03), "holds", "a is low: 0.020 (0.010 to 0.030) cm"),
-        ((2.0, np.nan, np.nan), "too few runs yet", "a is low"),
-        (None, "no runs yet", "a is low"),
+        ((0.2, 0.1, 0.3), "holds", "0.20 (0.10 to 0.30) cm"),
+        ((2.0, -1.0, 5.0), "undecided", "2.0 (\u22121.0 to 5.0) cm"),
+        ((0.02, 0.01, 0.03), "holds", "0.020 (0.010 to 0.030) cm"),
+        ((2.0, np.nan, np.nan), "too few runs yet", ""),
+        (None, "no runs yet", ""),
     ],
 )
 def test_a_scorecard_explains_the_verdict_it_was_written_for(
-    words, ends, verdict, here
+    words, ends, verdict, size
 ):
     found = [Claim("b is low", 1, 1, 1)]
     found += [Claim("a is low", *ends, "cm")] if ends else []
-    (row,) = scorecard.scorecard("toy", found).values.tolist()
+    (row,) = scorecard.scorecard("toy", found).to_dict("records")
     why = "a is near; a far b would refute it" if verdict == "holds" else ""
-    assert row == ["a wins", "9 cm", here, verdict, why, "toy_figure"]
+    assert (row["verdict"], row["size"], row["explained"]) == (verdict, size, why)
+    assert row["paper"] == "a wins" and row["figure"] == "toy_figure"
 
 
 def test_every_claim_is_judged_in_words_and_shown_in_a_figure():

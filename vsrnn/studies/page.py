@@ -22,6 +22,10 @@ from vsrnn.stats import Claim, claims_table
 from vsrnn.studies.scorecard import scorecard
 from vsrnn.tasks import task_class
 
+_CARD = {
+    **{"paper": "the paper", "published": "published", "tested": "here"},
+    **{"verdict": "verdict", "explained": "why, and what would refute it"},
+}
 _MADE_ON = ("data_sha256", "version", "commit", "torch", "python", "machine")
 
 
@@ -149,7 +153,9 @@ class Page:
 
     def scorecard(self) -> Folded:
         """What the paper claims beside what is found here, and how we explain it."""
-        table = scorecard(self.study, self._claims()).drop(columns="figure")
+        table = scorecard(self.study, self._claims())
+        here = (table["tested"] + ": " + table["size"]).str.removesuffix(": ")
+        table = table.assign(tested=here)[[*_CARD]].rename(columns=_CARD)
         return Folded("Claims of the paper, and what we find", [table], unfolded=True)
 
     def finish(self) -> Folded:

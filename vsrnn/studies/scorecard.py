@@ -7,9 +7,8 @@ from pandas import DataFrame, read_csv
 
 from vsrnn.stats import Claim
 
-CARD = ("the paper", "published", "here", "verdict", "why, and what would refute it")
 JUDGED = Path(__file__).with_name("scorecard.csv")
-"""Columns of a scorecard, and the file of its words.
+"""The file of its words.
 
 :meta hide-value:
 """
@@ -41,20 +40,23 @@ def scorecard(study: str, found: Iterable[Claim]) -> DataFrame:
         found: claims of ours, of which `tested` names one.
 
     Returns:
-        The columns `CARD`, and the figure that shows it.
+        The rows, with the verdict that the claim has, its `size` (value and interval in
+        words, "" without an interval), and no explanation of another verdict.
     """
     known = {claim.claim: claim for claim in found}
-    rows = []
     words = read_csv(JUDGED, dtype=str).fillna("").query("study == @study")
-    for each in words.to_dict("records"):
-        here, why = each["tested"], each["explained"]
-        claim = known.get(here)
-        verdict = judged(known.values(), here) if here else UNTESTED
-        if claim and claim.low == claim.low:
-            size = max(abs(claim.low), abs(claim.high))
-            how = ".3f" if size < 0.1 else ".2f" if size < 1 else ".1f"
-            here = f"{here}: {claim.span(how)} {claim.unit}".rstrip()
-        why = why if verdict == each["verdict"] else ""
-        told = (each["paper"], each["published"], here, verdict, why)
-        rows.append((*told, each["figure"]))
-    return DataFrame(rows, columns=[*CARD, "figure"])
+    tested = words["tested"]
+    verdict = [judged(known.values(), name) if name else UNTESTED for name in tested]
+    return words.assign(
+        size=[_size(known.get(name)) for name in tested],
+        explained=words["explained"].where(words["verdict"] == verdict, ""),
+        verdict=verdict,
+    )
+
+
+def _size(claim: Claim | None) -> str:
+    if claim is None or claim.low != claim.low:
+        return ""
+    most = max(abs(claim.low), abs(claim.high))
+    how = ".3f" if most < 0.1 else ".2f" if most < 1 else ".1f"
+    return f"{claim.span(how)} {claim.unit}".rstrip()
