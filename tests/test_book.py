@@ -31,6 +31,7 @@ HTML = Path(os.environ.get("VSRNN_BOOK", ROOT / "_build" / "html"))
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))
 PAGES = [TOC["root"]] + [c["file"] for part in TOC["parts"] for c in part["chapters"]]
+USE = [page for page in PAGES if page.startswith("book/")]
 NOTEBOOKS = [page for page in PAGES if page.startswith("notebooks/")]
 ENDINGS = ("svg", "pdf", "png", "csv", "json")
 BUILT = ("stored.md", "figures.md", "studies.md", "scorecard.md", "vsrnn-figures.zip")
@@ -177,7 +178,12 @@ def test_every_public_name_is_in_the_reference():
 
 def test_commands_of_the_book_are_understood(build):
     makefile = (ROOT / "Makefile").read_text()
-    text = "".join(code_blocks("book/use", "bash"))
+    text = "".join(
+        block
+        for page in USE
+        if page != "book/cluster"
+        for block in code_blocks(page, "bash")
+    )
     lines = text.replace("\\\n", "").splitlines()
     assert any(line.startswith("make book") for line in lines)
     for line in lines:
@@ -190,32 +196,55 @@ def test_commands_of_the_book_are_understood(build):
             build.parse(arguments[1:])
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page.startswith("book/")])
+@pytest.mark.parametrize("page", USE)
 def test_code_on_a_page_is_not_cut_by_its_width(page):
     for block in code_blocks(page, "(?:bash|python)"):
         assert max(map(len, block.splitlines())) <= 70
 
 
-def test_code_of_the_book_runs(tmp_path, monkeypatch):
+def short(code: str) -> str:
+    """Code of a page with what takes long made small."""
+    for long, less in {
+        '"quick"': '"smoke"',
+        "500": "50",
+        "range(3)": "range(1)",
+    }.items():
+        code = code.replace(long, less)
+    return code
+
+
+@pytest.mark.parametrize("page", ["book/adapt", "book/choose"])
+def test_code_of_a_page_runs(page, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend("")
     monkeypatch.delitem(sys.modules, "mine", raising=False)
-    for block in code_blocks("book/use", "(?:bash|python)"):
+    for block in code_blocks(page, "(?:bash|python)"):
         if block.startswith("# mine.py"):
             Path("mine.py").write_text(block)
         elif block.startswith("vsrnn sweep mine:Mine"):
-            short = shlex.split(block.replace(" 40 ", " 12 "))[1:]
-            assert cli.main([*short, "--jobs", "1", "--epochs", "1"]) == 0
+            few = shlex.split(block.replace(" 40 ", " 12 "))[1:]
+            assert cli.main([*few, "--jobs", "1", "--epochs", "1"]) == 0
         elif "import vsrnn\n" in block:
-            small = block.replace('"quick"', '"smoke"').replace("500", "50")
-            exec(compile(small, "use.md", "exec"), {})
+            exec(compile(short(block), f"{page}.md", "exec"), {})
+    if page == "book/choose":
+        said(capsys.readouterr().out.splitlines())
+
+
+def said(lines: list[str]) -> None:
+    """What the page on choosing says of what its code prints."""
+    shares = {float(a): float(c) for a, _, c in map(str.split, lines[:5])}
+    assert [hx for hx, share in shares.items() if 0.1 <= share <= 0.4] == [0.3, 0.2]
+    sizes = literal_eval(lines[5])
+    assert max(sizes) < 2 * min(sizes)  # it settles
+    dense, uniform, thin = (float(line.split()[-1]) for line in lines[6:9])
+    assert thin > 0.7 > 0.35 > max(dense, uniform)
     assert Path("best.safetensors").exists()
     best = pd.read_csv("best.csv")
     assert set(best["name"]) < set(vsrnn.Store("runs").collect()["design"])
 
 
 def test_entry_for_citing_is_the_one_of_the_bibliography():
-    (entry,) = code_blocks("book/use", "bibtex")
+    (entry,) = code_blocks("book/cite", "bibtex")
     known = " ".join((ROOT / "book" / "references.bib").read_text("utf-8").split())
     for field in re.findall(r"= (\{.*?\}),\n", entry, re.DOTALL):
         assert " ".join(field.split()) in known

@@ -1,6 +1,7 @@
 """The scorecard: claims of the works with our verdicts, in words held to numbers."""
 
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -79,3 +80,15 @@ def test_a_written_verdict_is_the_one_of_the_stored_runs(tmp_path):
                 for here, wanted in zip(told, written, strict=True)
             ]
         assert told == written, study
+
+
+def test_the_readme_says_what_the_front_page_says():
+    readme, front = (
+        " ".join((ROOT / name).read_text("utf-8").split())
+        for name in ("README.md", "book/index.md")
+    )
+    question, answer = re.match(r"# (.*?\?) (.*?) ```\{figure\}", front).groups()
+    assert f"**{question}** {answer} ```console make book" in readme
+    rows = re.findall(r"\| ([^|`]+) \| ([a-z ]+) \|", readme)
+    known = set(WORDS[["paper", "verdict"]].itertuples(index=False, name=None))
+    assert len(rows) > 8 and set(rows[1:]) <= known
