@@ -1,5 +1,7 @@
 """Sparse recurrent networks whose six blocks each have their own density."""
 
+import typing
+
 from vsrnn.design.design import Design as Design
 from vsrnn.design.geometry import BLOCKS as BLOCKS
 from vsrnn.design.geometry import Geometry as Geometry
@@ -34,3 +36,19 @@ from vsrnn.tasks.task import Task as Task
 from vsrnn.training.loop import evaluate as evaluate
 from vsrnn.training.loop import predict as predict
 from vsrnn.training.optimizer import parameter_groups as parameter_groups
+
+if typing.TYPE_CHECKING:
+    from vsrnn.estimators import SparseRNNClassifier as SparseRNNClassifier
+    from vsrnn.estimators import SparseRNNRegressor as SparseRNNRegressor
+
+
+def __getattr__(name: str) -> typing.Any:
+    """Import scikit-learn only for those who ask for an estimator."""
+    if name not in ("SparseRNNClassifier", "SparseRNNRegressor"):
+        raise AttributeError(f"module 'vsrnn' has no attribute {name!r}")
+    from vsrnn.errors import needs
+
+    with needs("sklearn"):
+        from vsrnn import estimators
+
+    return getattr(estimators, name)

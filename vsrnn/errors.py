@@ -2,6 +2,8 @@
 
 import errno
 import operator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -44,6 +46,29 @@ def refusal(problem: OSError, otherwise: str) -> str:
         cure = "ask its owner for the right to write, or "
     where = f": {file}" if file else ""
     return f"({problem.strerror or problem}{where}); {cure}{otherwise}"
+
+
+@contextmanager
+def needs(extra: str) -> Iterator[None]:
+    """Say which extra brings a package that a function, or a block, fails to import.
+
+    >>> with needs("experiments"):
+    ...     import nothing_of_that_name
+    Traceback (most recent call last):
+    ...
+    vsrnn.errors.VsrnnError: this needs nothing_of_that_name, which is not installed; \
+install it with: pip install 'vsrnn[experiments]'
+    """
+    try:
+        yield
+    except ModuleNotFoundError as problem:
+        package = str(problem.name).partition(".")[0]
+        if package == "vsrnn":
+            raise
+        raise VsrnnError(
+            f"this needs {package}, which is not installed; install it with: "
+            f"pip install 'vsrnn[{extra}]'"
+        ) from problem
 
 
 def check_switch(name: str, value: Any, default: Any) -> None:
