@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 # torch pins its own CUDA packages, so the lock leaves the choice of build to the reader
 UNLOCKED := ^(cuda|nvidia|triton)[-=]
 
-.PHONY: book test lab lint format results tables sums small bench lock clean
+.PHONY: book test lab lint format results tables sums small bench wheel lock clean
 .DELETE_ON_ERROR:
 
 book: $(STAMP)
@@ -120,6 +120,18 @@ bench: $(STAMP)
 	  -c requirements.lock -r benchmarks/peer.txt)
 	$(BIN)/python -m benchmarks $(if $(PEER),--peer $(PEER))
 	$(MAKE) sums
+
+# Builds what is released, and tests it where nothing else of this folder is.
+WHEEL := _build/wheel
+wheel: $(STAMP)
+	$(BIN)/python -m pip install --quiet build
+	rm -rf dist $(WHEEL)
+	$(BIN)/python -m build --outdir dist
+	$(PYTHON) -m venv $(WHEEL)/.venv
+	cp -r tests pyproject.toml $(WHEEL)
+	cd $(WHEEL) && $(BIN)/python -m pip install --disable-pip-version-check \
+	  -c ../../requirements.lock "$$(echo ../../dist/*.whl)[experiments,onnx,test]"
+	cd $(WHEEL) && $(BIN)/python -m pytest tests/design tests/models tests/test_estimators.py
 
 lock: $(STAMP)
 	$(BIN)/python -m pip install --quiet uv

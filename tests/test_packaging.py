@@ -19,14 +19,22 @@ from vsrnn.runs.results import FOLDERS
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-HEAVY = {"kornia", "matplotlib", "minari", "mlxtend", "mujoco", "pandas", "sklearn"}
+EXTRA_LINES = [line for lines in EXTRAS.values() for line in lines]
 IMPORT_NAMES = {"sklearn": "scikit-learn"}
+CORE = {"filelock", "numpy", "platformdirs", "safetensors", "torch", "tqdm"}
 
 
 def requirements(lines: list[str]) -> dict[str, Requirement]:
-    """Requirements by canonical name."""
+    """Requirements by canonical name, without the package itself."""
     parsed = [Requirement(line) for line in lines]
-    return {canonicalize_name(one.name): one for one in parsed}
+    named = {canonicalize_name(one.name): one for one in parsed}
+    return {name: one for name, one in named.items() if name != PROJECT["name"]}
+
+
+def import_names(lines: list[str]) -> set[str]:
+    """What requirements are called where they are imported."""
+    known = {distribution: name for name, distribution in IMPORT_NAMES.items()}
+    return {known.get(name, name.replace("-", "_")) for name in requirements(lines)}
 
 
 def without_comments(path: Path) -> list[str]:
@@ -62,7 +70,7 @@ def test_lock_satisfies_every_requirement():
     for line in without_comments(ROOT / "requirements.lock"):
         one = Requirement(line)
         locked.setdefault(canonicalize_name(one.name), []).append(one)
-    wanted = requirements(sum(EXTRAS.values(), PROJECT["dependencies"]))
+    wanted = requirements(PROJECT["dependencies"] + EXTRA_LINES)
     for name, requirement in wanted.items():
         assert name in locked, f"run `make lock`: {name} is not in the lock"
         for one in locked[name]:
@@ -79,7 +87,7 @@ def test_lock_is_free_of_places_and_of_the_choice_of_cuda():
 
 
 def test_every_import_of_the_package_is_declared():
-    declared = set(requirements(sum(EXTRAS.values(), PROJECT["dependencies"])))
+    declared = set(requirements(PROJECT["dependencies"] + EXTRA_LINES))
     used = set()
     for path in (ROOT / "vsrnn").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
@@ -123,6 +131,62 @@ def test_a_wheel_carries_the_packed_results_and_no_working_files():
         assert any(map(path.match, patterns)) == left_out
 
 
+# As where only the core is installed: any other package is said to be missing.
+ALONE = """
+import sys
+sys.modules.update(dict.fromkeys({extras!r}))
+import torch, vsrnn
+model = vsrnn.BlockRNN(vsrnn.Geometry.for_budget(500, 3, 2, 0.5))
+model(torch.zeros(4, 5, 3))[0].sum().backward()
+class Repeat(vsrnn.Task):
+    inputs, outputs, steps = 3, 3, 5
+    def data(self):
+        x = torch.randn(60, 5, 3)
+        return dict.fromkeys(("train", "val", "test"), (x, x))
+vsrnn.evaluate(vsrnn.PlainRNN(3, 4, 3), Repeat(), "val")
+vsrnn.get_design("rad", "balanced_0")
+asked = {{
+    "list_designs": lambda: vsrnn.list_designs("rad"),
+    "read_designs": lambda: vsrnn.read_designs("designs.csv"),
+    "get_results": lambda: vsrnn.get_results("rad_quick"),
+    "verify": lambda: vsrnn.verify("rad_quick"),
+    "sweep": lambda: vsrnn.sweep([], vsrnn.Store("none")),
+    "estimator": lambda: vsrnn.SparseRNNClassifier,
+    "plot": lambda: __import__("vsrnn.plot.axes"),
+    "studies": lambda: __import__("vsrnn.studies"),
+    "forecast": lambda: __import__("vsrnn.forecast"),
+    "stats": lambda: __import__("vsrnn.stats"),
+}}
+for name, ask in asked.items():
+    try:
+        ask()
+    except vsrnn.VsrnnError as problem:
+        print(name, problem)
+import vsrnn.cli
+sys.exit(vsrnn.cli.main(["designs"]))
+"""
+
+
+def test_the_core_is_enough_for_networks_and_says_which_extra_the_rest_needs():
+    assert set(requirements(PROJECT["dependencies"])) == CORE
+    extras = import_names(EXTRA_LINES) - CORE
+    assert {"joblib", "pandas", "scipy", "sklearn"} <= extras
+    ran = subprocess.run(
+        [sys.executable, "-W", "error", "-c", ALONE.format(extras=extras)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    asked = re.findall('"(\\w+)": lambda', ALONE)
+    said = [*ran.stdout.splitlines(), ran.stderr]
+    for name, line in zip([*asked, "vsrnn:"], said, strict=True):
+        assert line.startswith(name), ran.stderr
+        extra = "sklearn" if name == "estimator" else "experiments"
+        assert "not installed; install it with: " in line
+        assert line.strip().endswith(f"pip install 'vsrnn[{extra}]'")
+    assert ran.returncode == 2
+
+
 def test_import_stays_light():
     program = (
         "import sys, vsrnn; print(*sorted({m.split('.')[0] for m in sys.modules}))"
@@ -134,7 +198,8 @@ def test_import_stays_light():
         check=True,
     )
     assert "vsrnn" in loaded.stdout.split()
-    assert not HEAVY & set(loaded.stdout.split())
+    heavy = import_names(EXTRA_LINES) - CORE
+    assert not heavy & set(loaded.stdout.split())
 
 
 def test_command_is_installed_and_says_how_to_use_it():

@@ -6,8 +6,12 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from pandas import DataFrame, Series
-from scipy import stats
+
+from vsrnn.errors import needs
+
+with needs("experiments"):
+    from pandas import DataFrame, Series
+    from scipy import stats
 
 Interval = tuple[float, float, float]  # a value, and the ends of its interval
 

@@ -45,8 +45,8 @@ def test_a_film_is_written_with_its_first_picture_and_record(tmp_path):
 def test_without_the_encoder_the_film_is_stored(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "av", None)
     shown = film("hammer_film", fail, tmp_path, kept=FOLDERS)  # nothing is drawn
-    assert "needs the package av" in shown.origin
-    with pytest.raises(VsrnnError, match="needs the package av"):
+    assert "needs av, which is not installed" in shown.origin
+    with pytest.raises(VsrnnError, match="needs av, which is not installed"):
         film("nothing", shoot, tmp_path, kept=FOLDERS)
 
 

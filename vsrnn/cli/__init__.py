@@ -11,7 +11,7 @@ from contextlib import suppress
 from importlib import metadata
 
 from vsrnn.cli import _designs, _figure, _run, _study, _sweep, _table, _verify
-from vsrnn.errors import VsrnnError, printable
+from vsrnn.errors import VsrnnError, needs, printable
 
 EXAMPLES = """\
 examples:
@@ -37,7 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     with suppress(ValueError):  # not the main thread
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
     try:
-        status = arguments.command(arguments) or 0
+        with needs("experiments"):
+            status = arguments.command(arguments) or 0
         sys.stdout.flush()
         return status
     except KeyboardInterrupt:

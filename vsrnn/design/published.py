@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING
 from vsrnn.design.design import Design, design_of
 from vsrnn.design.family import get_family
 from vsrnn.design.geometry import BLOCKS
-from vsrnn.errors import VsrnnError
+from vsrnn.errors import VsrnnError, needs
 
 if TYPE_CHECKING:
     import pandas
@@ -72,6 +72,7 @@ def get_design(task: str, name: str) -> Design:
     return names[name]
 
 
+@needs("experiments")
 def list_designs(task: str | None = None) -> pandas.DataFrame:
     """Table of the named designs, one row each, with their geometry.
 

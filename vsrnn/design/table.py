@@ -15,7 +15,7 @@ from vsrnn.design.design import PER_MATRIX, Design, design_of
 from vsrnn.design.family import get_family
 from vsrnn.design.geometry import BLOCKS
 from vsrnn.design.random import FALLBACK_RATE
-from vsrnn.errors import VsrnnError, refusal
+from vsrnn.errors import VsrnnError, needs, refusal
 from vsrnn.files import replace_text
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 LONGEST = 64 * 2**20  # bytes of a table that is read
 
 
+@needs("experiments")
 def tabulate(designs: Sequence[Design], inputs: int, outputs: int) -> pd.DataFrame:
     """Designs as a table for a task of these sizes, see :func:`vsrnn.design_table`."""
     import pandas as pd
@@ -61,6 +62,7 @@ def read_designs(path: str | os.PathLike[str]) -> list[Design]:
         raise VsrnnError(f"{path} is not a design table: {reason}") from problem
 
 
+@needs("experiments")
 def _read_text(path: Path) -> pd.DataFrame:
     """A table with all cells as text, decimal points in numbers, and no empty rows."""
     import pandas as pd

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.image import imsave
 
-from vsrnn.errors import VsrnnError
+from vsrnn.errors import VsrnnError, needs
 from vsrnn.files import read_committed
 from vsrnn.plot.save import LICENSE, Writers, write_files
 
@@ -95,12 +95,8 @@ def _hold(content: bytes, path: Path) -> None:
 
 def _take(shoot: Callable[[], np.ndarray]) -> np.ndarray:
     """Take the pictures, which takes long, once it is known that a film can be made."""
-    try:
+    with needs("adroit"):
         import av  # noqa: F401
-    except ImportError as problem:
-        raise VsrnnError(
-            "a film needs the package av; install it with: pip install 'vsrnn[adroit]'"
-        ) from problem
     return shoot()
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
 
-from vsrnn.errors import VsrnnError
+from vsrnn.errors import VsrnnError, needs
 
 PATIENCE = 30  # seconds for a scheduler to answer, and to have a worker
 
@@ -22,15 +22,11 @@ def dask_workers(scheduler: str) -> Iterator[None]:
         VsrnnError: when the extra ``cluster`` is not installed, the scheduler does not
             answer or goes away, it has no workers, or a run killed several of them.
     """
-    try:
+    with needs("cluster"):
         from distributed import Client, KilledWorker
         from distributed.comm import get_address_host_port
         from joblib import parallel_config
         from joblib._dask import DaskDistributedBackend
-    except ImportError as problem:
-        raise VsrnnError(
-            "the dask engine needs the extra `cluster`: pip install 'vsrnn[cluster]'"
-        ) from problem
 
     class Backend(DaskDistributedBackend):
         """joblib would run everything here if there were one worker only."""

@@ -8,7 +8,7 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vsrnn.errors import VsrnnError
+from vsrnn.errors import VsrnnError, needs
 from vsrnn.files import read_committed
 from vsrnn.runs.pack import PACK, read_pack
 from vsrnn.runs.rows import TEXT, csv_text, curve_table, table
@@ -74,6 +74,7 @@ def _table(make: Make, pack: Path, changed: int) -> pd.DataFrame:
     return _read(csv_text(make(read_pack(pack).values())), pack)
 
 
+@needs("experiments")
 def _read(csv: str, path: Path) -> pd.DataFrame:
     """Read CSV, also where it was never a file, so that numbers are the same."""
     import pandas as pd

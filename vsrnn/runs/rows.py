@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from vsrnn.design.family import families, get_family
+from vsrnn.errors import needs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,6 +96,7 @@ def csv_text(table: pd.DataFrame) -> str:
     return text
 
 
+@needs("experiments")
 def _frame(rows: list[dict[str, Any]], keys: list[str]) -> pd.DataFrame:
     """Rows in order of their keys, columns in the order of the fullest row."""
     import pandas as pd

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from vsrnn.errors import VsrnnError
+from vsrnn.errors import VsrnnError, needs
 from vsrnn.runs.batching import group_runs
 from vsrnn.runs.config import Config
 from vsrnn.runs.rows import table
@@ -40,6 +40,7 @@ class Workers:
     scheduler: str | None = None
     masks: bool = False
 
+    @needs("experiments")
     def processes(self) -> int:
         """How many train on this machine."""
         from joblib import cpu_count

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-import pandas as pd
-from pandas import DataFrame, Series
-
-from vsrnn.errors import VsrnnError
+from vsrnn.errors import VsrnnError, needs
 from vsrnn.runs.results import CURVES, get_results, list_results
+
+with needs("experiments"):
+    import pandas as pd
+    from pandas import DataFrame, Series
 
 HERE, STORED = "trained here", "stored"
 """Where a run is from, in the column `source`."""

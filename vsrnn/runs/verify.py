@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vsrnn.errors import VsrnnError
+from vsrnn.errors import VsrnnError, needs
 from vsrnn.runs.config import Config
 from vsrnn.runs.reproduction import compare
 from vsrnn.runs.results import CURVES, get_results, list_results
@@ -64,7 +64,8 @@ def verify(
         >>> verify("rad_smoke", number=2)["verdict"].tolist()  # doctest: +SKIP
         ['identical', 'identical']
     """
-    import pandas as pd
+    with needs("experiments"):
+        import pandas as pd
 
     table, curves = get_results(name), pd.DataFrame(columns=["id", "epoch"])
     if not {"config", "data_sha256", "score"} <= set(table.columns):

@@ -4,10 +4,13 @@ import pkgutil
 from collections.abc import Callable
 from importlib import import_module
 
+from vsrnn.errors import needs
 from vsrnn.runs.config import Config
-from vsrnn.studies.page import Page as Page
-from vsrnn.studies.page import list_studies as list_studies
-from vsrnn.studies.page import open_page as open_page
+
+with needs("experiments"):
+    from vsrnn.studies.page import Page as Page
+    from vsrnn.studies.page import list_studies as list_studies
+    from vsrnn.studies.page import open_page as open_page
 
 PROTOCOLS: dict[str, Callable[[], list[Config]]] = {}
 """By study what it trains, the most wanted first: its function `protocol`."""

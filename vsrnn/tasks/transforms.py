@@ -14,12 +14,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vsrnn.errors import needs
+
 SIZE = 50
 """Side of the images that a sequence shows, in pixels."""
 
 Generator = np.random.Generator
 
 
+@needs("experiments")
 def _kornia() -> Any:
     """Augmentations of kornia, which take half a second to import."""
     from kornia import augmentation
