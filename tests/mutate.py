@@ -530,8 +530,8 @@ MUTATIONS: list[Mutation] = [
     ),
     Mutation(
         "ends of intervals over budgets swapped",
-        *(WEIGHTS, 'columns = (x, "mean", "low", "high")'),
-        *('columns = (x, "mean", "high", "low")', WEIGHTS_TEST),
+        *(WEIGHTS, 'columns = (DEMONSTRATIONS, "mean", "low", "high")'),
+        *('columns = (DEMONSTRATIONS, "mean", "high", "low")', WEIGHTS_TEST),
     ),
     Mutation(
         "rates of slow and fast quartiles swapped",

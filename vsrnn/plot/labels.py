@@ -18,10 +18,10 @@ _NAMED: dict[str, tuple[tuple[str, str, Any], tuple[str, ...]]] = {
     "dense": ((ORANGE, "s", "--"), ("111111_", "10AH12")),
     "uniform .2": ((GREEN, "^", "-."), ("000000_", "10AH00")),
     "varied": ((BLUE, "o", "-"), ("balanced_0",)),
-    "dense hidden": ((BLUE, "o", "-"), ("10AH01",)),
+    "dense hidden": ((BLUE, "o", "-"), ("10AH01", "011000_")),
     "LSTM": (("#CC79A7", "D", ":"), ("lstm_", "10AH13")),
     "plain RNN": (("#000000", "v", _DASHES), ("rnn_",)),
-    "dense input": (("#000000", "v", _DASHES), ("10AH10",)),
+    "dense input": (("#000000", "v", _DASHES), ("10AH10", "100110_")),
 }
 DESIGN_LABELS = {name: word for word, (_, names) in _NAMED.items() for name in names}
 """Words for the designs that have one."""

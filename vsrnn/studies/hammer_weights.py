@@ -1,27 +1,30 @@
-"""Adroit Hammer: what designs of equal weights reach, live and stored."""
+"""Adroit Hammer: what designs of equal weights reach, by learning rate and expert."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 from pandas import DataFrame, Series
 from scipy import stats
 
-from vsrnn.design.published import get_design, list_designs
 from vsrnn.errors import VsrnnError
 from vsrnn.forecast.table import SCORE, scored
 from vsrnn.plot.axes import legend, log_ticks, note, panels
+from vsrnn.plot.film import Film
+from vsrnn.plot.film import film as make_film
 from vsrnn.plot.labels import (
     BLUE,
     DESIGN_LABELS,
+    GRAY,
     ORANGE,
     PROPORTION,
     arrangement_label,
@@ -30,18 +33,23 @@ from vsrnn.plot.labels import (
     seeds_label,
 )
 from vsrnn.plot.lines import lines
-from vsrnn.plot.points import dots, share_column
+from vsrnn.plot.points import cloud, dots, share_column
 from vsrnn.plot.registry import figure
 from vsrnn.plot.style import drawing
 from vsrnn.runs.config import Config, configs_for
-from vsrnn.runs.store import Store
-from vsrnn.runs.sweep import sweep
+from vsrnn.runs.results import FOLDERS
+from vsrnn.runs.run import train
 from vsrnn.runs.tables import committed_runs, concat_runs, order_rows
 from vsrnn.stats import Claim, intervals, means_differ, one_against_others
+from vsrnn.studies.hammer import SHOWN
 from vsrnn.studies.labels import EXPERT_LABELS
 from vsrnn.studies.page import Page, provenance_of
-from vsrnn.studies.scores import expected_of, mean_curves, panels_of
-from vsrnn.tasks import get_task, task_class
+from vsrnn.studies.scores import expected_of, mean_curves
+from vsrnn.tasks import task_class
+from vsrnn.tasks.adroit import HAMMER, Played, play, versions
+from vsrnn.tasks.hammer import EXPERT, acting
+from vsrnn.tasks.pictures import draw
+from vsrnn.tasks.policy import load_policy
 
 PUBLISHED, FEW = ("hammer_named", "hammer_named_dapg"), "hammer_few"
 """Tables of runs by the published protocol, one an expert; and with few episodes."""
@@ -53,9 +61,9 @@ DENSE = "10AH12"
 HAMMER_FIVE = (DENSE, "10AH00", "10AH01", "10AH10", "10AH13")
 """Dense, uniform, dense hidden block, dense input block and LSTM at 10,000 weights."""
 
-SUCCESS, RETURN, EXPLAINED = "success [%]", "return", "explained variance [%]"
-MEASURES = (SUCCESS, RETURN, EXPLAINED)
-"""How well a model plays (two), and how well it says what the expert would do."""
+SUCCESS, EXPLAINED = "success [%]", "explained variance [%]"
+MEASURES = (SUCCESS, EXPLAINED)
+"""How well a model plays, and how well it says what the expert would do."""
 
 # Learning rate against arrangement, fixed before any of these runs:
 #
@@ -69,9 +77,20 @@ MEASURES = (SUCCESS, RETURN, EXPLAINED)
 
 RATES, SEEDS = {"quick": (1e-4, 3e-4, 3e-3), "paper": (1e-3, 3e-4)}, range(3)
 
-BUDGET, DEMONSTRATIONS = "budget [weights]", "demonstrations [episodes]"
+PROTOCOLS = (
+    "1,000 steps from 50 episodes",
+    "the published protocol, 1,800 steps from 4,500 episodes",
+)
+_PATTERNS = {name: DESIGN_LABELS[name] for name in HAMMER_FIVE}
+DRAWN, RANDOM = "hammer_even_10k", "drawn at random"
+"""Table of random designs of as many weights at other rates, and what they are."""
+
+RATE, DEMONSTRATIONS = "learning rate", "demonstrations [episodes]"
 NEVER = 1.0
 """Success [%] up to which a design as good as never succeeds."""
+
+BOARDS = range(3_000, 3_100)
+"""Seeds of the episodes that the network trained here plays; no data has them."""
 
 
 @dataclass(frozen=True)
@@ -79,18 +98,20 @@ class Data:
     """What the page shows; what runs imitate is in their column ``expert``.
 
     Args:
-        runs: trained now and stored, one row a run.
+        stored: runs by the published protocol, one row each.
         curves: their epochs.
-        stored: those of them that are stored.
         few: stored runs with few demonstrations.
-        designs: names of the designs that are compared one by one.
+        rates: stored runs at other rates, and random designs.
+        played: episodes of a network that was trained here.
+        made_by: what made these, or why there are none.
     """
 
-    runs: DataFrame
-    curves: DataFrame
     stored: DataFrame
+    curves: DataFrame
     few: DataFrame
-    designs: Sequence[str] = HAMMER_FIVE
+    rates: DataFrame
+    played: Played | None = None
+    made_by: dict[str, Any] = field(default_factory=dict)
 
 
 def protocol() -> list[Config]:
@@ -111,63 +132,74 @@ def protocol() -> list[Config]:
 
 def load(
     results: Sequence[str] = PUBLISHED,
-    store: str | Path | None = None,
-    designs: Sequence[str] = HAMMER_FIVE,
-    seeds: Sequence[int] = (0,),
-    scale: str = "quick",
+    scale: str | None = None,
+    design: str = HAMMER_FIVE[1],
     learning_rate: float = 1e-3,
-    jobs: int | None = None,
+    episodes: int = 20,
 ) -> Data:
-    """Load the stored runs, and train some if a store is given.
-
-    Where the robot cannot be simulated nothing is trained, and the reason printed.
+    """Load the stored runs, and train a network to watch it play if a scale is given.
 
     Args:
         results: tables of stored runs.
-        store: folder of the runs trained now; without, none are.
-        designs: names of those trained now and compared one by one.
-        seeds: of the runs trained now.
-        scale: of these, "smoke", "quick" or "paper".
-        learning_rate: of these.
-        jobs: how many train at the same time; the number of processors if absent.
+        scale: of the network trained now, "smoke", "quick" or "paper".
+        design: its name.
+        learning_rate: of it.
+        episodes: that it plays.
     """
-    live, curves = DataFrame(), DataFrame()
-    if store is not None:
-        configs = configs_for(designs, seeds, scale, "hammer", learning_rate)
+    played, made_by = None, {"because": "no scale was given to train a network at"}
+    if scale is not None:
         try:
-            get_task("hammer", scale)
-            live = sweep(configs, Store(store), jobs=jobs, per_pass=1)
-            curves = Store(store).curves()
+            (config,) = configs_for([design], [0], scale, "hammer", learning_rate)
+            model = train(config)
+            with torch.no_grad():
+                played = play(HAMMER, acting(model), BOARDS[:episodes])
+            made_by = {"id": config.id, "design": design, "scale": scale, **versions()}
         except VsrnnError as problem:
-            print(f"Nothing was trained here; what is shown is stored: {problem}.")
+            made_by = {"because": str(problem)}
     return Data(
-        runs=_by_expert(results, live),
-        curves=_by_expert([f"{name}_curves" for name in results], curves),
         stored=_by_expert(results),
+        curves=_by_expert([f"{name}_curves" for name in results]),
         few=_by_expert([FEW]),
-        designs=designs,
+        rates=_by_expert(["hammer_weights", DRAWN]),
+        played=played,
+        made_by=made_by,
     )
 
 
-def _by_expert(names: Sequence[str], live: DataFrame | None = None) -> DataFrame:
-    """Runs trained now above those of committed tables, their ``source`` renamed."""
-    tables = [DataFrame() if live is None else live, *map(committed_runs, names)]
-    return concat_runs(*(one.rename(columns={"source": "expert"}) for one in tables))
+def _by_expert(names: Sequence[str]) -> DataFrame:
+    """Runs of committed tables, their ``source`` renamed, with their table."""
+    tables = [committed_runs(name).assign(table=name) for name in names]
+    renamed = [one.rename(columns={"source": "expert"}) for one in tables]
+    return concat_runs(DataFrame(), *renamed)
 
 
-def hammer_success_table(data: Data) -> DataFrame:
-    """How the runs of some designs do by each measure, with means and intervals.
+def hammer_rates_table(data: Data) -> DataFrame:
+    """Success against learning rate, by pattern and by how long and on what it trains.
 
     Returns:
-        One row a run and measure: source, scale, expert, design, measure ("success
-        [%]", "return", or "explained variance [%]" of the expert's actions in the
-        validation episodes), seed and value; of its design mean, low, high and seeds.
+        One row a protocol, pattern and rate: protocol, design, learning rate, and over
+        its seeds mean, low, high [%] and seeds; and one row a random design, which has
+        one seed.
     """
-    keys = ["source", "scale", "expert", "design", "measure"]
-    each = _measured(data.runs[data.runs["design"].isin(data.designs)])
-    table = each.dropna(subset=["value"])[[*keys, "seed", "value"]]
-    table = table.merge(intervals(each, keys, "value"), on=keys)
-    return _sorted(table, [*keys, "seed"], data.designs)
+    runs = _by_rate(data)
+    keys = ["protocol", "pattern", "design", RATE]
+    orders = {"protocol": PROTOCOLS, "pattern": [*_PATTERNS.values(), RANDOM]}
+    return order_rows(intervals(runs, keys, SCORE), keys, **orders).round(4)
+
+
+def _by_rate(data: Data) -> DataFrame:
+    """Runs of the five patterns that imitate our expert, and of random designs."""
+    few = data.few[data.few["demonstrations"] == 50]
+    own = data.stored[data.stored["expert"] == "own"]
+    runs = pd.concat([few, own, data.rates], ignore_index=True)
+    random = runs["table"] == DRAWN
+    runs = scored(runs[random | runs["design"].isin(HAMMER_FIVE)])
+    steps = dict(zip(("quick", "paper"), PROTOCOLS, strict=True))
+    return runs.assign(
+        protocol=runs["scale"].map(steps),
+        pattern=runs["design"].map(_PATTERNS).fillna(RANDOM),
+        **{RATE: runs["learning_rate"].astype(float)},
+    )
 
 
 def hammer_curve_table(data: Data) -> DataFrame:
@@ -176,13 +208,12 @@ def hammer_curve_table(data: Data) -> DataFrame:
     It is that of the validation episodes, as mean and interval over each design's
     seeds.
     """
-    table = mean_curves(data.runs, data.curves, data.designs, by=["expert"])
-    keys = ["source", "scale", "expert", "design", "epoch"]
-    return _sorted(table, keys, data.designs)
+    table = mean_curves(data.stored, data.curves, HAMMER_FIVE, by=["expert"])
+    return _sorted(table, ["expert", "design", "epoch"], HAMMER_FIVE)
 
 
 def hammer_ranking_table(data: Data) -> DataFrame:
-    """Designs by mean success, then return, then explained variance, best first.
+    """Designs by mean success, then explained variance, best first.
 
     The order is that of the first expert that has runs; designs without a run yet
     come last.
@@ -200,55 +231,17 @@ def hammer_ranking_table(data: Data) -> DataFrame:
 
 
 def hammer_demonstrations_table(data: Data) -> DataFrame:
-    """The measures against the number of episodes imitated, by design.
-
-    An expert with one number of episodes only is left out.
-    """
+    """The measures against the number of episodes imitated, by design."""
     chosen = data.few[data.few["design"].isin(HAMMER_10K)]
     chosen = chosen.rename(columns={"demonstrations": DEMONSTRATIONS})
     keys = ["expert", "scale", "design", "measure", DEMONSTRATIONS, "epochs"]
-    table = intervals(_measured(_varied(chosen, DEMONSTRATIONS)), keys, "value")
+    table = intervals(_measured(chosen), keys, "value")
     return _sorted(table, keys, HAMMER_10K)
-
-
-def hammer_size_table(data: Data) -> DataFrame:
-    """The measures against the number of weights, by arrangement.
-
-    Named designs of one arrangement, that is of the same six densities or LSTMs, are
-    those of different budgets. Arrangements with one budget only are left out.
-    """
-    budget = list_designs("hammer").set_index("name")["budget"]
-    known = data.stored[data.stored["design"].isin(budget.index)]
-    known = known.assign(arrangement=[arrangement(name) for name in known["design"]])
-    known[BUDGET] = known["design"].map(budget).astype(int)
-    keys = ["expert", "scale", "arrangement", "measure", BUDGET]
-    each = _measured(_varied(known, BUDGET, "arrangement"))
-    return _sorted(intervals(each, keys, "value"), keys)
-
-
-def arrangement(name: str) -> str:
-    """What designs of different budgets share: six densities, or the model.
-
-    >>> arrangement("10AH10"), arrangement("25AHV04"), arrangement("10AH13")
-    ('1 .2 .2 / 1 1 .2', 'dense', 'LSTM')
-    """
-    design = get_design("hammer", name)
-    shares = [f"{density:g}".removeprefix("0") for density in design.density]
-    if not shares:
-        return design.model.upper()
-    if len(set(shares)) == 1:
-        return "dense" if shares[0] == "1" else f"uniform {shares[0]}"
-    return f"{' '.join(shares[:3])} / {' '.join(shares[3:])}"
-
-
-def _varied(runs: DataFrame, column: str, *by: str) -> DataFrame:
-    """Runs of the experts, and other groups, that have a column at several values."""
-    return runs[runs.groupby(["expert", *by])[column].transform("nunique") > 1]
 
 
 def _measured(runs: DataFrame) -> DataFrame:
     """One row a run and measure; a run that diverged has no success."""
-    runs = scored(runs).rename(columns={SCORE: SUCCESS, "test_return": RETURN})
+    runs = scored(runs).rename(columns={SCORE: SUCCESS})
     runs[EXPLAINED] = 100.0 * runs["val_accuracy"].astype(float)
     names = [name for name in runs if name not in MEASURES]
     return runs.melt(names, list(MEASURES), "measure", "value")
@@ -270,36 +263,44 @@ def _best_first(table: DataFrame) -> list[str]:
     return list(scores.reindex(columns=order).sort_values(order, ascending=False).index)
 
 
-@figure(table=hammer_success_table)
-def hammer_success(table: DataFrame, style: str = "web") -> Figure:
-    """Show each run by each measure, with its design's mean and 95 % interval."""
-    groups = list(panels_of(table))
-    designs = list(dict.fromkeys(table["design"]))
-    with drawing(style, 1.3) as figure:
-        axes = figure.subplots(3, len(groups), sharex="row", sharey=True, squeeze=False)
-        for column, (title, rows) in zip(axes.T, groups, strict=True):
-            for ax, measure in zip(column, MEASURES, strict=True):
-                how = ",.0f" if measure == RETURN else ".1f"
-                _dots(ax, _of(rows, measure), designs, points="value", how=how)
-                _limit(ax, table, measure)
-                _label(ax, measure)
-            column[0].set_title(title, fontsize="small")
+@figure(table=hammer_rates_table, made_by=lambda data: provenance_of(data.rates))
+def hammer_rates(table: DataFrame, style: str = "web") -> Figure:
+    """Show success against the learning rate, a line a pattern, by protocol."""
+    looks = {words: look(name) for name, words in _PATTERNS.items()}
+    random = {RANDOM: {"color": "0.7", "marker": ".", "ls": ""}}
+    with drawing(style, 1.0) as figure:
+        axes = panels(figure, 2, 1, sharex=True, sharey=True)
+        for ax, title in zip(axes, PROTOCOLS, strict=True):
+            rows = table[table["protocol"] == title]
+            drawn = rows["pattern"] == RANDOM
+            cloud(ax, rows.loc[drawn, RATE], rows.loc[drawn, "mean"], random[RANDOM])
+            how: dict[str, Any] = {"hue": "pattern", "looks": looks, "bars": True}
+            own = rows[~drawn].assign(
+                low=rows["low"].clip(0), high=rows["high"].clip(upper=100)
+            )
+            lines(ax, own, RATE, "mean", "low", "high", **how)
+            log_ticks(ax, [1e-4, 3e-4, 1e-3, 3e-3])
+            ax.set(title=title, xlabel=RATE, ylabel=SUCCESS, ylim=(-4, 104))
+            ax.axvline(1e-4, **_PUBLISHED)
+            if own.empty:
+                note(ax, "no runs yet")
+            ax.label_outer()
+        legend(figure, looks | random | {"published rate": _PUBLISHED}, 4)
     return figure
 
 
-@figure(table=hammer_curve_table)
+@figure(table=hammer_curve_table, made_by=lambda data: provenance_of(data.stored))
 def hammer_curve(table: DataFrame, style: str = "web") -> Figure:
     """Show the share of variance explained by epoch, a line a design."""
-    groups = list(panels_of(table))
-    ends = ("low [%]", "high [%]")
-    with drawing(style, 0.5) as figure:
-        axes = panels(figure, len(groups), sharey=True)
+    with drawing(style, 0.9) as figure:
+        axes = panels(figure, len(EXPERT_LABELS), 1, sharex=True, sharey=True)
         axes[0].set_ylim(0, 100)
-        for ax, (title, rows) in zip(axes, groups, strict=True):
-            columns = ("epoch", "mean [%]", *ends)
+        for ax, (expert, title) in zip(axes, EXPERT_LABELS.items(), strict=True):
+            rows = table[table["expert"] == expert]
+            columns = ("epoch", "mean [%]", "low [%]", "high [%]")
             lines(ax, rows, *columns, hue="design", named=arrangement_label)
-            ax.set(ylabel="explained variance of actions [%]")
-            ax.set_title(title, fontsize="small")
+            ax.set(xlabel="epoch", ylabel="explained variance\nof actions [%]")
+            ax.set_title(f"imitating {_the(title)}: {seeds_label(rows)}")
             ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
             ax.label_outer()
     return figure
@@ -312,8 +313,8 @@ def hammer_ranking(table: DataFrame, style: str = "web") -> Figure:
     shares = table.groupby("design")[PROPORTION].first().reindex(designs)
     seeds = {name: seeds_label(rows) for name, rows in table.groupby("expert")}
     words = {f"{EXPERT_LABELS[e]}: {seeds[e]}": look for e, look in _EXPERTS.items()}
-    with drawing(style, 0.15 + 0.04 * len(designs)) as figure:
-        *axes, side = figure.subplots(1, 4, sharey=True, width_ratios=(4, 4, 4, 2.2))
+    with drawing(style, 0.2 + 0.05 * len(designs)) as figure:
+        *axes, side = figure.subplots(1, 3, sharey=True, width_ratios=(4, 4, 2))
         for ax, measure in zip(axes, MEASURES, strict=True):
             two = {"hue": "expert", "looks": _EXPERTS, "step": 0.3}
             _dots(ax, _of(table, measure), designs, **two)
@@ -327,40 +328,20 @@ def hammer_ranking(table: DataFrame, style: str = "web") -> Figure:
 @figure(table=hammer_demonstrations_table, made_by=lambda data: provenance_of(data.few))
 def hammer_demonstrations(table: DataFrame, style: str = "web") -> Figure:
     """Show the measures against the number of episodes imitated, a line a design."""
-    with drawing(style, 1.2) as figure:
-        for ax, measure in zip(panels(figure, 3, 1), MEASURES, strict=True):
+    with drawing(style, 1.0) as figure:
+        for ax, measure in zip(panels(figure, 2, 1), MEASURES, strict=True):
             _limit(ax, table, measure, "y")
-            _courses(ax, _of(table, measure), "design", DEMONSTRATIONS, _NAMED)
+            _courses(ax, _of(table, measure))
             log_ticks(ax, table[DEMONSTRATIONS])
             _label(ax, measure, "y")
             ax.label_outer()
-        _others(figure, table["design"], _NAMED)
+        others = table["design"].nunique() - len(HAMMER_FIVE)
+        legend(figure, {f"other designs: {others}": _GRAY} if others > 0 else {})
     return figure
 
 
-@figure(table=hammer_size_table, made_by=lambda data: provenance_of(data.stored))
-def hammer_size(table: DataFrame, style: str = "web") -> Figure:
-    """Show the measures against the number of weights, a line an arrangement."""
-    experts = list(dict.fromkeys(table["expert"])) or list(EXPERT_LABELS)[:1]
-    shared: dict[str, Any] = {"sharex": True, "sharey": "row", "squeeze": False}
-    with drawing(style, 1.3) as figure:
-        axes = figure.subplots(3, len(experts), **shared)
-        for column, expert in zip(axes.T, experts, strict=True):
-            for ax, measure in zip(column, MEASURES, strict=True):
-                rows = _of(table[table["expert"] == expert], measure)
-                _limit(ax, table, measure, "y")
-                _courses(ax, rows, "arrangement", BUDGET, _ARRANGED)
-                log_ticks(ax, table[BUDGET], 1000)
-                _label(ax, measure, "y")
-                ax.set_xlabel("weights [thousands]")
-                ax.label_outer()
-            column[0].set_title(f"{EXPERT_LABELS[expert]}: {seeds_label(rows)}")
-        _others(figure, table["arrangement"], _ARRANGED)
-    return figure
-
-
-_NAMED = {name: name for name in HAMMER_FIVE}
-_ARRANGED = {arrangement(name): name for name in HAMMER_FIVE}
+_GRAY: dict[str, Any] = {"color": "0.75", "linewidth": 0.8, "zorder": 1}
+_PUBLISHED: dict[str, Any] = {"color": GRAY, "linewidth": 0.8, "linestyle": ":"}
 _FILLED = {"color": BLUE, "marker": "o", "markerfacecolor": BLUE}
 _OPEN = {"color": ORANGE, "marker": "s", "markerfacecolor": "white"}
 _EXPERTS = dict(zip(EXPERT_LABELS, (_FILLED, _OPEN), strict=True))
@@ -373,26 +354,15 @@ def _dots(ax: Axes, rows: DataFrame, designs: list[str], **how: Any) -> None:
         dots(ax, rows, "mean", "design", "low", "high", **how)
 
 
-def _courses(
-    ax: Axes, rows: DataFrame, by: str, x: str, names: Mapping[str, str]
-) -> None:
+def _courses(ax: Axes, rows: DataFrame) -> None:
     """Lines of the designs named with intervals and in color, of others in gray."""
-    named = rows[by].isin(list(names))
-    gray = {"color": "0.75", "linewidth": 0.8, "zorder": 1}
-    lines(ax, rows[~named], x, "mean", hue=by, looks=dict.fromkeys(rows[by], gray))
-    looks = {name: look(design) for name, design in names.items()}
-    ends: dict[str, Any] = {"named": lambda name: DESIGN_LABELS[names[name]]}
-    columns = (x, "mean", "low", "high")
-    lines(ax, rows[named], *columns, hue=by, looks=looks, bars=True, **ends)
+    named = rows["design"].isin(HAMMER_FIVE)
+    grays = dict.fromkeys(rows["design"], _GRAY)
+    lines(ax, rows[~named], DEMONSTRATIONS, "mean", hue="design", looks=grays)
+    columns = (DEMONSTRATIONS, "mean", "low", "high")
+    lines(ax, rows[named], *columns, hue="design", bars=True, named=arrangement_label)
     if rows.empty:
         note(ax, "no runs yet")
-
-
-def _others(figure: Figure, names: Series, known: Mapping[str, str]) -> None:
-    """Say how many lines are gray."""
-    others = len(set(names) - set(known))
-    look = {"color": "0.75", "linewidth": 0.8}
-    legend(figure, {f"other arrangements: {others}": look} if others else {})
 
 
 def _of(table: DataFrame, measure: str) -> DataFrame:
@@ -415,13 +385,41 @@ def _limit(ax: Axes, table: DataFrame, measure: str, along: str = "x") -> None:
 
 
 def _label(ax: Axes, measure: str, along: str = "x") -> None:
-    """Name an axis with a measure on it; returns are in thousands."""
-    label = measure.replace(" variance", "\nvariance")
-    if measure == RETURN:
-        label = "return [thousands]"
-        thousands = FuncFormatter(lambda value, _: f"{value / 1000:g}")
-        getattr(ax, f"{along}axis").set_major_formatter(thousands)
-    ax.set(**{f"{along}label": label})
+    """Name an axis with a measure on it."""
+    words = measure.replace(" variance", "\nvariance") if along == "x" else measure
+    ax.set(**{f"{along}label": words})
+
+
+def _the(expert: str) -> str:
+    return expert if expert.startswith("our") else f"the {expert}"
+
+
+def film(name: str, page: Page, alt: str) -> Film:
+    """Show the expert (left) and the network trained here (right) on the same board.
+
+    Args:
+        name: of its files, "hammer_driven" for the first episode in which the network
+            drives the nail in, else the first in which it does not.
+        page: gives the episodes, their folder, and what made them.
+        alt: what it shows, for those who cannot see it.
+    """
+    made_by = page.data.made_by
+
+    def shoot() -> np.ndarray:
+        played = page.data.played
+        if played is None:
+            raise VsrnnError(made_by["because"])
+        wanted = played.succeeded() == (name == "hammer_driven")
+        if not wanted.any():
+            raise VsrnnError(f"none of the {len(wanted)} episodes ends so")
+        first = int(wanted.argmax())
+        one = {"seeds": [played.seeds[first]], "actions": played.actions[[first]]}
+        own = replace(played, **one)
+        expert = play(HAMMER, load_policy(EXPERT, HAMMER), own.seeds, SHOWN)
+        both = [draw(each, range(0, SHOWN + 1, 3), 320) for each in (expert, own)]
+        return np.concatenate(both, axis=2)
+
+    return make_film(name, shoot, page.folder, alt, made_by, kept=FOLDERS)
 
 
 def numbers(page: Page) -> dict[str, str]:
@@ -436,6 +434,16 @@ def numbers(page: Page) -> dict[str, str]:
             found[f"best_{name}_success"] = _percent(rows.loc[rows["mean"].idxmax()])
         if DENSE in rows.index:
             found[f"dense_{name}_success"] = _percent(rows.loc[DENSE])
+    rates = page.table("hammer_rates")
+    for name, protocol in zip(("few", "published"), PROTOCOLS, strict=True):
+        own = rates[(rates["protocol"] == protocol) & (rates["pattern"] != RANDOM)]
+        for rate, rows in own.groupby(RATE):
+            mean = f"{rows['mean'].mean():.0f} %"
+            found[f"{name}_{rate:g}".replace("-", "")] = mean
+    played = page.data.played
+    driven = "none" if played is None else f"{played.succeeded().sum()}"
+    of = "none" if played is None else f"{len(played.seeds)}"
+    found |= {"here_driven": driven, "here_played": of}
     if len(few):
         found |= _with_few(few, never)
     return found
@@ -449,17 +457,18 @@ def _with_few(few: DataFrame, never: Sequence[str]) -> dict[str, str]:
     for measure, word in ((SUCCESS, "success"), (EXPLAINED, "explained")):
         groups = few[few["measure"] == measure].groupby(DEMONSTRATIONS)
         chances = [means_differ(*summary(rows)) for _, rows in groups]
-        found[f"differ_{word}"] = f"{min(chances):.2g} to {max(chances):.2g}"
+        if known := [chance for chance in chances if chance == chance]:
+            found[f"differ_{word}"] = f"{min(known):.2g} to {max(known):.2g}"
     return found
 
 
 def claims(page: Page) -> list[Claim]:
-    """How dense does beside the others, and what a larger rate and budget do."""
+    """How dense does beside the others, and what a larger rate does."""
     ranking, few = page.table("hammer_ranking"), page.table("hammer_demonstrations")
     found = []
     for (expert, measure), rows in ranking.groupby(["expert", "measure"], sort=False):
         known = rows.loc[rows["seeds"] > 1, "design"].tolist()
-        if measure != RETURN and DENSE in known and len(known) > 1:
+        if DENSE in known and len(known) > 1:
             what = f"{measure.removesuffix(' [%]')}, {EXPERT_LABELS[expert]}"
             text = f"dense is above the mean of the other designs: {what}"
             gap = one_against_others(*summary(rows), known.index(DENSE))
@@ -469,11 +478,13 @@ def claims(page: Page) -> list[Claim]:
     again = few[few["measure"] == SUCCESS].groupby("design")["mean"].mean()
     text = "designs that never succeed as published do so at the larger rate"
     found += _gained(text, again - before)
-    size = page.table("hammer_size").query("expert == 'own' and measure == @SUCCESS")
-    by_size = size.pivot_table(index="arrangement", columns=BUDGET, values="mean")
-    if {10_000, 25_000} <= set(by_size):
-        text = "success rises from 10,000 to 25,000 weights, our expert"
-        found += _gained(text, by_size[25_000] - by_size[10_000])
+    runs = _by_rate(page.data)
+    for protocol in PROTOCOLS:
+        own = runs[(runs["protocol"] == protocol) & (runs["pattern"] != RANDOM)]
+        pairs = own.pivot_table(SCORE, ["design", "seed"], RATE)
+        if {1e-4, 1e-3} <= set(pairs):
+            text = f"ten times the published rate raises success: {protocol}"
+            found += _gained(text, (pairs[1e-3] - pairs[1e-4]).dropna())
     return found
 
 

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from vsrnn.errors import VsrnnError, check_int
-from vsrnn.tasks._imitation import Imitation, acting
+from vsrnn.tasks._imitation import Imitation
+from vsrnn.tasks._imitation import acting as acting
 from vsrnn.tasks.adroit import DOOR, HAMMER, STEPS, play
 from vsrnn.tasks.policy import FILES, Policy, load_policy
 from vsrnn.tasks.task import Scale, register
