@@ -77,6 +77,7 @@ PLACED, PROMISED = "tests/models/test_sparse.py", "tests/models/test_recurrent.p
 RAGGED, RAGGED_TEST = "vsrnn/models/ragged.py", "tests/models/test_ragged.py"
 OWN_DATA = "vsrnn/tasks/_sequences.py"
 ADAM_TEST = "tests/training/test_optimizer.py"
+KEPT, TRAINED = "vsrnn/training/checkpoint.py", "tests/training/test_train.py"
 DENSE, DENSE_TEST = "vsrnn/models/dense.py", "tests/models/test_dense.py"
 
 MUTATIONS: list[Mutation] = [
@@ -131,6 +132,50 @@ MUTATIONS: list[Mutation] = [
         "steps of NaN are steps",
         *(OWN_DATA, "int(known[-1]) + 1 if len(known) else 0", "len(part)"),
         f"{OWN} -k ragged",
+    ),
+    Mutation(
+        "early stopping keeps the last weights",
+        *(LOOP, "        if trainee.weights is not None:\n", "        if False:\n"),
+        f"{TRAINED} -k best",
+    ),
+    Mutation(
+        "a callback cannot end a training",
+        *(
+            LOOP,
+            "        except StopIteration:\n            trainee.ended = True",
+            "        except StopIteration:\n            pass",
+        ),
+        f"{TRAINED} -k end",
+    ),
+    Mutation(
+        "a continued run forgets the order of sequences",
+        *(LOOP, 'self.order.set_state(state["order"])', "pass"),
+        f"{TRAINED} -k goes_on",
+    ),
+    Mutation(
+        "a continued run forgets the optimizer",
+        *(LOOP, 'self.optimizer.load_state_dict(state["optimizer"])', "pass"),
+        f"{TRAINED} -k goes_on",
+    ),
+    Mutation(
+        "checkpoints are not compared with their sums",
+        *(KEPT, 'known is None or known["sha256"] != _sum(content)', "known is None"),
+        f"{TRAINED} -k damaged",
+    ),
+    Mutation(
+        "checkpoints may hold code",
+        *(KEPT, "weights_only=True", "weights_only=False"),
+        f"{TRAINED} -k code",
+    ),
+    Mutation(
+        "averages of torch's optimizers do not follow pruned weights",
+        *(ADAM, "own.state[weight][name] = padded[source]", "pass"),
+        f"{TRAINED} -k follow",
+    ),
+    Mutation(
+        "what was begun together is begun anew",
+        *("vsrnn/runs/sweep.py", "for ids in store.begun():", "for ids in ():"),
+        f"{SWEEP_TEST} -k last_epoch",
     ),
     Mutation(
         "a twin forgets the state it is given",

@@ -33,6 +33,7 @@ from vsrnn.tasks import get_task as get_task
 from vsrnn.tasks.designs import design_table as design_table
 from vsrnn.tasks.designs import draw_designs as draw_designs
 from vsrnn.tasks.task import Task as Task
+from vsrnn.tasks.task import Training as Training
 from vsrnn.training.loop import evaluate as evaluate
 from vsrnn.training.loop import predict as predict
 from vsrnn.training.optimizer import parameter_groups as parameter_groups

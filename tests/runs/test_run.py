@@ -88,9 +88,9 @@ def test_the_code_that_a_run_names_is_what_it_began_with(monkeypatch):
         provenance.subprocess, "check_output", lambda *_, **__: asked.append(1) or ""
     )
 
-    def trains(*given):
+    def trains(*given, **how):
         assert asked, "the commit is to be known before the training begins"
-        return train(*given)
+        return train(*given, **how)
 
     monkeypatch.setattr(running, "train_models", trains)
     monkeypatch.setattr(running, "now", lambda: "when it had been tested")
@@ -104,7 +104,8 @@ def test_the_code_that_a_run_names_is_what_it_began_with(monkeypatch):
 
 
 def test_score_and_validation_are_of_the_last_weights(result):
-    model = vsrnn.train(SMOKE)
+    model, curve = vsrnn.train(SMOKE)
+    assert curve == result["curve"]
     task = vsrnn.get_task("rad", "smoke")
     answers = vsrnn.predict(model, task, "test").argmax(1)
     _, target = task.batch("test", slice(None))

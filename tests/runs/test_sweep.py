@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from itertools import chain
+from itertools import chain, count
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from vsrnn.cli._sweep import _summary
 from vsrnn.design.table import read_designs
 from vsrnn.runs import worker as engine
 from vsrnn.tasks.designs import design_table, draw_designs
+from vsrnn.training import checkpoint, loop
 
 SMOKE = ["--scale", "smoke", "--epochs", "1"]
 DRAW = ["sweep", "rad", "normal_size", "--budget", "50000", *SMOKE]
@@ -398,6 +399,62 @@ def test_one_that_fails_does_not_take_its_group_along(folder, monkeypatch):
     errors = table.set_index("design")["error"]
     assert errors[some[2].design.name] == "failed: RuntimeError: too large"
     assert errors.isna().sum() == 3
+
+
+@pytest.fixture
+def killed(folder, monkeypatch):
+    """A sweep of four designs in one pass, ended in the fourth of its five epochs."""
+    monkeypatch.setattr(checkpoint, "EVERY", 0)
+    designs = [Design(f"d{n}", 5 + n, (0.6,) * 6) for n in range(4)]
+    some = [Config("own:Classes", design, epochs=5) for design in designs]
+    step, steps = loop.train_step, count()
+
+    def stop(*given):
+        if next(steps) == stop.at:
+            raise KeyboardInterrupt
+        return step(*given)
+
+    stop.at, stop.steps = 3 * 2 + 1, steps
+    monkeypatch.setattr(loop, "train_step", stop)
+    with pytest.raises(KeyboardInterrupt):
+        sweep(some, Store("runs"), jobs=1, per_pass=4, progress=False)
+    return some, stop
+
+
+def test_a_pass_that_is_killed_goes_on_from_its_last_epoch(killed, folder):
+    some, stop = killed
+    (path,) = (folder / "runs" / "checkpoints").iterdir()
+    assert Store("runs").begun() == [[config.id for config in some]]
+    first = next(stop.steps)
+    found = sweep(some, Store("runs"), jobs=1, per_pass=4, progress=False)
+    assert next(stop.steps) - first - 1 == 2 * 2  # two epochs of two steps
+    assert not path.parent.exists()
+    whole = sweep(some, Store("whole"), jobs=1, per_pass=4, progress=False)
+    other = {c for c in whole if not found[c].equals(whole[c])}
+    assert other <= {"finished", *(c for c in whole if "seconds" in c)}
+    kept = Store("runs").curves(), Store("whole").curves()
+    assert kept[0].equals(kept[1])
+
+
+@pytest.mark.parametrize("change", ["fewer", "memory", "damaged", "others", "gone"])
+def test_a_checkpoint_of_no_use_is_left_alone(killed, folder, change, capsys):
+    some, _ = killed
+    (path,), how = (folder / "runs" / "checkpoints").iterdir(), {"per_pass": 4}
+    if change == "fewer":
+        how = {"per_pass": 2}
+    if change == "memory":
+        how["memory"] = 1e-9
+    if change == "damaged":
+        path.write_bytes(path.read_bytes()[:-5])
+    if change == "others":
+        path.write_bytes(b'{"run": {"configs": 7}, "sha256": ""}\n')
+    if change == "gone":
+        some = some[:3]
+    found = sweep(some, Store("runs"), jobs=1, progress=False, **how)
+    assert found["error"].isna().all() and len(found) == len(some)
+    assert ("beginning anew" in capsys.readouterr().err) == (
+        change in ("damaged", "others")
+    )
 
 
 def test_want_of_memory_is_no_result_of_a_design(folder, monkeypatch):

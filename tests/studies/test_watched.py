@@ -23,7 +23,7 @@ def test_watching_changes_nothing_and_sees_what_pruning_leaves(one_thread):
         left = seen.curve[epoch - 1]["weights_hh_0"]
         assert (seen.seen[epoch] > 0).sum() == left
     assert made_by["runs"] == [config.id] and made_by["scale"] == "smoke"
-    matrix = train(config).matrices()["hh_0"]
+    matrix = train(config)[0].matrices()["hh_0"]
     torch.testing.assert_close(torch.from_numpy(seen.seen[3]), matrix.abs())
 
 

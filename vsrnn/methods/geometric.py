@@ -264,6 +264,10 @@ class Penalty(Work):
         share = every.mean().item() if len(every) else None
         return {"cheap": share, "penalty_per_weight": sum(rates) / len(rates)}
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return nothing: fixed points stay."""
+        return {}
+
     def _rates(self) -> dict[str, Tensor]:
         """What each weight of a part pays for its size, 0 outside the block."""
         rates = {}
@@ -322,3 +326,17 @@ class TrainedPenalty(Penalty):
         """Count epochs."""
         self.epoch = epoch
         return {}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return where the points are now, and their optimizer's state."""
+        points = [own.points.detach() for own in self.embeddings.values()]
+        state = {"points": points, "optimizer": self.optimizer.state_dict()}
+        return state | {"epoch": self.epoch}
+
+    @torch.no_grad()
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Move the points there."""
+        for own, points in zip(self.embeddings.values(), state["points"], strict=True):
+            own.points.copy_(points)
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.epoch = state["epoch"]

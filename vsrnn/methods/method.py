@@ -53,6 +53,17 @@ class Work:
         """Return what the learning curve keeps of the epoch, as plain numbers."""
         return {}
 
+    def state_dict(self) -> dict[str, Any] | None:
+        """Return what changed since the beginning, beside the model, for checkpoints.
+
+        Tensors and plain values only. None, as of a class that does not say, leaves the
+        run without checkpoints.
+        """
+        return {} if type(self) is Work else None
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from there, on a model that has its weights and masks again."""
+
 
 @dataclass(frozen=True)
 class Method:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 from tqdm import tqdm
 
@@ -20,8 +23,9 @@ from vsrnn.runs.batching import batch_key
 from vsrnn.runs.config import SCHEMA, Config
 from vsrnn.runs.provenance import now, provenance
 from vsrnn.tasks import get_task
-from vsrnn.tasks.task import Task
-from vsrnn.training.loop import Trainee, evaluate_network, fit
+from vsrnn.tasks.task import Task, Training
+from vsrnn.training.checkpoint import Checkpoint
+from vsrnn.training.loop import Callback, Curve, Trainee, evaluate_network, fit
 from vsrnn.training.resources import check_device, resources
 
 Result = dict[str, Any]
@@ -61,6 +65,7 @@ def run_many(
     device: str = "cpu",
     progress: bool = False,
     masks: Path | None = None,
+    checkpoint: Path | None = None,
 ) -> list[Result]:
     """Train designs side by side on the same batches.
 
@@ -76,6 +81,8 @@ def run_many(
         progress: show a bar on standard error.
         masks: folder to keep each model's final masks in, ``<id>.safetensors``, for
             :class:`vsrnn.methods.lottery.Lottery`; a model without masks leaves none.
+        checkpoint: a file written after epochs, as by :func:`vsrnn.train`, from which
+            the same runs go on; one of others, or of other data, is written over.
 
     Returns:
         Their results, in order, as :func:`run` gives them, with equal shares of the
@@ -93,11 +100,18 @@ def run_many(
     made_by = provenance(task, threads, device, len(configs))
     models = [build_model(config, task).to(device) for config in configs]
     times.append(time.perf_counter())
+    kept = None
+    if checkpoint is not None:
+        kept = _checkpoint(checkpoint, configs, task, device, threads, anew=True)
     with resources(threads):
-        trainees = train_models(configs, models, task, device, progress)
+        trainees = train_models(
+            configs, models, task, device, progress, checkpoint=kept
+        )
         times.append(time.perf_counter())
         tests = _test(trainees, configs[0], task, device)
     times.append(time.perf_counter())
+    times[0] -= kept.spent if kept else 0  # before it was stopped
+    times[1] -= kept.spent if kept else 0
     began, loaded, trained, ended = (moment / len(configs) for moment in times)
     shares = {
         "data": loaded - began,
@@ -156,13 +170,63 @@ def task_of(config: Config) -> Task:
     return get_task(config.task, config.scale, **config.task_options)
 
 
-def train(config: Config, *, threads: int = 1, progress: bool = False) -> nn.Module:
-    """Train one design and return the model itself, for a closer look at it."""
+def train(
+    config: Config,
+    *,
+    threads: int = 1,
+    device: str = "cpu",
+    training: Training | None = None,
+    callbacks: Callback | Sequence[Callback] = (),
+    checkpoint: str | os.PathLike[str] | None = None,
+    progress: bool = False,
+) -> tuple[nn.Module, Curve]:
+    """Train one design and return the model itself, and its learning curve.
+
+    Args:
+        config: what to train.
+        threads: for torch.
+        device: ``"cpu"`` or ``"cuda"``, where the model then is.
+        training: optimizer, schedule, clipping, early stopping; as the task says if
+            absent, and as :func:`vsrnn.run` trains.
+        callbacks: functions called as ``callback(model, point)`` after each step and
+            each epoch. The point is a dict: after a step ``epoch``, ``step`` and the
+            training loss and accuracy of its batch, after an epoch the entry of the
+            curve, without ``step``. One that raises ``StopIteration`` ends the
+            training; an epoch that it cuts short is the last of the curve.
+        checkpoint: a file written after each epoch, at most every five seconds. A
+            training that was stopped, however that was, goes on from there when it is
+            called again, and gives what it would have given. The file stays.
+        progress: show a bar on standard error.
+
+    Returns:
+        The model, and for each epoch a dict, as in the results of :func:`vsrnn.run`. A
+        training that diverges has a curve that ends before.
+
+    Raises:
+        VsrnnError: for an unknown task, scale, option or device, or a checkpoint that
+            is damaged, of another run, or of methods that do not say their state.
+
+    Example:
+        >>> import vsrnn
+        >>> config = vsrnn.Config("rad", "balanced_0", scale="smoke", epochs=5)
+        >>> def enough(model, point):
+        ...     if point.get("val_accuracy", 0) > 0.12:
+        ...         raise StopIteration
+        >>> model, curve = vsrnn.train(config, callbacks=enough)
+        >>> len(curve)
+        1
+    """
+    check_device(device)
     task = task_of(config)
-    model = build_model(config, task)
+    model = build_model(config, task).to(device)
+    told = [callbacks] if callable(callbacks) else callbacks
+    how: Any = {"training": training, "callbacks": told}
+    if checkpoint is not None:
+        given = [config], task, device, threads, training
+        how["checkpoint"] = _checkpoint(Path(checkpoint), *given)
     with resources(threads):
-        train_models([config], [model], task, progress=progress)
-    return model
+        [trainee] = train_models([config], [model], task, device, progress, **how)
+    return trainee.model, trainee.curve
 
 
 def train_models(
@@ -173,6 +237,9 @@ def train_models(
     progress: bool = True,
     watch: Callable[[nn.Module], Work] | None = None,
     stop: int | None = None,
+    training: Training | None = None,
+    callbacks: Sequence[Callback] = (),
+    checkpoint: Checkpoint | None = None,
 ) -> list[Trainee]:
     """Train each model as its config says.
 
@@ -184,6 +251,10 @@ def train_models(
         progress: show a bar on standard error.
         watch: begins what works on each model after its methods, to look at it.
         stop: epoch to stop after; the last one if absent.
+        training: see :func:`train`, and
+        callbacks: there.
+        checkpoint: what was kept there is gone on from. One that begins anew where it
+            has to stays unused where a method does not say its state.
     """
     first = configs[0]
     epochs = first.epochs or task.epochs
@@ -198,14 +269,54 @@ def train_models(
     if watch is not None:
         for trainee in trainees:
             trainee.works = [*trainee.works, watch(trainee.model)]
+    works = [work for trainee in trainees for work in trainee.works]
+    silent = [type(work).__name__ for work in works if work.state_dict() is None]
+    if silent and checkpoint is not None:
+        if not checkpoint.anew:
+            raise VsrnnError(
+                f"{silent[0]} does not say what it keeps, so no checkpoint can; give "
+                "the class methods state_dict and load_state_dict"
+            )
+        checkpoint = None
     epochs = stop or epochs
     steps = epochs * math.ceil(task.sizes["train"] / task.batch_size)
     name = first.design.name if len(configs) == 1 else f"{len(configs)} designs"
     network = get_family(first.design.model).batch(models)
     with tqdm(total=steps, desc=name, disable=not progress) as bar:
         how: Any = {"seed": first.seed, "device": device, "bar": bar}
+        how |= {"training": training, "callbacks": callbacks, "checkpoint": checkpoint}
         fit(trainees, network, task, epochs=epochs, **how)
     return trainees
+
+
+def _checkpoint(
+    path: Path,
+    configs: Sequence[Config],
+    task: Task,
+    device: str,
+    threads: int,
+    training: Training | None = None,
+    anew: bool = False,
+) -> Checkpoint:
+    """The checkpoint of runs, with all that decides them."""
+    training = training or task.training
+    how = {field.name: getattr(training, field.name) for field in fields(training)}
+    run = {
+        "configs": [config.id for config in configs],
+        "data": task.checksum,
+        "epochs": configs[0].epochs or task.epochs,
+        "batch size": task.batch_size,
+        "training": {
+            name: getattr(value, "__qualname__", type(value).__name__)
+            if callable(value)
+            else value
+            for name, value in how.items()
+        },
+        "version of torch": str(torch.__version__),
+        "device": device,
+        "threads": threads,
+    }
+    return Checkpoint(path, run, anew)
 
 
 def _test(

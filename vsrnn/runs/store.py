@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from copy import deepcopy
 from functools import cache
@@ -18,6 +19,7 @@ from vsrnn.files import replace_text
 from vsrnn.runs.config import Config
 from vsrnn.runs.pack import DAMAGE, PACK, dump, parse, read_pack, thin, write_pack
 from vsrnn.runs.rows import curve_table, table
+from vsrnn.training.checkpoint import read_head
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,7 +34,8 @@ class Store:
 
     A run is done when its file exists: files are written to a temporary name and then
     moved, so a stopped program leaves no half result. Processes may share a store:
-    each claims a run before it trains, by a lock that ends with the process. The pack,
+    each claims a run before it trains, by a lock that ends with the process. Runs that
+    are being trained are kept in the folder ``checkpoints`` meanwhile. The pack,
     ``runs.jsonl.gz``, is what a finished study is committed as.
 
     Whatever reads raises :class:`vsrnn.VsrnnError` when a file or the pack is damaged,
@@ -131,6 +134,21 @@ class Store:
                 with suppress(OSError):
                     Path(lock.lock_file).unlink()
             lock.release()
+
+    def checkpoint(self, configs: Sequence[Config]) -> Path:
+        """Where runs that are trained side by side are kept until they are done."""
+        ids = " ".join(config.id for config in configs)
+        name = hashlib.sha256(ids.encode()).hexdigest()[:16]
+        return self.folder / "checkpoints" / f"{name}.pt"
+
+    def begun(self) -> list[list[str]]:
+        """The ids of runs that were begun together, and are not done, from there."""
+        groups = []
+        for path in sorted((self.folder / "checkpoints").glob("*.pt")):
+            with suppress(OSError), path.open("rb") as file:
+                ids = (read_head(file.readline()) or {"run": {}})["run"].get("configs")
+                groups += [list(map(str, ids))] if isinstance(ids, list) else []
+        return groups
 
     def results(self) -> list[Result]:
         """All stored results, in order of id."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 from vsrnn.errors import VsrnnError, needs
-from vsrnn.runs.batching import group_runs
+from vsrnn.runs.batching import group_runs, memory_estimate
 from vsrnn.runs.config import Config
 from vsrnn.runs.rows import table
 from vsrnn.runs.run import Result, task_of
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 # Four, eight and sixteen designs at once are 1.6, 1.9 and 2 times as fast as one by one
 # for random ones of 50,000 weights on Random Anomaly, and 1.3, 1.2 and 1.3 times for
-# those of 10,000 on Hammer; whoever stops a sweep loses as many runs a worker.
+# those of 10,000 on Hammer.
 PER_PASS, MEMORY = 4, 8.0
 
 
@@ -63,11 +64,12 @@ def sweep(
 ) -> pd.DataFrame:
     """Run every config the store does not have yet, and return the table of all.
 
-    Each worker process uses one thread, and stores every result as it comes: a sweep
-    can be stopped at any moment, and goes on from there. Sweeps that run at once on
-    one store share the work. A run that fails is stored with its reason in the column
-    ``error``, as one that diverges is; neither is run again. Want of memory or space
-    is no result of a design: it ends the sweep.
+    Each worker process uses one thread, stores every result as it comes, and keeps in
+    the store's folder ``checkpoints`` what it trains: a sweep can be stopped at any
+    moment, and goes on from the last epoch, or the one of five seconds before. Sweeps
+    that run at once on one store share the work. A run that fails is stored with its
+    reason in the column ``error``, as one that diverges is; neither is run again. Want
+    of memory or space is no result of a design: it ends the sweep.
 
     Args:
         configs: what to run; equal ones run once.
@@ -132,7 +134,9 @@ def fill(
         # first what is free, then one by one what other processes had taken
         for wait in (False, True):
             left = [config for config in todo if config.id not in origin]
-            groups = [[config] for config in left] if wait else _groups(left, workers)
+            groups = (
+                [[config] for config in left] if wait else _groups(left, store, workers)
+            )
             for done in _pool(groups, store, wait, workers):
                 for id, result in done.items():
                     if result and not (store.folder / f"{id}.json").exists():
@@ -196,17 +200,29 @@ def _check_same(config: Config, task: Task | None, store: Store) -> None:
         )
 
 
-def _groups(configs: list[Config], workers: Workers) -> list[list[Config]]:
+def _groups(
+    configs: list[Config], store: Store, workers: Workers
+) -> list[list[Config]]:
     """What to train side by side, near the given order: a part of it is a sample.
 
-    No group is so large that a process of this machine would have nothing to do.
+    What was begun together goes on together, if that is still allowed. No other group
+    is so large that a process of this machine would have nothing to do.
     """
-    place = {config.id: number for number, config in enumerate(configs)}
-    sized = [config for config in configs if config.design.hidden]
+    memory = workers.memory * 2**30
+    left = {config.id: config for config in configs}
+    groups: list[list[Config]] = []
+    for ids in store.begun():
+        group = [left[id] for id in ids if id in left]
+        fits = 0 < len(group) == len(set(ids)) <= max(1, workers.per_pass)
+        if fits and (len(group) == 1 or memory_estimate(group) <= memory):
+            groups.append(group)
+            left = {id: config for id, config in left.items() if id not in ids}
+    sized = [config for config in left.values() if config.design.hidden]
     share = math.ceil(len(sized) / workers.processes())
     most = max(1, min(workers.per_pass, share))
-    groups = group_runs(sized, most, workers.memory * 2**30, workers.device)
-    groups += [[c] for c in configs if not c.design.hidden]
+    groups += group_runs(sized, most, memory, workers.device)
+    groups += [[c] for c in left.values() if not c.design.hidden]
+    place = {config.id: number for number, config in enumerate(configs)}
     return sorted(groups, key=lambda group: min(place[c.id] for c in group))
 
 
@@ -221,7 +237,7 @@ def _pool(
     there = Store(store.folder.absolute())  # workers may have another current folder
     tasks = {config.task for group in groups for config in group}
     mine = {name: task_class(name) for name in tasks if name.startswith("__main__:")}
-    own = wait, workers.device, workers.masks, mine
+    own = wait, workers.device, workers.masks, mine, os.getpid()
     calls = (delayed(train_free)(group, there, *own) for group in groups)
     how: dict[str, Any] = {"return_as": "generator_unordered", "batch_size": 1}
     if workers.scheduler:

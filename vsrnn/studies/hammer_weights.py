@@ -150,7 +150,7 @@ def load(
     if scale is not None:
         try:
             (config,) = configs_for([design], [0], scale, "hammer", learning_rate)
-            model = train(config)
+            model, _ = train(config)
             with torch.no_grad():
                 played = play(HAMMER, acting(model), BOARDS[:episodes])
             made_by = {"id": config.id, "design": design, "scale": scale, **versions()}

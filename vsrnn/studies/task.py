@@ -99,7 +99,7 @@ def load(
     config = Config("rad", design, scale, seeds[0])
     fresh = RandomAnomaly(scale, data_seed=1)
     made_by = fresh.provenance | {"run": config.id, "config": config.as_dict()}
-    return Data(scale, count_pairs(train(config), fresh), made_by, runs)
+    return Data(scale, count_pairs(train(config)[0], fresh), made_by, runs)
 
 
 def _with_stored_pairs(scale: str, pairs: str, runs: DataFrame) -> Data:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import signature
+from math import inf
 from typing import Any
 
 import torch
@@ -51,18 +52,58 @@ class Training:
     """How a task's networks are trained, beside the learning rate of their design.
 
     Args:
-        optimizer: ``"adam"`` or ``"sgd"``, plain gradient descent.
+        optimizer: ``"adam"`` or ``"sgd"``, plain gradient descent; or what makes one of
+            torch of parameters and ``lr``, as its classes do.
         weight_decay: share of the rate by which every parameter shrinks at each step,
-            apart from the gradient, as in AdamW.
+            apart from the gradient, as in AdamW. An optimizer of your own gets it for
+            the weights alone, see :func:`vsrnn.parameter_groups`.
         clip: the gradient of each model is scaled down to this norm, if it is given.
         plateau: the rate is divided by this after an epoch whose validation loss is no
             new best.
+        schedule: makes a scheduler of ``torch.optim.lr_scheduler`` of an optimizer. It
+            steps after each epoch.
+        patience: training ends after so many epochs without a new best validation loss,
+            and the weights of the best epoch are kept. If absent it goes on to the last
+            epoch, whose weights are kept.
+
+    Raises:
+        VsrnnError: there is no such optimizer, or a number is out of range.
+
+    Example:
+        >>> from functools import partial
+        >>> from torch.optim import AdamW, lr_scheduler
+        >>> import vsrnn
+        >>> halved = partial(lr_scheduler.StepLR, step_size=1, gamma=0.5)
+        >>> how = Training(AdamW, weight_decay=0.01, clip=1, schedule=halved)
+        >>> config = vsrnn.Config("rad", "balanced_0", scale="smoke")
+        >>> model, curve = vsrnn.train(config, training=how)
     """
 
-    optimizer: str = "adam"
+    optimizer: str | Callable[..., torch.optim.Optimizer] = "adam"
     weight_decay: float = 0.0
     clip: float | None = None
     plateau: float = 1.0
+    schedule: Callable[[torch.optim.Optimizer], Any] | None = None
+    patience: int | None = None
+
+    def __post_init__(self) -> None:
+        if not callable(self.optimizer) and self.optimizer not in ("adam", "sgd"):
+            raise VsrnnError(
+                "the optimizer is 'adam', 'sgd' or what makes one of torch, not "
+                f"{self.optimizer!r}"
+            )
+        if self.schedule is not None and not callable(self.schedule):
+            raise VsrnnError(
+                f"a schedule is what makes one of an optimizer, not {self.schedule!r}"
+            )
+        if self.patience is not None:
+            check_int("patience", self.patience, 1)
+        for name, least in (("weight_decay", 0.0), ("clip", 0.0), ("plateau", 1.0)):
+            value: Any = getattr(self, name)
+            if name == "clip" and value is None:
+                continue
+            if not isinstance(value, int | float) or not least <= value < inf:
+                raise VsrnnError(f"{name} is a number from {least:g}, not {value!r}")
 
 
 class Task:
@@ -94,7 +135,7 @@ class Task:
     - ``epochs`` (10), ``batch_size`` (16), ``shuffle`` (True: a new order each epoch);
     - ``chance`` (0): the score of knowing nothing, for runs that diverge;
     - ``measure`` ("accuracy"): what `accuracy` is called in curves and tests;
-    - ``training`` (Adam): the optimizer, see :class:`vsrnn.tasks.task.Training`;
+    - ``training`` (Adam): the optimizer, see :class:`vsrnn.Training`;
     - ``carries`` (False): True where each batch goes on from the one before, so the
       state does, too; the rows are then in order, ``batch_size`` side by side;
     - ``lower_is_better`` (False): True where the score is an error, not a share;
@@ -269,7 +310,10 @@ class Task:
         raise NotImplementedError("a subclass needs a method `data`")
 
     def renew(self, epoch: int) -> None:
-        """Make other training data for an epoch, counted from 1; none by default."""
+        """Make other training data for an epoch, counted from 1; none by default.
+
+        The same for the same epoch: a run that is continued asks for its later ones.
+        """
 
     def batch(self, split: str, rows: slice | Tensor) -> tuple[Tensor, Tensor]:
         """Return inputs and targets of these rows.

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
+from math import inf
 from typing import Any, cast
 
 import torch
@@ -14,12 +18,15 @@ from tqdm import tqdm
 from vsrnn.errors import VsrnnError
 from vsrnn.methods import Work
 from vsrnn.models.batch import ModelLoop
-from vsrnn.tasks.task import SPLITS, Task
+from vsrnn.tasks.task import SPLITS, Task, Training
+from vsrnn.training.checkpoint import Checkpoint
 from vsrnn.training.cuda_graph import RecordedStep, Step
-from vsrnn.training.optimizer import Optimizer
+from vsrnn.training.optimizer import Optimizer, TorchOptimizer, make_optimizer
 
 Curve = list[dict[str, float]]
 Network = Callable[[Tensor], Tensor]
+Callback = Callable[[nn.Module, dict[str, float]], object]
+AnyOptimizer = Optimizer | TorchOptimizer | torch.optim.Optimizer
 
 EVALUATION_BATCH = 250
 CHECK_EVERY = 50
@@ -31,7 +38,9 @@ class Trainee:
     """A model in training, with its learning rate and methods of sparsity at work.
 
     Its curve has an entry for each epoch that ended with a finite loss; its error says
-    why it has no score, if it has none.
+    why it has no score, if it has none. It has ended when a callback said so, or early;
+    then, of the best epoch so far, there are the validation loss, the weights, and how
+    many epochs it is ago.
     """
 
     model: nn.Module
@@ -39,6 +48,15 @@ class Trainee:
     works: Sequence[Work]
     curve: Curve = field(default_factory=list)
     error: str | None = None
+    ended: bool = False
+    best: float = inf
+    weights: dict[str, Any] | None = None
+    ago: int = 0
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing of it is of use from here on."""
+        return self.ended or self.error is not None
 
 
 def fit(
@@ -50,6 +68,9 @@ def fit(
     seed: int = 0,
     device: str = "cpu",
     bar: tqdm[Any] | None = None,
+    training: Training | None = None,
+    callbacks: Sequence[Callback] = (),
+    checkpoint: Checkpoint | None = None,
 ) -> None:
     """Train models side by side, and note the curve and error of each in it.
 
@@ -64,19 +85,32 @@ def fit(
         seed: of their order, where the task shuffles.
         device: ``"cpu"`` or ``"cuda"``.
         bar: counts the training steps.
+        training: how; if absent as the task says.
+        callbacks: see :func:`vsrnn.train`.
+        checkpoint: what was kept there is gone on from.
     """
+    training = training or task.training
     models = [trainee.model for trainee in trainees]
     rates = [trainee.rate for trainee in trainees]
-    optimizer = Optimizer(models, rates, task.training)
+    optimizer = make_optimizer(models, rates, training)
     works = [work for trainee in trainees for work in trainee.works]
+    order = torch.Generator().manual_seed(seed)
+    run = _Run(trainees, optimizer, order)
+    begun = checkpoint.load() if checkpoint else None
+    done = run.go_on(begun) if begun else 0
+    if bar is not None:
+        bar.update(done * math.ceil(task.sizes["train"] / task.batch_size))
     trained = Carrying(network) if task.carries else network
     step = make_step(trained, optimizer, task, device, works)
-    order = torch.Generator().manual_seed(seed)
-    for epoch in range(1, epochs + 1):
+    for epoch in range(done + 1, epochs + 1):
+        going = [not trainee.over for trainee in trainees]
+        if not any(going):
+            break
         task.renew(epoch)
         if isinstance(trained, Carrying):
             trained.state = None
-        train = train_epoch(step, task, order, device, bar)
+        told = _telling(step, trainees, callbacks, task, epoch) if callbacks else step
+        train = train_epoch(told, task, order, device, bar, trainees)
         changed = [
             optimizer.carry(work.after_epoch(epoch, lambda: _sample(task, device)))
             for work in works
@@ -85,27 +119,115 @@ def fit(
         changed.append(optimizer.slow_down([means["loss"] for means in val]))
         if any(changed):
             step = make_step(trained, optimizer, task, device, works)
-        for trainee, *means in zip(trainees, train, val, strict=True):
-            _note(trainee, epoch, *means)
-        if all(trainee.error for trainee in trainees):
-            break
+        for trainee, goes, *means in zip(trainees, going, train, val, strict=True):
+            if goes and _note(trainee, epoch, *means):
+                _wait(trainee, training.patience)
+                _tell(trainee, callbacks, trainee.curve[-1])
+        if checkpoint is not None:
+            checkpoint.save(partial(run.state, epoch))
         if bar is not None:
             best = min(val, key=lambda means: means["loss"])
             bar.set_postfix({f"val_{name}": f"{n:.3f}" for name, n in best.items()})
+    for trainee in trainees:
+        if trainee.weights is not None:
+            trainee.model.load_state_dict(trainee.weights)
+
+
+@dataclass
+class _Run:
+    """All that changes while models are trained."""
+
+    trainees: Sequence[Trainee]
+    optimizer: Optimizer | TorchOptimizer
+    order: torch.Generator
+
+    KEPT = ("curve", "error", "ended", "best", "weights", "ago")
+
+    def state(self, epoch: int) -> dict[str, Any]:
+        """As a checkpoint keeps it after an epoch."""
+        each = [
+            {name: getattr(trainee, name) for name in self.KEPT}
+            | {"model": trainee.model.state_dict()}
+            | {"works": [work.state_dict() for work in trainee.works]}
+            for trainee in self.trainees
+        ]
+        own = {"optimizer": self.optimizer.state_dict()}
+        return own | {
+            "epoch": epoch,
+            "order": self.order.get_state(),
+            "trainees": each,
+        }
+
+    def go_on(self, state: dict[str, Any]) -> int:
+        """Take such a state, and say after which epoch it is."""
+        for trainee, kept in zip(self.trainees, state["trainees"], strict=True):
+            trainee.model.load_state_dict(kept["model"])
+            for name in self.KEPT:
+                setattr(trainee, name, kept[name])
+            for work, own in zip(trainee.works, kept["works"], strict=True):
+                work.load_state_dict(own)
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.order.set_state(state["order"])
+        return int(state["epoch"])
 
 
 def _note(
     trainee: Trainee, epoch: int, train: dict[str, float], val: dict[str, float]
-) -> None:
-    """Add an epoch to a model's curve, or say that it diverged."""
-    if trainee.error is None and not math.isfinite(train["loss"]):
+) -> bool:
+    """Add an epoch to a model's curve, or say that it diverged; whether it did not."""
+    if not math.isfinite(train["loss"]):
         trainee.error = f"diverged: training loss not finite in epoch {epoch}"
-    if trainee.error is None:
-        splits = {"train": train, "val": val}.items()
-        point = {f"{s}_{key}": v for s, means in splits for key, v in means.items()}
-        for work in trainee.works:
-            point |= work.record()
-        trainee.curve.append({"epoch": epoch} | point)
+        return False
+    splits = {"train": train, "val": val}.items()
+    point = {f"{s}_{key}": v for s, means in splits for key, v in means.items()}
+    for work in trainee.works:
+        point |= work.record()
+    trainee.curve.append({"epoch": epoch} | point)
+    return True
+
+
+def _wait(trainee: Trainee, patience: int | None) -> None:
+    """Keep the weights of a new best epoch, or end after so many without one."""
+    if patience is None:
+        return
+    trainee.ago += 1
+    if (loss := trainee.curve[-1]["val_loss"]) < trainee.best:
+        trainee.best, trainee.ago = loss, 0
+        trainee.weights = deepcopy(trainee.model.state_dict())
+    trainee.ended = trainee.ended or trainee.ago >= patience
+
+
+def _tell(
+    trainee: Trainee, callbacks: Sequence[Callback], point: dict[str, float]
+) -> None:
+    """Call back; a model whose callback wants to stop has ended."""
+    for callback in callbacks:
+        try:
+            callback(trainee.model, dict(point))
+        except StopIteration:
+            trainee.ended = True
+
+
+def _telling(
+    step: Step,
+    trainees: Sequence[Trainee],
+    callbacks: Sequence[Callback],
+    task: Task,
+    epoch: int,
+) -> Step:
+    """A training step that calls back after it."""
+    numbers = count(1)
+
+    def told(x: Tensor, y: Tensor) -> tuple[Tensor, ...]:
+        results, number = step(x, y), next(numbers)
+        means = zip(*(result.tolist() for result in results), strict=True)
+        for trainee, (loss, other) in zip(trainees, means, strict=True):
+            point = {"train_loss": loss, f"train_{task.measure}": other}
+            if not trainee.over:
+                _tell(trainee, callbacks, {"epoch": epoch, "step": number} | point)
+        return results
+
+    return told
 
 
 def train_epoch(
@@ -114,10 +236,12 @@ def train_epoch(
     order: torch.Generator,
     device: str = "cpu",
     bar: tqdm[Any] | None = None,
+    trainees: Sequence[Trainee] = (),
 ) -> list[dict[str, float]]:
     """Train on all training sequences once, and return each model's means meanwhile.
 
-    It ends early when no loss is finite, since none would become so again.
+    It ends early when no loss is finite, since none would become so again, or when all
+    trainees have ended.
     """
     means = _Means(task.measure)
     batches = _batches(task, "train", device, task.batch_size, order)
@@ -127,12 +251,14 @@ def train_epoch(
         means.add(len(x), *step(x, y))
         if bar is not None:
             bar.update()
+        if trainees and all(trainee.ended for trainee in trainees):
+            break
     return means.means()
 
 
 def make_step(
     network: Network,
-    optimizer: Optimizer | torch.optim.Optimizer,
+    optimizer: AnyOptimizer,
     task: Task,
     device: str = "cpu",
     works: Sequence[Work] = (),
@@ -150,13 +276,14 @@ def make_step(
         return loss, task.accuracy(output, y)
 
     # a graph of CUDA has fixed shapes
-    recorded = device == "cuda" and not active and getattr(network, "recordable", False)
+    able = all(getattr(each, "recordable", False) for each in (network, optimizer))
+    recorded = device == "cuda" and not active and able
     return RecordedStep(step) if recorded else step
 
 
 def train_step(
     network: Network,
-    optimizer: Optimizer | torch.optim.Optimizer,
+    optimizer: AnyOptimizer,
     task: Task,
     x: Tensor,
     y: Tensor,

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from math import inf
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.optim import lr_scheduler
 
+from vsrnn.errors import VsrnnError
 from vsrnn.models import SparseModule
 from vsrnn.tasks.task import Training
 
@@ -38,6 +41,9 @@ class Optimizer:
         rates: the learning rate of each.
         training: what else the task says of it.
     """
+
+    recordable = True
+    """A step has the same shapes each time, so CUDA can record it."""
 
     def __init__(
         self,
@@ -134,6 +140,117 @@ class Optimizer:
         for group in self.groups:
             for weight in group.weights:
                 weight.grad = None
+
+    def state_dict(self) -> dict[str, Any]:
+        """Rates, averages and counts."""
+        kept = ("rate", "best", "step", "means", "squares")
+        return {name: [getattr(group, name) for group in self.groups] for name in kept}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from there, with the weights of then."""
+        for number, group in enumerate(self.groups):
+            group.rate, group.best = state["rate"][number], state["best"][number]
+            group.step = state["step"][number].to(group.step.device)
+            for name in ("means", "squares"):
+                saved = zip(state[name][number], group.weights, strict=False)
+                setattr(group, name, [mean.to(weight) for mean, weight in saved])
+
+
+class TorchOptimizer:
+    """An optimizer of torch for each model, with a schedule if there is one.
+
+    Args:
+        models: whose parameters are trained.
+        rates: the learning rate of each.
+        training: makes the optimizers and schedules.
+
+    Raises:
+        VsrnnError: what it makes is no optimizer.
+    """
+
+    recordable = False
+
+    def __init__(
+        self, models: Sequence[nn.Module], rates: Sequence[float], training: Training
+    ) -> None:
+        self.models, self.training = models, training
+        make, decay = training.optimizer, training.weight_decay
+        if isinstance(make, str):
+            kind: Any = torch.optim.AdamW if decay else torch.optim.Adam
+            how: Any = {"fused": True}  # as the kernel above, to the bit
+            if make == "sgd":
+                kind, how = torch.optim.SGD, {}
+            make, decay = partial(kind, weight_decay=decay, **how), 0.0
+        self.own = [
+            make(parameter_groups(m, decay) if decay else m.parameters(), lr=rate)
+            for m, rate in zip(models, rates, strict=True)
+        ]
+        for each in self.own:
+            if not isinstance(each, torch.optim.Optimizer):
+                raise VsrnnError(f"expected an optimizer of torch, not {each!r}")
+        schedule = training.schedule
+        self.schedules = [schedule(each) for each in self.own] if schedule else []
+        self.best = [inf] * len(models)
+
+    def step(self) -> None:
+        """Step against the gradients."""
+        for model, own in zip(self.models, self.own, strict=True):
+            if self.training.clip is not None:
+                nn.utils.clip_grad_norm_(model.parameters(), self.training.clip)
+            own.step()
+
+    def slow_down(self, losses: Sequence[float]) -> bool:
+        """Change the rates after an epoch of these validation losses."""
+        for number, (own, loss) in enumerate(zip(self.own, losses, strict=True)):
+            if loss < self.best[number]:
+                self.best[number] = loss
+            else:
+                for group in own.param_groups:
+                    group["lr"] = group["lr"] / self.training.plateau
+        for schedule, loss in zip(self.schedules, losses, strict=False):
+            plateau = isinstance(schedule, lr_scheduler.ReduceLROnPlateau)
+            schedule.step(*[loss] * plateau)
+        return False
+
+    def carry(self, rewired: Mapping[nn.Parameter, Tensor]) -> bool:
+        """Let what the optimizers know of each weight follow those that were rewired.
+
+        Args:
+            rewired: as of :meth:`Optimizer.carry`.
+        """
+        for weight, source in rewired.items():
+            for own in self.own:
+                for name, known in own.state.get(weight, {}).items():
+                    if isinstance(known, Tensor) and known.dim():
+                        padded = torch.cat([known, known.new_zeros(1)])
+                        own.state[weight][name] = padded[source]
+        return bool(rewired)
+
+    def zero_grad(self) -> None:
+        """Drop the gradients."""
+        for own in self.own:
+            own.zero_grad()
+
+    def state_dict(self) -> dict[str, Any]:
+        """That of every optimizer and schedule."""
+        kept = {"own": self.own, "schedules": self.schedules}
+        states = {name: [e.state_dict() for e in each] for name, each in kept.items()}
+        return states | {"best": self.best}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from there, with the weights of then."""
+        for name in ("own", "schedules"):
+            for each, saved in zip(getattr(self, name), state[name], strict=True):
+                each.load_state_dict(saved)
+        self.best = list(state["best"])
+
+
+def make_optimizer(
+    models: Sequence[nn.Module], rates: Sequence[float], training: Training
+) -> Optimizer | TorchOptimizer:
+    """The optimizer of a training: torch's where it asks for what only that has."""
+    plain = isinstance(training.optimizer, str) and training.schedule is None
+    return (Optimizer if plain else TorchOptimizer)(models, rates, training)
 
 
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
