@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from test_browser import browser  # noqa: F401
 
+import vsrnn
+from vsrnn import Geometry, VsrnnError
 from vsrnn.studies import widgets
 
 PLACES = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, 1.0]])
@@ -56,9 +58,26 @@ def test_paths_begin_with_the_last_picture_and_keep_all():
     assert "one: <b>2 cm</b>" in html and ">last</output>" in html
 
 
-@pytest.mark.parametrize("make", [neighbours, frames])
+FIRST = Geometry(2500, 208, 10, (0.1, 1, 1, 0.1, 0.1, 0.1))
+TRAINED = [[0.4, 90_000, True], [0.5, 110_000, False], [0.45, 400_000, True]]
+SETTINGS = [
+    (100_000, 2500, 10, (0.1, 1, 1, 0.1, 0.1, 0.1)),
+    (100_000, 2500, 10, (1, 1, 1, 1, 1, 1)),
+    (12_345, 46, 26, (0.3, 0.05, 1, 0, 0.7, 0.2)),
+    (10_000_000, 59, 9, (0.5, 0, 0.5, 1, 1, 1)),
+    (70, 3, 2, (0, 1, 0, 0, 0, 0)),
+    (18, 1, 1, (0, 0, 0, 0, 0.5, 0)),
+]
+
+
+def explorer():
+    presets = {"dense": [1.0] * 6, "varied": FIRST.density}
+    return widgets.explorer(FIRST, 100_000, presets, TRAINED)
+
+
+@pytest.mark.parametrize("make", [neighbours, frames, explorer])
 def test_nothing_is_loaded_and_no_title_is_taken_for_html(make):
-    assert not re.search(r"(?:src|href)=|@import|url\(", make().html)
+    assert not re.search(r"(?:src|href)=\"?[^\"#]|@import|url\(", make().html)
     risky = widgets.neighbours({"a<b": (PLACES, CHEAP)}, 0).html
     assert "a&lt;b" in risky and "a<b" not in risky
 
@@ -98,3 +117,66 @@ def test_the_slider_shows_another_picture(browser, tmp_path):  # noqa: F811
     html = opened(browser, frames(), tmp_path)(0)
     assert ">first</output>" in html and "two: <b>8 cm</b>" in html
     assert re.findall(r'd="(\S+ \S+ \S+)" ?/?>', html)[2] == "M1 -1L11 -21"
+
+
+def asked(browser, tmp_path, hash=""):  # noqa: F811
+    path = tmp_path / "page.html"
+    path.write_text(f"<!doctype html><body style='width: 600px'>{explorer().html}")
+    browser.get(path.as_uri() + "?" + hash)  # so that the page is loaded anew
+    browser.get(path.as_uri() + hash)
+    return browser.execute_script("""return {
+      said: document.querySelector("output").textContent,
+      near: document.querySelector(".near").textContent,
+      code: document.querySelector("pre").textContent,
+      blocks: [...document.querySelectorAll("rect.block")].map((one) =>
+        ["width", "height"].map((side) => +one.getAttribute(side)))}""")
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_the_explorer_counts_as_the_package_does(browser, tmp_path, setting):  # noqa: F811
+    budget, inputs, outputs, density = setting
+    geometry = Geometry.for_budget(*setting)
+    values = ",".join(map(str, [inputs, outputs, budget, *density]))
+    found = asked(browser, tmp_path, f"#explorer:{values}")
+    assert found["said"] == (
+        f"H = {geometry.hidden:,} hidden units, {geometry.weights:,.0f} weights, "
+        f"hidden proportion {geometry.hidden_proportion:.3f}"
+    )
+    assert found["blocks"] == [list(shape[::-1]) for shape in geometry.shapes.values()]
+    assert eval(found["code"], {"vsrnn": vsrnn}) == geometry
+
+
+def test_the_explorer_says_what_a_budget_lacks(browser, tmp_path):  # noqa: F811
+    found = asked(browser, tmp_path, "#explorer:2500,10,20000,1,1,1,1,1,1")
+    with pytest.raises(VsrnnError) as problem:
+        Geometry.for_budget(20_000, 2500, 10, 1)
+    least = re.search("at least ([0-9,]+)", str(problem.value))[1]
+    assert f"at least {least} weights" in found["said"] and not found["blocks"]
+
+
+def test_the_explorer_begins_whole_and_counts_what_is_near(browser, tmp_path):  # noqa: F811
+    found = asked(browser, tmp_path)
+    assert f">{found['said']}</output>" in explorer().html
+    assert f"<pre>{found['code']}</pre>" in explorer().html
+    assert "Of the 2 random designs" in found["near"] and "1 learned" in found["near"]
+    assert (
+        "No random designs"
+        in asked(browser, tmp_path, "#explorer:9,9,1e6,1,1,1,1,1,1")["near"]
+    )
+
+
+def test_the_explorer_obeys_keys_and_keeps_the_setting(browser, tmp_path):  # noqa: F811
+    asked(browser, tmp_path)
+    hx = browser.find_element("name", "hx")
+    hx.send_keys("\ue014")  # arrow to the right
+    assert hx.get_attribute("value") == "0.105"
+    wanted = "#explorer:2500,10,100000,0.105,1,1,0.1,0.1,0.1"
+    assert browser.current_url.endswith(wanted)
+    budget = browser.find_element("css selector", "input[type=number][name=budget]")
+    budget.clear()
+    budget.send_keys("50000")
+    browser.find_element("css selector", "button").click()
+    assert browser.current_url.endswith("#explorer:2500,10,50000,1,1,1,1,1,1")
+    dense = Geometry.for_budget(50_000, 2500, 10, 1)
+    said = browser.find_element("css selector", "output").text
+    assert said.startswith(f"H = {dense.hidden} hidden units")

@@ -18,6 +18,7 @@ from pandas import DataFrame
 from vsrnn.design.geometry import BLOCKS, Geometry
 from vsrnn.design.published import get_design
 from vsrnn.errors import VsrnnError
+from vsrnn.forecast.table import SCORE
 from vsrnn.plot.blocks import (
     BLOCK_INKS,
     block_legend,
@@ -26,10 +27,17 @@ from vsrnn.plot.blocks import (
     scale_bar,
     to_scale,
 )
-from vsrnn.plot.labels import BLOCK_COLORS, DESIGN_LABELS, PROPORTION, design_label
+from vsrnn.plot.labels import (
+    BLOCK_COLORS,
+    DESIGN_LABELS,
+    PROPORTION,
+    arrangement_label,
+    design_label,
+)
 from vsrnn.plot.registry import figure
 from vsrnn.plot.style import drawing
 from vsrnn.stats import Claim
+from vsrnn.studies import hidden_proportion, widgets
 from vsrnn.studies.labels import task_label
 from vsrnn.studies.page import Page
 from vsrnn.tasks import sizes
@@ -227,6 +235,19 @@ def proportion_surface(table: DataFrame, style: str = "web") -> Figure:
     return drawn
 
 
+def explorer(page: Page) -> widgets.Widget:
+    """Let a reader split a budget, beside random designs that were trained near it."""
+    names = {arrangement_label(name): name for name in page.data.designs}
+    built = {word: _named(page.data.tasks[0], name) for word, name in names.items()}
+    first = list(built.values())[-1]
+    random = hidden_proportion.load(hidden_proportion.RANDOM)
+    trained = hidden_proportion.proportion_study_table(random)
+    table = trained[[PROPORTION, "weights [expected]", SCORE]].copy()
+    table[SCORE] = table[SCORE] >= hidden_proportion.LEARNED
+    presets = {word: geometry.density for word, geometry in built.items()}
+    return widgets.explorer(first, round(first.weights / 1e3) * 1000, presets, table)
+
+
 def numbers(page: Page) -> dict[str, str]:
     """Where hh overtakes hx, how the designs are split, and what density can reach."""
     found, layout = {}, page.table("design_layout")
@@ -331,7 +352,7 @@ def _surface(ax: Axes, table: DataFrame) -> tuple[QuadContourSet, QuadContourSet
     filled = ax.contourf(*place, values, levels=np.linspace(0, 1, 21))
     filled.set_edgecolor("face")
     ax.set(xscale="log", yscale="log")
-    inks = ["w", "w", "w", "k", "k"]
+    inks = ["w", "w", "w", "0.15", "0.15"]
     lines = ax.contour(*place, values, levels=LEVELS, colors=inks, linewidths=0.7)
     ax.set_yticks([0.01, 0.1, 1], ["0.01", "0.1", "1"])
     return filled, lines

@@ -15,6 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from vsrnn.design.geometry import BLOCKS, Geometry
+from vsrnn.plot.blocks import block_places
+from vsrnn.plot.labels import BLOCK_COLORS
+
 _PAGE = Template("""\
 <div class="vsrnn-live" id="$name">
 <style>
@@ -33,23 +37,33 @@ _PAGE = Template("""\
   vector-effect: non-scaling-stroke; }
 .vsrnn-live path { stroke-width: 2; stroke-opacity: .45; }
 .vsrnn-live path.told { stroke: #D55E00; stroke-opacity: 1; }
+.vsrnn-live rect.block { stroke: none; }
+.vsrnn-live text { fill: currentColor; text-anchor: middle; }
+.vsrnn-live input[type="number"] { width: 7rem; flex: none; }
+.vsrnn-live label > :is(span, b) { min-width: 4.5rem; font-weight: 400; }
+.vsrnn-live .drawn { max-height: 22rem; margin: .6rem 0; }
 </style>
-<label><span>$what</span>
-<input type="range" min="0" max="$most" value="$value" aria-label="$what"></label>
+$controls
 <output aria-live="polite">$said</output>
 <div class="panels">
 $panels
 </div>
 <script>
 (() => {
-const root = document.getElementById("$name");
-const slider = root.querySelector("input"), said = root.querySelector("output");
+const root = document.getElementById("$name"), said = root.querySelector("output");
 const drawings = [...root.querySelectorAll("svg")];
 $script
-slider.addEventListener("input", () => show(+slider.value));
 })();
 </script>
 </div>""")
+
+_SLIDER = Template("""\
+<label><span>$what</span>
+<input type="range" min="0" max="$most" value="$value" aria-label="$what"></label>""")
+
+_SLIDES = """
+const slider = root.querySelector("input");
+slider.addEventListener("input", () => show(+slider.value));"""
 
 _NEIGHBOURS = """\
 const all = drawings.map((svg) => [...svg.querySelectorAll("circle")]);
@@ -95,6 +109,116 @@ const show = (number) => {
   });
 };"""
 
+_EXPLORER = """\
+const names = $names, colors = $colors, designs = $designs, presets = $presets;
+const fields = ["inputs", "outputs", "budget"];
+let state = $state;
+const solve = ({inputs: X, outputs: Y, budget: S, density: f}) => {
+  const a = f[1], b = f[0] * X + f[2] * Y + f[4] * Y;
+  const fixed = f[3] * X * Y + f[5] * Y * Y, excess = Math.min(fixed - S, 0);
+  const slope = b + Math.sqrt(b * b - 4 * a * excess);
+  const root = slope ? -2 * excess / slope : 0;
+  if (!(a || b)) return {why: "No block with a hidden unit has any weights."};
+  let H = Math.round(root);
+  if (root % 1 === .5 && H % 2) H -= 1;  // as Python rounds
+  if (H < 1) return {why: "That leaves no hidden unit: give at least " +
+    number(Math.floor(a / 4 + b / 2 + fixed) + 1) + " weights."};
+  const size = {x: X, h: H, y: Y}, left = {x: 0, h: X, y: X + H}, top = {h: 0, y: H};
+  const blocks = names.map((name, n) => ({name, density: f[n], x: left[name[1]],
+    y: top[name[0]], height: size[name[0]], width: size[name[1]]}));
+  const counts = blocks.map((one) => one.density * one.width * one.height);
+  const row = counts[0] + counts[1] + counts[2];
+  return {H, blocks, width: X + H + Y, height: H + Y,
+    weights: counts.reduce((sum, count) => sum + count),
+    proportion: row ? counts[1] / row : 0};
+};
+const number = (value) => Math.round(value).toLocaleString("en");
+const near = ({proportion, weights}) => {
+  const away = (other) => Math.abs(Math.sqrt(other) - Math.sqrt(proportion));
+  const ratio = (other) => Math.abs(Math.log(other / weights));
+  const found = designs.filter(([share, count]) =>
+    away(share) <= .05 && ratio(count) <= Math.log(1.5));
+  const ends = [-.05, .05].map((step) =>
+    Math.max(0, Math.sqrt(proportion) + step) ** 2).map((end) => Math.min(end, 1));
+  return (found.length ? "Of the " + found.length + " random designs" :
+    "No random designs") + " trained on Random Anomaly (2,500 inputs, 10 outputs) " +
+    "with a hidden proportion from " + ends[0].toFixed(3) + " to " +
+    ends[1].toFixed(3) + " and " + number(weights / 1.5) + " to " +
+    number(weights * 1.5) + " weights" + (found.length ? ", " +
+    found.filter(([, , learned]) => learned).length + " learned." : ".");
+};
+const draw = (svg, {blocks, width, height}) => {
+  svg.setAttribute("viewBox", "0 0 " + width + " " + height);
+  const font = width / 45;
+  svg.replaceChildren(...blocks.flatMap((one, n) => {
+    const make = (tag, given, text = "") => {
+      const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+      Object.entries(given).forEach(([key, value]) => made.setAttribute(key, value));
+      made.textContent = text;
+      return made;
+    };
+    const {x, y} = one, size = {width: one.width, height: one.height};
+    const alpha = one.density ** .6, middle = {x: x + one.width / 2,
+      y: y + one.height / 2 + font / 3, "font-size": font};
+    const room = one.height > 1.3 * font && one.width > 3 * font;
+    return [make("rect", {x, y, ...size, class: "block",
+      style: "fill: " + colors[n] + "; fill-opacity: " + alpha}),
+      ...(room ? [make("text", middle, one.name)] : [])];
+  }));
+};
+const show = (keep) => {
+  const found = solve(state), {density: f} = state;
+  fields.forEach((name) => {
+    const [plain, slider] = root.querySelectorAll("[name=" + name + "]");
+    if (plain !== document.activeElement) plain.value = state[name];
+    slider.value = Math.log10(state[name]);
+  });
+  names.forEach((name, n) => {
+    const input = root.querySelector("[name=" + name + "]");
+    input.value = f[n];
+    input.nextElementSibling.textContent = f[n];
+  });
+  said.textContent = found.why || "H = " + number(found.H) + " hidden units, " +
+    number(found.weights) + " weights, hidden proportion " +
+    found.proportion.toFixed(3);
+  root.querySelector(".near").textContent = found.why ? "" : near(found);
+  if (found.why) drawings[0].replaceChildren(); else draw(drawings[0], found);
+  const python = (value) => value >= 1e4 ? number(value).replaceAll(",", "_") : value;
+  root.querySelector("pre").firstChild.textContent = "vsrnn.Geometry.for_budget(" +
+    [...["budget", "inputs", "outputs"].map((name) => python(state[name])),
+     "(" + f.join(", ") + ")"].join(", ") + ")";
+  const hash = "#explorer:" + [...fields.map((name) => state[name]), ...f].join(",");
+  root.querySelector("a").setAttribute("href", hash);
+  if (keep) history.replaceState(null, "", hash);
+};
+const read = () => {
+  const given = location.hash.startsWith("#explorer:") ?
+    location.hash.slice(10).split(",").map(Number) : [];
+  if (given.length !== 9 || !given.every((value) => value >= 0)) return;
+  const [inputs, outputs, budget, ...density] = given;
+  if (Math.min(inputs, outputs) < 1 || Math.max(...density) > 1) return;
+  state = {inputs, outputs, budget, density};
+  show(false);
+  root.scrollIntoView();
+};
+root.addEventListener("input", ({target}) => {
+  const value = +target.value;
+  if (names.includes(target.name)) state.density[names.indexOf(target.name)] = value;
+  else if (target.type === "number") {
+    if (!Number.isInteger(value) || value < 1) return;
+    state[target.name] = value;
+  } else state[target.name] = +Math.round(10 ** value).toPrecision(3);
+  show(true);
+});
+root.querySelectorAll("button").forEach((button) =>
+  button.addEventListener("click", () => {
+    state.density = [...presets[button.textContent]];
+    show(true);
+  }));
+addEventListener("hashchange", read);
+show(false);
+read();"""
+
 
 @dataclass(frozen=True)
 class Widget:
@@ -133,7 +257,7 @@ def neighbours(
         )
     given = {"what": "unit", "value": unit, "most": len(cheap) - 1, "least": "9rem"}
     given |= {"said": f"Unit {unit} reads at little cost:", "script": _NEIGHBOURS}
-    return _page("vsrnn-neighbours", parts, given)
+    return _slides("vsrnn-neighbours", parts, given)
 
 
 def paths(
@@ -167,7 +291,72 @@ def paths(
     script = Template(_FRAMES).substitute(frames=json.dumps(kept))
     given = {"what": "training", "most": len(frames) - 1, "value": len(frames) - 1}
     given |= {"said": last["said"], "script": script, "least": "13rem"}
-    return _page("vsrnn-paths", parts, given)
+    return _slides("vsrnn-paths", parts, given)
+
+
+def explorer(
+    first: Geometry, budget: int, presets: Mapping[str, Sequence[float]], table: Any
+) -> Widget:
+    """Let a reader split a budget of weights over blocks of any sizes and densities.
+
+    Args:
+        first: the network that is shown first.
+        budget: what it was made for [weights].
+        presets: densities by the names of buttons.
+        table: trained random designs, a row each: hidden proportion, weights, and
+            whether it learned.
+    """
+    state = {"inputs": first.inputs, "outputs": first.outputs, "budget": budget}
+    controls = [
+        f'<label><span>{name}</span><input type="number" name="{name}" min="1" '
+        f'value="{value}"><input type="range" name="{name}" min="{low}" max="{high}" '
+        f'step="0.01" value="{np.log10(value):.2f}" aria-label="{name}, by a slider">'
+        "</label>"
+        for (name, value), (low, high) in zip(
+            state.items(), ((0, 5), (0, 4), (2, 8)), strict=True
+        )
+    ]
+    controls += [
+        f'<label><span>density {block}</span><input type="range" name="{block}" '
+        f'min="0" max="1" step="0.005" value="{share}"><b>{share:g}</b></label>'
+        for block, share in zip(BLOCKS, first.density, strict=True)
+    ]
+    buttons = "".join(f'<button type="button">{escape(n)}</button> ' for n in presets)
+    text = {
+        "names": BLOCKS,
+        "colors": list(BLOCK_COLORS.values()),
+        "designs": np.round(np.asarray(table, float), 4).tolist(),
+        "presets": presets,
+        "state": {**state, "density": first.density},
+    }
+    script = Template(_EXPLORER).substitute({k: json.dumps(v) for k, v in text.items()})
+    drawn = "".join(
+        f'<rect class="block" x="{x}" y="{y}" width="{width}" height="{height}" '
+        f'style="fill: {BLOCK_COLORS[block]}; fill-opacity: {share**0.6:.3f}"/>'
+        for block, y, x, height, width, share, _ in block_places(first).to_numpy()
+    )
+    shares = ", ".join(f"{share:g}" for share in first.density)
+    size = f"{sum(first.shapes['hx']) + first.outputs} {first.hidden + first.outputs}"
+    alt = "The six blocks of the network, drawn to scale, paler where sparser."
+    panel = (
+        f'<div><svg class="drawn" viewBox="0 0 {size}" role="img" aria-label="{alt}" '
+        f'preserveAspectRatio="xMinYMin">{drawn}</svg><p class="near"></p>'
+        f'<div class="highlight"><pre>vsrnn.Geometry.for_budget({budget:_}, '
+        f"{first.inputs}, {first.outputs}, ({shares}))</pre></div>"
+        '<p><a href="#explorer">Link to this setting</a></p></div>'
+    )
+    said = (
+        f"H = {first.hidden:,} hidden units, {first.weights:,.0f} weights, "
+        f"hidden proportion {first.hidden_proportion:.3f}"
+    )
+    given = {"controls": "\n".join([buttons, *controls]), "least": "100%"}
+    return _page("vsrnn-explorer", [panel], given | {"said": said, "script": script})
+
+
+def _slides(name: str, panels: Sequence[str], given: Mapping[str, Any]) -> Widget:
+    """A widget with one slider, which calls `show` of its script."""
+    more = {"controls": _SLIDER.substitute(given), "script": given["script"] + _SLIDES}
+    return _page(name, panels, {**given, **more})
 
 
 def _page(name: str, panels: Sequence[str], given: Mapping[str, Any]) -> Widget:
