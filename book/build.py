@@ -19,6 +19,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from html import escape
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,13 +31,17 @@ from joblib import Parallel, delayed
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
+import vsrnn.studies  # noqa: F401  fills FIGURES
 from vsrnn import Store
+from vsrnn.plot.registry import FIGURES
 
 ROOT = Path(__file__).parents[1]
+CITATION = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
 # files of the book beside its pages: settings, static files, what the pages link to
 SOURCES = ("_config.yml", "_toc.yml", "book", "results")
 ENDINGS = {"svg": "SVG", "pdf": "PDF", "png": "PNG", "csv": "CSV"}
-RECORD = {"json": "provenance (JSON)"}
+GRID = (":::::{grid} 1 2 2 3", ":gutter: 2", "")
+RECORD = {"json": "what made it (JSON)"}
 FILES = ENDINGS | {"csv": "data (CSV)"} | RECORD
 SHOWN = re.compile(r'(\w+)\.(?P<how>show|film)\(\s*"(?P<stem>\w+)"')
 OPENED = re.compile(r'(\w+) = (?:\w+\.)*open_page\(\s*"(\w+)"')
@@ -177,8 +182,8 @@ def execute(page: str, source: Path, logs: Path, options: argparse.Namespace) ->
         fail(notebook, "its kernel stopped", traceback.format_exc(), logs)
         return False
     scrub(copy)
-    describe(copy)
-    link(copy)
+    describe(copy, page)
+    link(copy, page)
     if unknown := fill(copy):
         what = f"its text asks for numbers that its study does not give: {unknown}"
         fail(notebook, what, what, logs)
@@ -222,42 +227,75 @@ def opened(notebook: Any) -> dict[str, str]:
     return dict(found for text in code for found in OPENED.findall(text))
 
 
-def describe(copy: Path) -> None:
-    """Fold the code of the page, and say in each figure's SVG what it shows."""
-    notebook = nbformat.read(copy, as_version=4)
+class Shown(NamedTuple):
+    """A figure or film that a notebook of the book shows."""
+
+    stem: str
+    film: bool
+    page: str
+    question: str
+    label: str
+    caption: str
+    alt: str
+
+    @property
+    def message(self) -> str:
+        """The first sentence of the caption: what the figure says."""
+        return re.split(r"(?<=[.?!])\s", self.caption.replace("*", ""), maxsplit=1)[0]
+
+    @property
+    def url(self) -> str:
+        """Where the figure is in the published book."""
+        return f"{CITATION['url']}/{self.page}.html#{self.label}"
+
+
+def shown_by(notebook: Any, page: str) -> dict[str, Shown]:
+    """Figures and films of a page, by the ids of their cells."""
+    found = {}
     for cell in notebook.cells:
-        if cell.cell_type != "code":
+        if cell.cell_type == "code" and (call := SHOWN.search(cell.source)):
+            figure, alt = cell.metadata.mystnb.figure, cell.metadata.mystnb.image.alt
+            question = notebook.cells[0].source.partition("\n")[0].removeprefix("# ")
+            place = (page, question, figure.name, figure.caption, alt)
+            found[cell.id] = Shown(call["stem"], call["how"] == "film", *place)
+    return found
+
+
+def describe(copy: Path, page: str) -> None:
+    """Fold the code of a page, and say in the files of figures what they show."""
+    notebook = nbformat.read(copy, as_version=4)
+    shown = shown_by(notebook, page)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.metadata.setdefault("tags", []).append("hide-input")
+        if (figure := shown.get(cell.id)) is None:
             continue
-        cell.metadata.setdefault("tags", []).append("hide-input")
-        if (found := SHOWN.search(cell.source)) and found["how"] == "show":
-            file = copy.parent / "figures" / f"{found['stem']}.svg"
-            given, old = cell.metadata.mystnb, f"<title>{found['stem']}</title>"
-            title, words = message(given.figure.caption), given.image.alt
-            new = f"<title>{escape(title)}</title>\n <desc>{escape(words)}</desc>"
-            text = file.read_text("utf-8").replace(old, new)
-            file.write_text(text, "utf-8")
+        path = copy.parent / "figures" / f"{figure.stem}.json"
+        record = json.loads(path.read_text("utf-8"))
+        told = {"caption": figure.caption, "page": figure.url, "alt": figure.alt}
+        text = json.dumps({"figure": figure.stem} | told | record, indent=2) + "\n"
+        path.write_text(text, "utf-8")
+        if not figure.film:
+            title, words = escape(figure.message), escape(figure.alt)
+            new = f"<title>{title}</title>\n <desc>{words}</desc>"
+            path = path.with_suffix(".svg")
+            old = path.read_text("utf-8")
+            text = old.replace(f"<title>{figure.stem}</title>", new)
+            path.write_text(text, "utf-8")
             for output in cell.outputs:
                 output.get("data", {})["image/svg+xml"] = text
     nbformat.write(notebook, copy)
 
 
-def message(caption: str) -> str:
-    """The first sentence of a caption: what its figure says."""
-    return re.split(r"(?<=[.?!])\s", caption.replace("*", ""), maxsplit=1)[0]
-
-
-def link(copy: Path) -> None:
-    """Put a line of links below each figure: they lead nowhere outside the book."""
+def link(copy: Path, page: str) -> None:
+    """Put files and a line to cite below each figure."""
     notebook = nbformat.read(copy, as_version=4)
-    cells, studies = [], opened(notebook)
+    cells, shown = [], shown_by(notebook, page)
     for cell in notebook.cells:
         cells.append(cell)
-        if cell.cell_type == "code" and (found := SHOWN.search(cell.source)):
-            page, how, stem = found.groups()
-            film = how == "film"
-            code = "plot.film.film" if film else f"studies.{studies[page]}.{stem}"
-            text = links(stem, code)
-            cells.append(nbformat.v4.new_markdown_cell(text, id=f"links-{stem}"))
+        if figure := shown.get(cell.id):
+            text = f"{links(figure)}\n\n{cite(figure)}"
+            cells.append(nbformat.v4.new_markdown_cell(text, id=f"links-{figure.stem}"))
     notebook.cells = cells
     nbformat.write(notebook, copy)
 
@@ -316,12 +354,44 @@ def scorecard(source: Path) -> str:
     return "\n".join(lines)
 
 
-def links(stem: str, function: str) -> str:
-    """Files of a figure or film, the code that draws it, and how to cite it."""
-    film = function.endswith(".film")
-    files = downloads(f"figures/{stem}", FILM if film else FILES)
-    code = f"code {{py:func}}`vsrnn.{function}`"
-    return f"{files} · {code} · CC BY 4.0 · {{ref}}`how to cite <how-to-cite>`"
+def links(figure: Shown) -> str:
+    """Files of a figure or film, and the lines that made its table and drew it."""
+    files = downloads(f"figures/{figure.stem}", FILM if figure.film else FILES)
+    if figure.film:
+        return f"{files} · {code('vsrnn.plot.film', 'film', 'code')}"
+    spec = FIGURES[figure.stem]
+    made = (spec.table.__module__, getattr(spec.table, "__name__", ""))
+    if not made[0].startswith("vsrnn"):  # a part of what the study loads
+        made = (spec.module, "load")
+    drawn = code(spec.module, figure.stem, "code of the drawing")
+    return f"{files} · {drawn} · {code(*made, 'code of the data')}"
+
+
+def code(module: str, name: str, words: str) -> str:
+    """A link from a notebook to the lines of a function."""
+    return f'<a href="../_modules/{module.replace(".", "/")}.html#{name}">{words}</a>'
+
+
+def cite(figure: Shown) -> str:
+    """A line to cite a figure or film, which unfolds to an entry of BibTeX."""
+    version, year = CITATION["version"], str(CITATION["date-released"])[:4]
+    kind = "film" if figure.film else "figure"
+    name = figure.stem.replace("_", r"\_")
+    line = f"vsrnn contributors ({year}), vsrnn {version}, {kind} {figure.stem}"
+    return f"""\
+<details class="vsrnn-cite"><summary>Cite: {line}, CC BY 4.0</summary>
+
+```bibtex
+@misc{{vsrnn_{figure.stem},
+  author = {{{{vsrnn contributors}}}},
+  title  = {{{figure.message.rstrip(".")}}},
+  year   = {{{year}}},
+  note   = {{vsrnn {version}, {kind} {name}, CC BY 4.0}},
+  url    = {{{figure.url}}},
+}}
+```
+
+</details>"""
 
 
 def downloads(file: str, names: dict[str, str]) -> str:
@@ -351,56 +421,37 @@ def stored(results: Path) -> str:
     return "\n".join(lines) + "\n" if lines[2:] else "No table is stored.\n"
 
 
-class Shown(NamedTuple):
-    """A figure that a notebook of the book shows."""
-
-    stem: str
-    page: str
-    label: str
-    caption: str
-    alt: str
-
-
 def published(source: Path) -> list[Shown]:
-    """All figures that the notebooks show, in the order of the book."""
-    return [
-        Shown(
-            stem=found["stem"],
-            page=page,
-            label=cell.metadata.mystnb.figure.name,
-            caption=cell.metadata.mystnb.figure.caption,
-            alt=cell.metadata.mystnb.image.alt,
-        )
-        for page in pages()
-        for cell in nbformat.read(source / f"{page}.ipynb", as_version=4).cells
-        if cell.cell_type == "code"
-        and (found := SHOWN.search(cell.source))
-        and found["how"] != "film"
-    ]
+    """All figures and films that the notebooks show, in the order of the book."""
+    read = ((page, source / f"{page}.ipynb") for page in pages())
+    parts = [shown_by(nbformat.read(path, as_version=4), page) for page, path in read]
+    return [figure for part in parts for figure in part.values()]
 
 
 def gallery(shown: list[Shown]) -> str:
-    """Every figure small, with its files: the list on the page gallery."""
-    cards = [card(figure) for figure in shown]
-    return "\n".join([":::::{grid} 1 2 2 3", ":gutter: 2", "", *cards, ":::::", ""])
+    """Every figure small, with its files, under the question it helps to answer."""
+    lines = []
+    for page, figures in groupby(shown, key=lambda figure: figure.page):
+        cards = [card(figure) for figure in figures]
+        lines += [f"## [](../{page}.ipynb)", "", *GRID, *cards, ":::::", ""]
+    return "\n".join(lines)
 
 
 def card(figure: Shown) -> str:
     """One figure of the gallery; the picture leads to its explanation."""
     file = f"../notebooks/figures/{figure.stem}"
-    title = figure.stem.replace("_", " ").capitalize()
     return f"""\
 ::::{{grid-item-card}}
 :class-card: vsrnn-thumbnail
 
-```{{image}} {file}.svg
+```{{image}} {file}.{"png" if figure.film else "svg"}
 :alt: {figure.alt}
 :target: ../{figure.page}.html#{figure.label}
 ```
 
-{{numref}}`Fig. %s <{figure.label}>` {title}
+{{numref}}`Fig. %s <{figure.label}>` {figure.message}
 
-{downloads(file, ENDINGS)} · {{ref}}`cite <how-to-cite>`
+{downloads(file, FILM if figure.film else ENDINGS)}
 ::::
 """
 

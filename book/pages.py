@@ -1,13 +1,16 @@
-"""What the pages need beyond Sphinx: figures in the colors of the page."""
+"""What pages need beyond Sphinx: figures in their colors, and what previews show."""
 
 from __future__ import annotations
 
 import re
+from html import escape
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 from xml.etree import ElementTree
 
 from docutils import nodes
+from sphinx import addnodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.osutil import relative_uri
 
@@ -82,7 +85,34 @@ def themed(style: str, words: bool) -> str:
     return style.replace(BLUE, f"var(--vsrnn-blue, {BLUE})") if thin else style
 
 
+def preview(app: Any, page: str, _: str, context: dict, tree: Any) -> None:
+    """Say what a page is about and which picture stands for it, where it is linked."""
+    if tree is None:
+        return
+    asked = [*tree.findall(nodes.admonition), tree]
+    text = next(asked[0].findall(nodes.paragraph), None)
+    words = shorten(text.astext(), 250, placeholder=" ...") if text else ""
+    url = f"{app.config.html_baseurl}{app.builder.get_target_uri(page)}"
+    told = {
+        "title": context["title"],
+        "description": words,
+        "url": url,
+        "type": "article",
+    }
+    for file in tree.findall(addnodes.download_reference):
+        if file.get("filename", "").endswith(".png"):
+            told["image"] = f"{app.config.html_baseurl}_downloads/{file['filename']}"
+            break
+    tags = [f'<meta name="description" content="{escape(words)}">']
+    tags += [
+        f'<meta property="og:{name}" content="{escape(each)}">'
+        for name, each in told.items()
+    ]
+    context["metatags"] = "\n".join([context.get("metatags", ""), *tags])
+
+
 def setup(app: Any) -> dict[str, bool]:
     """Register with Sphinx."""
     app.add_post_transform(Inline)
+    app.connect("html-page-context", preview)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -10,8 +10,10 @@ import sys
 import tomllib
 from ast import literal_eval
 from html.parser import HTMLParser
+from importlib import import_module, metadata
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import unquote, urldefrag, urlsplit
 from xml.etree import ElementTree
 
@@ -145,7 +147,7 @@ def test_every_work_in_the_bibliography_is_cited():
 @pytest.mark.parametrize("page", NOTEBOOKS)
 def test_links_are_put_below_each_figure(page, build, tmp_path):
     copy = Path(shutil.copy(ROOT / f"{page}.ipynb", tmp_path))
-    build.link(copy)
+    build.link(copy, page)
     found = nbformat.read(copy, as_version=4)
     nbformat.validate(found)
     below = {
@@ -158,10 +160,21 @@ def test_links_are_put_below_each_figure(page, build, tmp_path):
         film = stem in films()
         for ending in ("mp4", "png", "json") if film else ENDINGS:
             assert f"<figures/{stem}.{ending}>`" in text
-        (function,) = re.findall(r"\{py:func\}`vsrnn\.([\w.]+)`", text)
-        known = "" if film else f"{FIGURES[stem].module}.{stem}"
-        assert f"vsrnn.{function}" == ("vsrnn.plot.film.film" if film else known)
-        assert "CC BY 4.0" in text and "<how-to-cite>" in text
+        code = re.findall(r'href="\.\./_modules/([\w/]+)\.html#(\w+)"', text)
+        assert len(code) == (1 if film else 2)
+        for module, name in code:  # what Sphinx numbers the lines of
+            assert inspect.isfunction(
+                getattr(import_module(module.replace("/", ".")), name)
+            )
+        assert film or code[0] == (FIGURES[stem].module.replace(".", "/"), stem)
+        line, entry = text.split("<summary>Cite: ")[1].split("</summary>")
+        assert (
+            stem in line
+            and f"vsrnn {metadata.version('vsrnn')}" in line
+            and "CC BY 4.0" in line
+        )
+        assert f"@misc{{vsrnn_{stem}," in entry and f"{page}.html#fig-" in entry
+        assert entry.count("{") == entry.count("}")
 
 
 def test_every_public_name_is_in_the_reference():
@@ -306,13 +319,36 @@ def test_what_a_figure_shows_is_in_its_file_and_code_is_folded(build, tmp_path):
     data = {"image/svg+xml": file.read_text()}
     ran.cells[1].outputs = [nbformat.v4.new_output("display_data", data)]
     nbformat.write(ran, path)
-    build.describe(path)
+    build.describe(path, "notebooks/one")
     told = nbformat.read(path, as_version=4)
     root = ElementTree.fromstring(file.read_text())
     assert [root[n].text for n in (0, 1)] == ["It & rises.", "A < B."]
     assert told.cells[1].outputs[0].data["image/svg+xml"] == file.read_text()
     tags = [cell.metadata["tags"] for cell in told.cells]
     assert tags == [["parameters", "hide-input"], ["hide-input"]]
+
+
+def test_a_page_that_is_linked_shows_its_answer_and_a_picture(pages):
+    from docutils import nodes, utils
+    from sphinx import addnodes
+
+    tree = utils.new_document("one")
+    tree += nodes.paragraph("", "Which?")
+    tree += nodes.admonition("", nodes.paragraph("", "The <first>."))
+    tree += addnodes.download_reference("", "", filename="a1/one.svg")
+    tree += addnodes.download_reference("", "", filename="a1/one.png")
+    config = SimpleNamespace(html_baseurl="https://vsrnn.example/")
+    target = SimpleNamespace(get_target_uri=lambda page: f"{page}.html")
+    context = {"title": "Which one?", "metatags": "<meta>"}
+    app = SimpleNamespace(config=config, builder=target)
+    pages.preview(app, "notebooks/one", "", context, tree)
+    assert context["metatags"].startswith("<meta>")
+    told = dict(
+        re.findall(r'(?:name|property)="(.+?)" content="(.+?)"', context["metatags"])
+    )
+    assert told["description"] == told["og:description"] == "The &lt;first&gt;."
+    assert told["og:image"] == "https://vsrnn.example/_downloads/a1/one.png"
+    assert told["og:url"] == "https://vsrnn.example/notebooks/one.html"
 
 
 def test_a_figure_in_a_page_has_its_colors_and_its_words(pages, tmp_path):

@@ -36,9 +36,14 @@ def test_saved_files_are_complete_and_the_same_twice(tmp_path):
         assert path.read_bytes() == again[kind].read_bytes(), kind
     assert set((tmp_path / "one").iterdir()) == set(first.values())
     read = pd.read_csv(first["csv"], dtype={"design": str})
+    assert read.pop("design in words").tolist() == ["uniform .2", "varied"]
     pd.testing.assert_frame_equal(read, TABLE, check_dtype=False)
     record = json.loads(first["json"].read_text())
     assert (record["function"], record["provenance"]) == ("a.b", made)
+    assert list(record)[-1] == "provenance"
+    assert (
+        record["columns"]["design in words"] == "what the design is called in the text"
+    )
     assert b"/FontFile2" in first["pdf"].read_bytes()  # TrueType, embedded
     drawn = first["svg"].read_text()
     words = re.findall(r"<text[^>]*>([^<]+)</text>", drawn)

@@ -1,6 +1,7 @@
 """Save a figure in every format a reader may want, with its data beside it."""
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib import metadata
@@ -14,6 +15,7 @@ from pandas import DataFrame
 
 from vsrnn.errors import VsrnnError, refusal
 from vsrnn.files import replace_file
+from vsrnn.plot.labels import DESIGN_LABELS
 from vsrnn.plot.style import SHEET
 
 LICENSE = "CC BY 4.0"
@@ -23,6 +25,20 @@ FORMATS: dict[str, dict[str, str | None]] = {
     "png": {"Copyright": LICENSE},
 }
 _FONT = b"'DejaVu Sans'"
+IN_WORDS = "design in words"
+_COLUMNS = {
+    "low": "lower end of the 95 % interval",
+    "high": "upper end of the 95 % interval",
+    "design": "name of the design; six digits: hx hh hy yx yh yy, 1 dense, 0 a fifth",
+    IN_WORDS: "what the design is called in the text",
+    "table": "stored table of runs, a folder of results/",
+    "scale": "data and training: smoke, quick or paper (the published protocol)",
+    "seed": "of the run",
+    "seeds": "runs of the design",
+    "runs": "runs of the design",
+    "block": "what is computed and what is read: x input, h hidden state, y output",
+    "weights": "number of weights",
+}
 Writers = dict[str, Callable[[Path], object]]
 
 
@@ -42,7 +58,8 @@ def save(
     Args:
         fig: the figure.
         stem: name of the files, which is the name of the function that drew it.
-        data: the plotted table, with units in the names of its columns.
+        data: the plotted table, with units in the names of its columns; the CSV file
+            says designs in words, too, where they have some.
         folder: where the files go; made when missing.
         provenance: what made the data, kept with the package versions in the record.
         kinds: which of svg, pdf, png, csv and json to write; all if absent.
@@ -52,10 +69,11 @@ def save(
         VsrnnError: an ending is unknown, or the folder cannot be written.
     """
     packages = ("vsrnn", "matplotlib", "pandas", "numpy")
+    data = _in_words(data)
     record = {
         **{"figure": stem, "function": function or stem, "license": LICENSE},
         "rows": len(data),
-        "columns": [str(column) for column in data.columns],
+        "columns": {str(name): describe_column(str(name)) for name in data.columns},
         "packages": {name: metadata.version(name) for name in packages},
         "provenance": dict(provenance or {}),
     } | ({"title": fig.get_label()} if fig.get_label() else {})
@@ -70,6 +88,25 @@ def save(
     for kind in chosen:
         _check_ours(Path(folder) / f"{stem}.{kind}", stem, data)
     return write_files(folder, stem, chosen)
+
+
+def describe_column(name: str) -> str:
+    """What a column of a table holds, or its unit.
+
+    >>> describe_column("hidden proportion [fraction]"), describe_column("low")
+    ('fraction', 'lower end of the 95 % interval')
+    """
+    unit = re.search(r"\[(.+)\]$", name)
+    return unit[1] if unit else _COLUMNS.get(name, "")
+
+
+def _in_words(data: DataFrame) -> DataFrame:
+    """Put words beside the names of designs, where any has some."""
+    if "design" not in data or not data["design"].isin(DESIGN_LABELS).any():
+        return data
+    words = data["design"].map(DESIGN_LABELS).fillna("")
+    place = data.columns.get_loc("design") + 1
+    return DataFrame({**data.iloc[:, :place], IN_WORDS: words, **data.iloc[:, place:]})
 
 
 def _check_ours(path: Path, stem: str, data: DataFrame) -> None:

@@ -18,7 +18,6 @@ from pandas import DataFrame
 from vsrnn.design.geometry import BLOCKS, Geometry
 from vsrnn.design.published import get_design
 from vsrnn.errors import VsrnnError
-from vsrnn.forecast.table import SCORE
 from vsrnn.plot.blocks import (
     BLOCK_INKS,
     block_legend,
@@ -242,8 +241,7 @@ def explorer(page: Page) -> widgets.Widget:
     first = list(built.values())[-1]
     random = hidden_proportion.load(hidden_proportion.RANDOM)
     trained = hidden_proportion.proportion_study_table(random)
-    table = trained[[PROPORTION, "weights [expected]", SCORE]].copy()
-    table[SCORE] = table[SCORE] >= hidden_proportion.LEARNED
+    table = trained[[PROPORTION, "weights [expected]", "learned"]]
     presets = {word: geometry.density for word, geometry in built.items()}
     return widgets.explorer(first, round(first.weights / 1e3) * 1000, presets, table)
 
