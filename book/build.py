@@ -254,7 +254,8 @@ def shown_by(notebook: Any, page: str) -> dict[str, Shown]:
     found = {}
     for cell in notebook.cells:
         if cell.cell_type == "code" and (call := SHOWN.search(cell.source)):
-            figure, alt = cell.metadata.mystnb.figure, cell.metadata.mystnb.image.alt
+            given = cell.metadata.mystnb  # a film has its own words
+            figure, alt = given.figure, given.get("image", {}).get("alt", "")
             question = notebook.cells[0].source.partition("\n")[0].removeprefix("# ")
             place = (page, question, figure.name, figure.caption, alt)
             found[cell.id] = Shown(call["stem"], call["how"] == "film", *place)
@@ -445,7 +446,7 @@ def card(figure: Shown) -> str:
 :class-card: vsrnn-thumbnail
 
 ```{{image}} {file}.{"png" if figure.film else "svg"}
-:alt: {figure.alt}
+:alt: {figure.alt or figure.message}
 :target: ../{figure.page}.html#{figure.label}
 ```
 

@@ -9,8 +9,14 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
+from matplotlib.colors import Normalize
+
+from vsrnn.plot.lines import scatter
+from vsrnn.plot.save import save
+from vsrnn.plot.style import drawing
 
 ROOT = Path(__file__).parent.parent
 HTML = Path(os.environ.get("VSRNN_BOOK", ROOT / "_build" / "html"))
@@ -176,6 +182,36 @@ def test_page_is_whole_from_the_disk(browser, book, page):
     found = visit(browser, (book / f"{page}.html").as_uri(), "desktop")
     assert not troubles(browser, "file://")
     check(found, "desktop")
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_points_of_a_figure_tell_their_rows(browser, pages, tmp_path, size):
+    table = pd.DataFrame({"name": ["first", "second"], "x": [1, 2], "y": [5, 4]})
+    with drawing("web", 0.5) as figure:
+        scatter(figure.subplots(), table, "x", "y", norm=Normalize(), hue="y")
+    text = save(figure, "told", table, tmp_path)["svg"].read_text()
+    script = (ROOT / "book" / "_static" / "points.js").read_text()
+    page = tmp_path / "page.html"
+    page.write_text(
+        f"<!doctype html><meta charset='utf-8'><meta name='viewport' content='width="
+        f"device-width'><body><article><h1>One</h1><div class='vsrnn-figure'>"
+        f"{pages.inline(text, 'Two points.')}</div></article><script>{script}</script>"
+    )
+    visit(browser, page.as_uri(), size)
+    told = "return document.querySelector('.vsrnn-tip').textContent"
+    svg = browser.find_element("css selector", "svg")
+    assert browser.execute_script(told) == ""
+    for keys, name in (("\ue014", "first"), ("\ue014", "second"), ("\ue012", "first")):
+        svg.send_keys(keys)  # arrows to the right and left
+        assert browser.execute_script(told).startswith(f"name: {name}\n")
+    svg.send_keys("\ue00c")  # Escape
+    assert browser.execute_script(told) == ""
+    browser.execute_script("""
+      const {x, y, width} = document.querySelectorAll("use[style*=fill]")[1]
+        .getBoundingClientRect();
+      document.querySelector("svg").dispatchEvent(new PointerEvent("pointerdown",
+        {clientX: x + width + 3, clientY: y}));""")
+    assert browser.execute_script(told) == "name: second\nx: 2\ny: 4"
 
 
 def test_mathematics_is_on_the_notation_page(browser, server):

@@ -2,13 +2,15 @@
 
 import json
 import re
+from xml.etree import ElementTree
 
 import matplotlib
 import pandas as pd
 import pytest
+from matplotlib.colors import Normalize
 
 from vsrnn import VsrnnError
-from vsrnn.plot.lines import heat
+from vsrnn.plot.lines import heat, scatter
 from vsrnn.plot.points import dots
 from vsrnn.plot.save import save
 from vsrnn.plot.style import drawing
@@ -49,6 +51,41 @@ def test_saved_files_are_complete_and_the_same_twice(tmp_path):
     words = re.findall(r"<text[^>]*>([^<]+)</text>", drawn)
     assert "balanced_0" in words and drawn.count("Verdana, sans-serif") >= len(words)
     assert not re.search(r"fill: #fff", drawn)  # any page may lie behind it
+
+
+def test_points_tell_their_rows(tmp_path):
+    table = pd.DataFrame(
+        {"name": list("abc"), "x [%]": [1.0, 2.0, 3.0], "y": [5, 4, 9]}
+    )
+    table["kind"] = ["<p>", "q", "<p>"]
+    with drawing("web", 0.5) as figure:
+        left, middle, right = figure.subplots(1, 3)
+        looks = {"<p>": {"color": "0.45"}, "q": {"color": "0.45", "marker": "x"}}
+        scatter(left, table, "x [%]", "y", hue="kind", looks=looks)
+        scatter(middle, table, "x [%]", "y", hue="y", norm=Normalize(0, 9))
+        dots(right, table.iloc[::-1], "x [%]", "name")
+    text = save(figure, "told", table, tmp_path, kinds=["svg"])["svg"].read_text()
+    root = ElementTree.fromstring(text)
+    svg = "{http://www.w3.org/2000/svg}"
+    points = [node for node in root.iter() if node.find(f"{svg}title") is not None][1:]
+    told = [point.find(f"{svg}title").text.splitlines() for point in points]
+    assert len(told) == 9 and {point.tag for point in points} <= {
+        f"{svg}use",
+        f"{svg}path",
+    }
+    assert ["name: a", "x: 1 %", "y: 5", "kind: <p>"] in told
+    middle = [
+        (float(p.get("x")), lines) for p, lines in zip(points, told, strict=True)
+    ][3:6]
+    assert [lines[0] for _, lines in sorted(middle)] == [
+        "name: a",
+        "name: b",
+        "name: c",
+    ]
+    right = [(float(p.get("y")), lines) for p, lines in zip(points, told, strict=True)][
+        6:
+    ]
+    assert [lines[0] for _, lines in sorted(right)] == ["name: c", "name: b", "name: a"]
 
 
 @pytest.mark.parametrize("style", ["dark_background", "ggplot", "classic"])

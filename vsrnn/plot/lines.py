@@ -10,7 +10,7 @@ from matplotlib.colors import Normalize
 from pandas import DataFrame
 
 from vsrnn.plot.labels import BLUE, GRAY, look
-from vsrnn.plot.points import Looks, cloud
+from vsrnn.plot.points import Looks, cloud, tell
 from vsrnn.plot.style import chance_line, label_ends, spread
 
 _AS_IS: dict[str, Any] = {"estimator": None, "legend": False}  # no mean, no legend
@@ -83,6 +83,7 @@ def scatter(
         colors = {"hue": hue, "hue_norm": norm, "palette": "cividis", "legend": False}
         rim = {"s": 18, "edgecolor": "0.2", "linewidth": 0.3, **marks}
         sns.scatterplot(table, x=x, y=y, ax=ax, **colors, **rim)
+        tell(ax.collections[-1], table)
         return
     for level, shape in (looks or {None: {"color": BLUE}}).items():
         own = table if level is None else table[table[hue] == level]
@@ -90,6 +91,8 @@ def scatter(
             bar: dict[str, Any] = {"color": shape["color"], "alpha": 0.5}
             ax.vlines(own[x], own[low], own[high], linewidth=0.7, **bar)
         cloud(ax, own[x], own[y], {**shape, **marks})
+        if len(own):
+            tell(ax.collections[-1], own)
     ax.set(xlabel=x, ylabel=y)
 
 

@@ -1,11 +1,13 @@
 """Points in rows: means with intervals, single runs, and bars of shares."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import seaborn as sns
 from matplotlib import colormaps
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 from pandas import DataFrame
@@ -89,7 +91,12 @@ def dots(
         means = own[[_ROW, *names]].drop_duplicates().dropna(subset=[x])
         if means[_ROW].duplicated().any():
             raise VsrnnError(f"several values of {x} for one {y} and {hue}: {level}")
+        drawn = len(ax.lines)
         _means(ax, means, names, x, within, {"width": width, **shape})
+        marks = [line for line in ax.lines[drawn:] if line.get_marker() != "None"]
+        if len(marks) == 1:
+            rows = own.drop_duplicates([_ROW, x]).dropna(subset=[x]).sort_values(_ROW)
+            tell(marks[0], rows.drop(columns=[points] if points else []))
         if how:
             _value_labels(ax, means, names, x, how, beside)
     ax.set(xlabel=x, ylabel="")
@@ -159,6 +166,28 @@ def strip(
         cloud(ax, table.loc[chosen, x], spread[chosen], shape)
     ax.set(xlabel=x, ylabel="")
     name_rows(ax, map(str, order))
+
+
+def tell(artist: Artist, table: DataFrame) -> None:
+    """Let each point tell its row of a table, where an SVG file of it is read.
+
+    The rows come in the order of the points. What they tell is the artist's id until
+    `vsrnn.plot.save` gives each point its own.
+    """
+    artist.set_gid(json.dumps([_words(row) for row in table.to_dict("records")]))
+
+
+def _words(row: Mapping[Any, Any]) -> str:
+    """A row as lines: the name of each column, its value and unit."""
+    lines = []
+    for name, value in row.items():
+        plain, _, unit = str(name).rstrip("]").partition(" [")
+        if isinstance(value, (float, np.floating)):
+            value = f"{value:.4g}" if np.isfinite(value) else ""
+        if value not in ("", None) and name not in (_ROW, _DRAWN):
+            unit = f" {unit}" if unit and unit != "fraction" else ""
+            lines.append(f"{plain}: {value}{unit}")
+    return "\n".join(lines)
 
 
 def cloud(ax: Axes, x: ArrayLike, y: ArrayLike, shape: Mapping[str, Any]) -> None:

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from html import escape, unescape
 from importlib import metadata
 from io import BytesIO
 from pathlib import Path
@@ -25,6 +26,9 @@ FORMATS: dict[str, dict[str, str | None]] = {
     "png": {"Copyright": LICENSE},
 }
 _FONT = b"'DejaVu Sans'"
+_TOLD = re.compile(
+    r'^( *)<g id=["\'](\[.*?\])["\']>\n(.*?)^\1</g>', re.DOTALL | re.MULTILINE
+)
 IN_WORDS = "design in words"
 _COLUMNS = {
     "low": "lower end of the 95 % interval",
@@ -145,4 +149,22 @@ def _draw(fig: Figure, kind: str, stem: str, path: Path) -> None:
         given["facecolor"], fonts = "none", b", Verdana, sans-serif"
     with matplotlib.style.context(SHEET, after_reset=True):
         fig.savefig(drawn, format=kind, **given)
-    path.write_bytes(drawn.getvalue().replace(_FONT, _FONT + fonts))
+    content = drawn.getvalue().replace(_FONT, _FONT + fonts)
+    if kind == "svg":
+        content = _TOLD.sub(_tell, content.decode()).encode()
+    path.write_bytes(content)
+
+
+def _tell(group: re.Match[str]) -> str:
+    """Give the points of a group what they tell, which was its id: each a title."""
+    told, body = json.loads(unescape(group[2])), group[3]
+    mark = "use" if "<use" in body else "path"
+    start, end = body.rpartition("</defs>")[::2] if mark == "path" else ("", body)
+    if end.count(f"<{mark} ") == len(told):  # else some were left out, unknown which
+        words = iter(told)
+        end = re.sub(
+            rf"(<{mark} [^>]*)/>",
+            lambda found: f"{found[1]}><title>{escape(next(words))}</title></{mark}>",
+            end,
+        )
+    return f"{group[1]}<g>\n{start}{end}{group[1]}</g>"
