@@ -47,10 +47,7 @@ SHOWN = re.compile(r'(\w+)\.(?P<how>show|film)\(\s*"(?P<stem>\w+)"')
 OPENED = re.compile(r'(\w+) = (?:\w+\.)*open_page\(\s*"(\w+)"')
 NUMBER = re.compile(r"\{\{(\w+)\}\}")
 QUOTED = re.compile(r"\{\{(\w+\.\w+)\}\}")
-SCORECARD = (
-    "| The paper claims | Verdict | What we measured | See |",
-    "|---|---|---|---|",
-)
+SCORECARD = ("| Claim | Verdict | How large, and as measured here |", "|---|---|---|")
 FILM = {"mp4": "film (MP4)", "png": "first picture (PNG)"} | RECORD
 
 

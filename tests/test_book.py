@@ -390,6 +390,15 @@ def test_the_numbers_of_studies_are_put_into_pages(build, tmp_path):
     assert build.quote(tmp_path) == "other.best, toy.worst"
 
 
+@pytest.mark.parametrize("page", USE)
+def test_numbers_that_a_page_quotes_have_a_name_in_their_study(page, build):
+    for quoted in build.QUOTED.findall(prose(page)):
+        study, name = quoted.split(".")
+        code = inspect.getsource(import_module(f"vsrnn.studies.{study}"))
+        made = f'"{name.rpartition("_")[0]}_{{'  # from a name and, say, a task
+        assert f'"{name}"' in code or made in code, quoted
+
+
 def test_the_front_page_has_the_claims_of_all_studies(build, tmp_path):
     folder = tmp_path / "notebooks" / "figures"
     folder.mkdir(parents=True)
