@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from vsrnn.studies.page import Page
-from vsrnn.studies.speed import BOUNDS, RATE, Data
+from vsrnn.studies.speed import Data
 
 
 def report(path: Path) -> str:
@@ -15,14 +15,10 @@ def report(path: Path) -> str:
         path: what `benchmarks` wrote.
     """
     page = Page("speed", Data(pd.read_csv(path, dtype={"design": str})))
-    rates = page.table("speed").copy()
-    for name in BOUNDS.values():
-        share = 100 * rates[RATE] / rates.pop(name)
-        rates[f"of {name.replace('[1/s]', '[%]')}"] = share.round(1)
+    rates = page.table("speed").drop(columns=["kind", "models", "processes"])
     parts = [
-        rates.drop(columns=["kind", "models", "processes"]).to_string(index=False),
+        rates.to_string(index=False),
         page.table("speed_ratio").to_string(index=False),
-        page.table("speed_growth").drop(columns="models").to_string(index=False),
         page.claims().to_string(index=False),
         "\n".join(f"{name}: {value}" for name, value in page.numbers().items()),
     ]
