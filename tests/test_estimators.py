@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import torch
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
@@ -199,6 +200,21 @@ def test_data_of_another_kind_than_those_of_the_fit_are_refused(small):
     other = np.stack([y, x[:, 0, 0]], 1) if small.__class__ is KINDS[1] else y + 1
     with pytest.raises(ValueError, match="warm_start goes on with"):
         model.fit(x, other)
+
+
+def test_a_fit_that_fails_leaves_what_was_fitted(small):
+    x, y = data()
+    with pytest.raises(ValueError, match="not finite"):
+        small.set_params(learning_rate=1e9, batch_size=5).fit(x, y)
+    with pytest.raises(NotFittedError):
+        small.predict(x)
+    model = small.set_params(**SMALL, warm_start=True).fit(x, y)
+    wanted = model.predict(x)
+    with pytest.raises(ValueError, match="not finite"):
+        model.set_params(learning_rate=1e9, batch_size=5).fit(x, y)
+    np.testing.assert_array_equal(model.predict(x), wanted)
+    with pytest.raises(ValueError, match="warm_start goes on with Geometry"):
+        model.set_params(weights=600).fit(x, y)
 
 
 def test_classes_that_were_never_seen_count_as_wrong():

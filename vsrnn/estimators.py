@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from typing import Any, Self
 
 import numpy as np
@@ -26,12 +27,18 @@ from vsrnn.tasks.task import Task
 from vsrnn.training.loop import Trainee, fit
 from vsrnn.training.resources import check_device
 
+Scale = tuple[np.ndarray, np.ndarray]
+
 AT_ONCE = 250
 """Sequences that are predicted together."""
 
 
 class _SparseRNN(BaseEstimator):
     """What the classifier and the regressor share: all but their targets."""
+
+    model_: BlockRNN
+    loss_curve_: list[float]
+    _scale: Scale
 
     def __init__(
         self,
@@ -63,21 +70,27 @@ class _SparseRNN(BaseEstimator):
             raise VsrnnError(f"learning_rate must be a number above 0, not {rate!r}")
         check_device(self.device)
         seed = int(check_random_state(self.random_state).randint(2**31))
-        if not self._goes_on:
-            steps = np.concatenate(parts)
-            self._mean, self._scale = _standard(steps)
-            sizes = self.weights, steps.shape[1], outputs
-            geometry = Geometry.for_budget(*sizes, self.density)
-            self.model_ = BlockRNN(geometry, init_std=_deviations(geometry), seed=seed)
-            self.loss_curve_: list[float] = []
-        task = _Given(self._tensors(parts), y, outputs, size)
-        trainee = Trainee(self.model_.to(self.device), float(rate), [])
-        network = ModelBatch([self.model_])
+        steps = np.concatenate(parts)
+        sizes = self.weights, steps.shape[1], outputs
+        geometry = Geometry.for_budget(*sizes, self.density)
+        if self._goes_on:
+            if geometry != self.model_.geometry:
+                raise VsrnnError(
+                    f"warm_start goes on with {self.model_.geometry}, not {geometry}"
+                )
+            model, scale = deepcopy(self.model_), self._scale
+        else:
+            model = BlockRNN(geometry, init_std=_deviations(geometry), seed=seed)
+            scale = _standard(steps)
+        task = _Given(_tensors(parts, scale), y, outputs, size)
+        trainee = Trainee(model.to(self.device), float(rate), [])
+        network = ModelBatch([model])
         fit([trainee], network, task, epochs=epochs, seed=seed, device=self.device)
-        self.model_.cpu()
         if trainee.error:
             raise VsrnnError(f"{trainee.error}; give a smaller learning_rate")
-        self.loss_curve_ += [point["train_loss"] for point in trainee.curve]
+        before = self.loss_curve_ if self._goes_on else []
+        self.loss_curve_ = before + [point["train_loss"] for point in trainee.curve]
+        self.model_, self._scale = model.cpu(), scale
         return self
 
     @property
@@ -104,18 +117,12 @@ class _SparseRNN(BaseEstimator):
         steps = validate_data(self, steps, reset=reset)
         return np.split(steps, np.cumsum([len(one) for one in parts])[:-1])
 
-    def _tensors(self, parts: list[np.ndarray]) -> list[Tensor]:
-        """The sequences standardized, with one more step to give the answer at."""
-        scaled = [(part - self._mean) / self._scale for part in parts]
-        padded = [np.pad(part, ((0, 1), (0, 0))) for part in scaled]
-        return [torch.from_numpy(part.astype(np.float32)) for part in padded]
-
     @torch.no_grad()
     def _answers(self, X: Any) -> np.ndarray:
         """Outputs at the end of each sequence, (cases, outputs)."""
-        check_is_fitted(self)
+        check_is_fitted(self, "model_")
         check_device(self.device)
-        sequences = self._tensors(self._read(X))
+        sequences = _tensors(self._read(X), self._scale)
         answers = []
         try:
             model = self.model_.to(self.device)
@@ -138,7 +145,7 @@ class _SparseRNN(BaseEstimator):
 class SparseRNNClassifier(ClassifierMixin, _SparseRNN):
     """A sparse RNN that tells classes of sequences, as an estimator of scikit-learn.
 
-    As :class:`sklearn.neural_network.MLPClassifier` is to rows of a table, this is to
+    What ``sklearn.neural_network.MLPClassifier`` is to rows of a table, this is to
     sequences: a :class:`vsrnn.BlockRNN` of so many weights reads each to its end, and
     answers one step later. It works in pipelines, searches and cross-validation.
 
@@ -196,8 +203,9 @@ class SparseRNNClassifier(ClassifierMixin, _SparseRNN):
         if self._goes_on and not np.array_equal(classes, self.classes_):
             before, now = (", ".join(map(str, c)) for c in (self.classes_, classes))
             raise VsrnnError(f"warm_start goes on with the classes {before}, not {now}")
+        self._train(parts, torch.from_numpy(targets), len(classes))
         self.classes_ = classes
-        return self._train(parts, torch.from_numpy(targets), len(classes))
+        return self
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return the probability of each class, (cases, classes)."""
@@ -212,7 +220,7 @@ class SparseRNNClassifier(ClassifierMixin, _SparseRNN):
 class SparseRNNRegressor(RegressorMixin, _SparseRNN):
     """A sparse RNN that gives numbers for sequences, as an estimator of scikit-learn.
 
-    As :class:`sklearn.neural_network.MLPRegressor` is to rows of a table, this is to
+    What ``sklearn.neural_network.MLPRegressor`` is to rows of a table, this is to
     sequences. All parameters and attributes but ``classes_`` are those of
     :class:`vsrnn.SparseRNNClassifier`. `score` is the share of variance explained.
 
@@ -223,8 +231,7 @@ class SparseRNNRegressor(RegressorMixin, _SparseRNN):
         True
     """
 
-    _target_mean: np.ndarray
-    _target_scale: np.ndarray
+    _target_scale: Scale
 
     def fit(self, X: Any, y: Any) -> Self:
         """Train a network, a new one unless ``warm_start`` is set.
@@ -241,22 +248,23 @@ class SparseRNNRegressor(RegressorMixin, _SparseRNN):
                 f"y is the same in all cases (n_samples = {len(y)}); give numbers "
                 "that vary"
             )
-        if self._goes_on and y.shape[1:] != self._target_mean.shape:
+        scale = self._target_scale if self._goes_on else _standard(y)
+        if y.shape[1:] != scale[0].shape:
             raise VsrnnError(
-                f"warm_start goes on with y (cases, ...) of {self._target_mean.shape} "
-                f"a case, not {y.shape[1:]}"
+                f"warm_start goes on with y of {scale[0].shape} a case, "
+                f"not {y.shape[1:]}"
             )
-        if not self._goes_on:
-            self._target_mean, self._target_scale = _standard(y)
-        targets = torch.from_numpy((y - self._target_mean) / self._target_scale).float()
+        targets = torch.from_numpy((y - scale[0]) / scale[1]).float()
         targets = targets.reshape(len(y), -1)
         self._train(parts, targets, targets.shape[1])
+        self._target_scale = scale
         return self
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the numbers of each sequence, of the shape of y."""
-        answers = self._answers(X).reshape(-1, *self._target_mean.shape)
-        return answers * self._target_scale + self._target_mean
+        answers = self._answers(X)
+        mean, deviation = self._target_scale
+        return answers.reshape(-1, *mean.shape) * deviation + mean
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -290,6 +298,13 @@ def _are_sequences(X: Any) -> bool:
     return bool(getattr(first, "shape", ())) or np.ndim(first) > 1
 
 
+def _tensors(parts: list[np.ndarray], scale: Scale) -> list[Tensor]:
+    """Sequences standardized, with one more step to give the answer at."""
+    mean, deviation = scale
+    scaled = [np.pad((part - mean) / deviation, ((0, 1), (0, 0))) for part in parts]
+    return [torch.from_numpy(part.astype(np.float32)) for part in scaled]
+
+
 def _deviations(geometry: Geometry) -> list[float]:
     """Of initial weights, one over the square root of how many a row has, by block."""
     rows = {"h": geometry.hidden, "y": geometry.outputs}
@@ -299,7 +314,7 @@ def _deviations(geometry: Geometry) -> list[float]:
     return [1 / math.sqrt(max(weights[block[0]], 1)) for block in BLOCKS]
 
 
-def _standard(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _standard(rows: np.ndarray) -> Scale:
     """Mean and standard deviation of each column, 1 where it does not vary."""
     scale = rows.std(0)
     return rows.mean(0), np.where(scale > 0, scale, 1.0)
