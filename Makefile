@@ -44,11 +44,18 @@ NAMED := $(TEN) $(DIGITS:%=25AHV0%) $(DIGITS:%=50AHV0%) \
   $(addprefix adroit_hammer_lstm,25 50) 400AH01 400AH12 25AH020
 MILLION := 000000 000100 000110 001001 010000 010010 010100 011000 011001 \
   100010 100100 100110 111111 balanced balanced2 lstm
+# design, seed and the epoch of the seed's best validation accuracy in rad_1m
+STOPPED := 111111/1/7 011001/0/3
 results: $(STAMP)
 	$(BIN)/vsrnn sweep rad 100k --run-seed 0 1 2 3 4 $(PAPER) \
 	  --store results/rad_100k
 	$(BIN)/vsrnn sweep rad $(MILLION) --run-seed 0 1 2 3 4 $(PAPER) \
 	  --store results/rad_1m
+	for each in $(STOPPED); do \
+	  set -- $$(echo $$each | tr / " "); \
+	  $(BIN)/vsrnn run rad $$1 --seed $$2 --epochs $$3 $(PAPER) \
+	    --store results/rad_1m_stopped || exit 1; \
+	done
 	$(BIN)/vsrnn sweep rad even --number 200 --budget 100000 $(PAPER) \
 	  --store results/rad_even_100k
 	$(BIN)/vsrnn sweep rad normal_size --number 200 --budget 50000 $(PAPER) \

@@ -32,10 +32,8 @@ pytestmark = pytest.mark.usefixtures("few_trees")
 
 SLOW = (
     "variance_explained",
-    "forecast_scores",
     "forecast_transfer",
     "forecast_observed",
-    "forecast_importance",
     "forecast_runs",
     "contrast_proportion",
     "contrast_growth",
@@ -45,7 +43,7 @@ SLOW = (
 """Figures whose tables take long to make; their own tests draw them from small ones."""
 FAST = [name for name in FIGURES if name not in SLOW]
 PICTURES = (
-    *("dense_layout", "design_layout", "sequences", "transforms", "hammer_frames"),
+    *("six_blocks", "design_layout", "sequences", "transforms", "hammer_frames"),
     *("contrast_layout", "contrast_ranks", "survivors_layout"),
 )
 """Figures without axes, or whose rows are named beside them."""

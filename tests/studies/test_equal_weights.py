@@ -224,6 +224,9 @@ def test_the_short_answer_says_what_the_claims_say(page):
     fitted = large["training accuracy [%]"] - large["validation accuracy [%]"]
     assert fitted.min() > 25 and "Large networks overfit" in rest
     soon = large.loc[large[PROPORTION] > 0.5, "best epoch"]
+    gains = claims.filter(like="stopping at the best epoch raises", axis="index")
+    assert len(gains) and gains["value"].abs().max() < 2
+    assert "tests within two points of its last epoch" in rest
     assert len(soon) == 5 and soon.max() <= 5 and "is best within five epochs" in rest
 
 

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 
@@ -37,17 +38,6 @@ def test_dense_shares_sum_to_one_and_follow_the_geometry(page):
     assert weights == {block: round(number) for block, number in expected.items()}
 
 
-def test_dense_networks_are_laid_out_by_task_and_size():
-    table = geometry.dense_layout_table(geometry.load(["hammer", "rad"], [7, 30]))
-    assert len(table) == 2 * 2 * 6
-    for (task, hidden), rows in table.groupby(["task", "hidden [units]"]):
-        inputs, outputs = sizes(task)
-        rows = rows.set_index("block")
-        assert rows.loc["hx", "columns [units]"] == inputs
-        assert rows.loc["yh", "first row [units]"] == hidden
-        assert rows.loc["yy", "rows [units]"] == outputs
-
-
 def test_marked_designs_lie_on_the_surface(page):
     table = geometry.proportion_surface_table(page.data, steps=3)
     known = vsrnn.list_designs("rad").set_index("name")
@@ -76,14 +66,14 @@ def test_areas_are_the_shares_of_the_table(page):
             assert to_hex(area.get_facecolor()[0]).upper() == BLOCK_COLORS[block]
 
 
-@pytest.mark.parametrize("name", ["dense_layout", "design_layout"])
+@pytest.mark.parametrize("name", ["six_blocks", "design_layout"])
 def test_layouts_draw_every_block_in_its_place(page, name):
     table = page.table(name)
     (ax,) = getattr(geometry, name)(table).axes
     assert len(ax.patches) == len(table)
-    by = ["task", "hidden [units]"] if name == "dense_layout" else ["design"]
+    networks = table.get("design", pd.Series("one", table.index))
     corners = []
-    for _, rows in table.groupby(by, sort=False):
+    for _, rows in table.groupby(networks, sort=False):
         patches = [ax.patches[index] for index in rows.index]
         corner = patches[0].get_xy()
         corners.append(corner)
@@ -141,6 +131,16 @@ def test_the_short_answer_is_what_the_tables_say(page):
         "0.011",
         "0.444",
     )
+    assert "A dense network with many inputs spends its weights" in text_of("geometry")
+    grid = page.table("proportion_surface")
+    grid = grid[(grid["design"] == "") & (grid["task"] == "rad")].dropna()
+    for _, rows in grid.groupby("arrangement"):
+        wide = rows.pivot(
+            index="density [fraction]", columns="budget [weights]", values=PROPORTION
+        )
+        assert (wide.diff().fillna(0) <= 1e-3).all(axis=None)
+        assert (wide.diff(axis=1).fillna(0) >= -1e-3).all(axis=None)
+    assert "A larger budget and a lower density raise the hidden" in text_of("geometry")
     assert page.claims()["verdict"].tolist() == ["holds", "holds"]
     back = open_page("geometry", designs=["balanced_0", "000000_"]).claims()
     assert back["verdict"].tolist() == ["reversed"]

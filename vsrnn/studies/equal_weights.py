@@ -61,7 +61,7 @@ _AT_ENDS = [_TRAIN, _LAST, _BEST, "best epoch"]
 
 
 OVERFITTED = ("011001", "111111")
-"""Dense hidden and dense at 1,000,000 weights, whose training is looked at."""
+"""Designs of 1,000,000 weights whose training is looked at."""
 
 
 @dataclass(frozen=True)
@@ -298,7 +298,7 @@ _CHANCE = chance("rad")
 TRAINING, VALIDATION = "training", "validation"
 PUBLISHED, STOPPED = "test after the last epoch", "test, stopped at the best epoch"
 _ACCURACY = "accuracy [%]"
-_WIDE = dict(zip(OVERFITTED, ("dense hidden", "dense"), strict=True))
+_WIDE = dict(zip(OVERFITTED, ("hh, hy and yy dense", "dense"), strict=True))
 _CURVES = {
     TRAINING: {"color": GRAY, "linestyle": "--", "marker": ""},
     VALIDATION: {"color": BLUE, "linestyle": "-", "marker": ""},
@@ -380,6 +380,18 @@ def claims(page: Page) -> list[Claim]:
         *_above(stored, "{} scores above {}", "points", _ABOVE),
         *_above(-soon, f"{{}} passes {PASSED:.0f} % sooner than {{}}", "epochs", _SOON),
         *(Claim(words, *rank_interval(*pair), RANK) for words, pair in pairs.items()),
+        *_gained_by_stopping(page.data),
+    ]
+
+
+def _gained_by_stopping(data: Data) -> list[Claim]:
+    """Test accuracy of runs stopped early, less that of the same seeds at the end."""
+    both = _stopped(data).merge(data.budgets, on=["design", "seed"])
+    gains = 100 * (both["score_x"] - both["score_y"]).astype(float)
+    words = "stopping at the best epoch raises test accuracy: {}"
+    return [
+        Claim(words.format(_WIDE[str(name)]), gain.mean(), np.nan, np.nan, "points")
+        for name, gain in gains.groupby(both["design"])
     ]
 
 

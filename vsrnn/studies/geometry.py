@@ -18,6 +18,7 @@ from pandas import DataFrame
 from vsrnn.design.geometry import BLOCKS, Geometry
 from vsrnn.design.published import get_design
 from vsrnn.errors import VsrnnError
+from vsrnn.plot.axes import panels
 from vsrnn.plot.blocks import (
     BLOCK_INKS,
     block_legend,
@@ -59,22 +60,19 @@ class Data:
     Args:
         tasks: whose input and output sizes are used; designs are those of the first,
             and hidden proportion is mapped for the first two.
-        hidden: hidden sizes of the dense networks that are drawn [units].
         designs: names of the designs that are drawn.
     """
 
     tasks: Sequence[str]
-    hidden: Sequence[int]
     designs: Sequence[str]
 
 
 def load(
     tasks: Sequence[str] = ("rad", "hammer", "door", "kitchen-mixed"),
-    hidden: Sequence[int] = (30, 100, 300, 1000),
     designs: Sequence[str] = ("111111_", "000000_", "balanced_0"),
 ) -> Data:
     """Say what is counted, see `Data`."""
-    return Data(tasks, hidden, designs)
+    return Data(tasks, designs)
 
 
 def weight_share_table(data: Data, hidden: Sequence[int] | None = None) -> DataFrame:
@@ -104,52 +102,48 @@ def weight_share_table(data: Data, hidden: Sequence[int] | None = None) -> DataF
 def weight_share(table: DataFrame, style: str = "web") -> Figure:
     """Stack the share of weights in each block against the hidden size, by task."""
     tasks = list(table["task"].unique())
-    with drawing(style, 0.42) as drawn:
-        panels = drawn.subplots(1, len(tasks), sharey=True, squeeze=False)[0]
-        for ax, task in zip(panels, tasks, strict=True):
+    with drawing(style, 0.9) as drawn:
+        axes = panels(drawn, len(tasks), 2, sharey=True)
+        for ax, task in zip(axes, tasks, strict=True):
             shares = table[table["task"] == task].pivot(
                 index=HIDDEN, columns="block", values=SHARE
             )[list(BLOCKS)]
             _stack(ax, shares)
-            ax.set_title(task_label(task))
-            ax.set_xlabel("hidden size [units]", fontsize="small")
-        panels[0].set_ylabel("share of weights [%]")
+            ax.set(title=task_label(task), xlabel="hidden size [units]")
+            ax.set_ylabel("share of weights [%]")
+            ax.label_outer()
         block_legend(drawn)
     return drawn
 
 
-def dense_layout_table(data: Data) -> DataFrame:
-    """Place of each block in the matrices of dense networks, one for each size.
-
-    >>> int(dense_layout_table(load(["rad"], [30])).loc[0, "columns [units]"])
-    2500
-    """
-    parts = [
-        DataFrame({"task": task, HIDDEN: size, **block_places(_dense(task, size))})
-        for task in data.tasks
-        for size in data.hidden
-    ]
-    return pd.concat(parts, ignore_index=True)
+def six_blocks_table(data: Data | None = None) -> DataFrame:
+    """Place of each block in the matrix of a small made-up network."""
+    return block_places(Geometry(600, 400, 200, 1))
 
 
-@figure(table=dense_layout_table)
-def dense_layout(table: DataFrame, style: str = "web") -> Figure:
-    """Draw the blocks of dense networks to one scale: equal area, equal weights."""
-    with drawing(style, 0.42) as drawn:
-        ax, left = drawn.subplots(), 0.0
-        look: dict[str, Any] = {"ha": "right", "va": "center", "fontsize": "small"}
-        for task, networks in table.groupby("task", sort=False):
-            ax.text(left, -60, task_label(str(task)), va="bottom")
-            top = 0.0
-            for size, rows in networks.groupby(HIDDEN, sort=False):
-                blocks(ax, rows, left, top)
-                if left == 0:
-                    ax.text(-80, top + size / 2, f"H = {size:,}", **look)
-                top += size + 160
-            left += _right(networks) + 350
-        scale_bar(ax, 0, top + 20, 500, "500 units, the same across and down")
-        to_scale(ax, left - 350, -170, top + 130)
-        block_legend(drawn)
+@figure(table=six_blocks_table)
+def six_blocks(table: DataFrame, style: str = "web") -> Figure:
+    """Draw the blocks of a network with what they compute and read."""
+    sides = table.set_index("block")
+    bottom, right = sides.loc["yy", "first row [units]"], _right(table)
+    with drawing(style, 0.6) as drawn:
+        ax = drawn.subplots()
+        blocks(ax, table)
+        for block, words in (("hx", "input"), ("hh", "hidden state"), ("hy", "output")):
+            row = sides.loc[block]
+            middle = row["first column [units]"] + row["columns [units]"] / 2
+            size = {"input": "X", "hidden state": "H", "output": "Y"}[words]
+            ax.text(
+                middle, -25, f"reads the\n{words}, {size}", ha="center", va="bottom"
+            )
+        for block, words in (
+            ("hh", "computes the\nhidden state"),
+            ("yy", "computes\nthe output"),
+        ):
+            row = sides.loc[block]
+            middle = row["first row [units]"] + row["rows [units]"] / 2
+            ax.text(right + 25, middle, words, va="center")
+        to_scale(ax, right + 330, -160, bottom + 210)
     return drawn
 
 
@@ -215,7 +209,7 @@ def proportion_surface_table(data: Data, steps: int = 31) -> DataFrame:
 def proportion_surface(table: DataFrame, style: str = "web") -> Figure:
     """Map the hidden proportion over density and budget, by task and arrangement."""
     tasks, arrangements = table["task"].unique(), table["arrangement"].unique()
-    with drawing(style, 0.8) as drawn:
+    with drawing(style, 0.9) as drawn:
         shape = (len(tasks), len(arrangements))
         axes = drawn.subplots(*shape, sharex=True, sharey=True, squeeze=False)
         for task, row in zip(tasks, axes, strict=True):
