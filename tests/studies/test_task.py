@@ -3,11 +3,13 @@
 import re
 from pathlib import Path
 
+import drawn
 import numpy as np
 import pandas as pd
 import pytest
 
 import vsrnn
+from vsrnn.plot.style import STYLES
 from vsrnn.studies import open_page, task
 from vsrnn.studies.page import Page
 from vsrnn.tasks.rad import RandomAnomaly
@@ -37,10 +39,13 @@ def page_of(pooled, separate, accuracy=(10.0, 50.0, 60.0, 90.0, 95.0)):
             "alternative": ["noise", "blur", "noise", "erase", "blur"],
             "sequences": [3, 4, 5, 6, 7],
             ACCURACY: accuracy,
+            task.SPLITS["val"]: [1, 1, 1, 1, 1],
+            task.SPLITS["test"]: [6, 1, 1, 1, 1],
             DIFFERENCE: [1.0, 3.0, 2.0, 9.0, 11.0],
         }
     )
-    return Page("task", task.Data("smoke", pairs, {}, runs))
+    tested = runs.assign(val_accuracy=runs["score"] + 0.03)
+    return Page("task", task.Data(pairs, {}, runs, tested))
 
 
 def test_pairs_count_every_sequence():
@@ -85,37 +90,32 @@ def test_transforms_are_drawn_in_columns_and_draws_in_rows():
     assert dict(zip(names, still, strict=True))["baseline"] and not all(still)
 
 
-def test_maps_hold_the_numbers_of_the_table(page):
+def test_answers_are_counted_beside_the_splits():
+    config = vsrnn.Config("rad", "balanced_0", "smoke", epochs=1)
+    table = task.ask_about_pairs(config)
+    sizes = RandomAnomaly("smoke").sizes
+    assert table["sequences"].sum() == sizes["train"]
+    for split, column in task.SPLITS.items():
+        assert table[column].sum() == sizes[split]
+        assert (table.loc[table["base"] == table["alternative"], column] == 0).all()
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_pairs_are_drawn_with_the_numbers_of_their_table(page, style):
     table = page.table("transform_pairs")
-    figure = task.transform_pairs(table)
-    for ax, value in zip(figure.axes, (ACCURACY, DIFFERENCE), strict=True):
-        names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
-        assert [text.get_text() for text in ax.get_xticklabels()] == names
-        for text in ax.texts:
-            column, row = (int(place) for place in text.get_position())
-            pair = (names[row].replace(" ", "_"), names[column].replace(" ", "_"))
-            cell = table[(table["base"] == pair[0]) & (table["alternative"] == pair[1])]
-            assert text.get_text() == f"{cell[value].iloc[0]:.0f}"
-        assert len(ax.texts) == table[value].notna().sum()
-
-
-def test_means_and_runs_are_drawn_where_the_table_has_them(page):
-    table = page.table("shared_images")
-    (ax,) = task.shared_images(table).axes
-    groups = table.groupby(["design", "split"], sort=False)
-    for place, (_, rows) in enumerate(groups):
-        row = rows.iloc[0]
-        bars = [line for line in ax.lines if set(line.get_ydata()) == {place}]
-        found = np.concatenate([line.get_xdata() for line in bars])
-        for value in row[["mean [%]", "low [%]", "high [%]"]]:
-            assert np.isclose(found, value).any()
-        runs = np.concatenate([dots.get_offsets() for dots in ax.collections])
-        runs = runs[np.isclose(runs[:, 1], place - 0.25)]
-        np.testing.assert_allclose(
-            sorted(runs[:, 0]), sorted(rows["test accuracy [%]"])
-        )
-    labels = [text.get_text() for text in ax.get_yticklabels()]
-    assert labels[0] == "uniform .2, pooled" and labels[3] == "varied, separate"
+    above, below = task.transform_pairs(table, style=style).axes
+    rows, columns = above.get_yticklabels(), above.get_xticklabels()
+    assert len(above.texts) == 56
+    for text in above.texts:
+        column, row = (int(place) for place in text.get_position())
+        words = (rows[row].get_text(), columns[column].get_text())
+        base, alternative = (word.replace(" ", "_") for word in words)
+        cell = table[(table["base"] == base) & (table["alternative"] == alternative)]
+        assert text.get_text() == f"{cell[ACCURACY].iloc[0]:.0f}"
+    for color, hard in (("#D55E00", True), ("#0072B2", False)):
+        own = table.dropna()[(table.dropna()[ACCURACY] < 20) == hard]
+        points = own[[DIFFERENCE, ACCURACY]].to_numpy().tolist()
+        assert sorted(drawn.runs(below, color)) == sorted(map(tuple, points))
 
 
 def test_sharing_matters_only_when_the_interval_says_so():
@@ -137,13 +137,13 @@ def test_easy_pairs_are_those_whose_pixels_differ():
     turned = task.claims(page_of(scores, scores, (95.0, 90.0, 60.0, 50.0, 10.0)))
     assert turned[0].value == pytest.approx(-0.9)
     numbers = task.numbers(page_of(scores, scores))
-    assert numbers["easiest"] == "blur among both"
-    assert (numbers["hardest"], numbers["hardest_accuracy"]) == (
-        "noise among baseline",
-        "10 %",
-    )
+    assert numbers["hardest"] == "noise among baseline"
     assert numbers["near_chance"] == "1 of 5"
     assert numbers["accuracy"] == "69.4 %"
+    assert numbers["hard_share"] == "60 %" and numbers["ceiling"] == "46 %"
+    assert numbers["gap_seen"] == "3.0"
+    mean = {"val": 61.0, "test": (6 * 10 + 50 + 60 + 90 + 95) / 10}
+    assert numbers["gap_mix"] == f"{mean['val'] - mean['test']:.1f}"
 
 
 def test_the_short_answer_is_what_the_tables_say(page):
@@ -153,4 +153,15 @@ def test_the_short_answer_is_what_the_tables_say(page):
     sharing = claims[claims.index.str.startswith("sharing")]
     assert len(sharing) == 2 and (sharing["verdict"] == "undecided").all()
     assert claims["verdict"].iloc[0] == "holds"
-    assert numbers["near_chance"] == "20 of 56"
+    text = NOTEBOOK.read_text("utf-8")
+    hard, pairs = map(int, numbers["near_chance"].split(" of "))
+    assert pairs == 56 and hard > 12
+    seen, mixed = float(numbers["gap_seen"]), float(numbers["gap_mix"])
+    assert 0 < seen < 1.5 * mixed and "happens to hold more of the hard pairs" in text
+    known = page.data.pairs.dropna()
+    alike = ["baseline", "noise", "blur", "sharpness"]
+    same = known[known["base"].isin(alike) & known["alternative"].isin(alike)]
+    assert len(same) == 12 and same[ACCURACY].max() < 15
+    assert "Baseline, noise, blur and sharpness cannot be told apart" in text
+    assert claims["value"].iloc[0] > 0.9
+    assert "The less a pair of transforms changes the pixels, the less often" in text

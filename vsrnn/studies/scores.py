@@ -8,42 +8,12 @@ from pandas import DataFrame
 
 from vsrnn.design.published import list_designs
 from vsrnn.errors import VsrnnError
-from vsrnn.forecast.table import SCORE, scored
 from vsrnn.plot.labels import PROPORTION, seeds_label
 from vsrnn.runs.tables import order_rows
 from vsrnn.stats import intervals
 from vsrnn.studies.labels import EXPERT_LABELS
 
 ACCURACY = "test accuracy [%]"
-
-
-def final_scores(
-    runs: DataFrame, designs: Sequence[str], by: Sequence[str] = ()
-) -> DataFrame:
-    """Test accuracy of each run of some designs, with its design's mean and interval.
-
-    Diverged runs score as chance.
-
-    Args:
-        runs: one row a run, as `vsrnn.runs.tables.concat_runs` gives them.
-        designs: names, in the order wanted.
-        by: more columns that separate groups, for instance "split".
-
-    Returns:
-        One row a run: source, scale, design, the columns of `by`, seed, test accuracy
-        [%], and mean, low, high [%] and seeds of its group.
-
-    >>> runs = DataFrame({"design": ["lstm_"], "scale": "quick", "seed": 0,
-    ...                   "task": "rad", "score": 0.5, "source": "stored"})
-    >>> final_scores(runs, ["lstm_"])["mean [%]"].tolist()
-    [50.0]
-    """
-    chosen = scored(runs[runs["design"].isin(designs)])
-    keys = ["source", "scale", "design", *by]
-    groups = intervals(chosen, keys, SCORE)
-    table = chosen[[*keys, "seed", SCORE]].merge(groups, on=keys)
-    table = order_rows(table, [*keys, "seed"], design=designs)
-    return in_percent(table.rename(columns={SCORE: ACCURACY}))
 
 
 def mean_curves(

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,22 +12,18 @@ from matplotlib.figure import Figure
 from pandas import DataFrame
 from torch import Tensor, nn
 
-from vsrnn.plot.axes import images
-from vsrnn.plot.labels import DESIGN_LABELS, ORANGE, look
-from vsrnn.plot.lines import heat
-from vsrnn.plot.points import dots
+from vsrnn.forecast.table import SCORE, scored
+from vsrnn.plot.axes import images, legend
+from vsrnn.plot.labels import BLUE, DESIGN_LABELS, ORANGE
+from vsrnn.plot.lines import heat, scatter
 from vsrnn.plot.registry import figure
-from vsrnn.plot.style import accuracy_top, drawing
-from vsrnn.runs.config import Config, configs_for
+from vsrnn.plot.style import chance_line, drawing
+from vsrnn.runs.config import Config
 from vsrnn.runs.results import get_results
 from vsrnn.runs.run import train
-from vsrnn.runs.store import Store
-from vsrnn.runs.sweep import sweep
-from vsrnn.runs.tables import HERE, STORED, order_rows
 from vsrnn.stats import Claim, rank_interval, welch
 from vsrnn.studies.labels import chance
 from vsrnn.studies.page import Page
-from vsrnn.studies.scores import ACCURACY, final_scores, panels_of
 from vsrnn.tasks.digits import load_digits
 from vsrnn.tasks.rad import MEAN, STD, RandomAnomaly
 from vsrnn.tasks.transforms import TRANSFORMS, resize, transform
@@ -47,74 +41,53 @@ STORED_PAIRS = "rad_transform_pairs"
 FOUND, DIFFERENCE = "accuracy [%]", "difference [gray levels]"
 
 
+SPLITS = {"val": "validation [sequences]", "test": "test [sequences]"}
+
+
 @dataclass(frozen=True)
 class Data:
     """What the page shows.
 
     Args:
-        scale: of the sequences shown.
-        pairs: as `count_pairs` gives them.
+        pairs: as `ask_about_pairs` gives them.
         pairs_made_by: what made them.
-        runs: one row a run, of designs trained with both kinds of splits.
+        shared: one row a run, of designs trained with both kinds of splits.
+        runs: one row a run of the published protocol.
     """
 
-    scale: str
     pairs: DataFrame
     pairs_made_by: dict[str, Any]
+    shared: DataFrame
     runs: DataFrame
 
 
-def load(
-    scale: str | None = None,
-    seeds: Sequence[int] = (0, 1, 2),
-    design: str = "balanced_0",
-    compared: Sequence[str] = ("000000_", "balanced_0"),
-    store: str | Path = "../runs",
-    jobs: int | None = None,
-    pairs: str | None = STORED_PAIRS,
-) -> Data:
-    """Train what the page compares, or take the committed results.
+def load(pairs: str = STORED_PAIRS, results: str = "rad_100k") -> Data:
+    """Load what is stored; sequences and transforms are made here.
 
     Args:
-        scale: "smoke", "quick" or "paper"; without it, nothing is trained.
-        seeds: a run for each, and the first is that of the model asked about pairs.
-        design: name of that model's design, where one is trained.
-        compared: names of the designs trained with both kinds of splits.
-        store: folder of the runs.
-        jobs: runs trained at the same time; all cores if absent.
-        pairs: committed table of the model's answers; None trains it and asks it anew.
+        pairs: committed table of a model's answers by pair of transforms.
+        results: committed table of runs that were validated and tested as published.
+
+    Raises:
+        VsrnnError: there are no such tables.
     """
-    if scale is None:
-        runs = get_results("rad_quick").assign(source=STORED)
-        runs = order_rows(
-            runs[runs["design"].isin(compared)], ["design"], design=compared
-        )
-        # the sequences shown are the same at every scale; here they are made soonest
-        return _with_stored_pairs("smoke", STORED_PAIRS, runs)
-    configs = configs_for(compared, seeds, scale, split="pooled")
-    configs += configs_for(compared, seeds, scale, split="separate")
-    runs = sweep(configs, Store(store), jobs=jobs).assign(source=HERE)
-    if pairs is not None:
-        return _with_stored_pairs(scale, pairs, runs)
-    config = Config("rad", design, scale, seeds[0])
-    fresh = RandomAnomaly(scale, data_seed=1)
-    made_by = fresh.provenance | {"run": config.id, "config": config.as_dict()}
-    return Data(scale, count_pairs(train(config)[0], fresh), made_by, runs)
+    known, shared = get_results(pairs), get_results("rad_quick")
+    both = shared.groupby("design")["split"].transform("nunique") > 1
+    return Data(known, {"results": pairs}, shared[both], get_results(results))
 
 
-def _with_stored_pairs(scale: str, pairs: str, runs: DataFrame) -> Data:
-    return Data(scale, get_results(pairs), {"results": pairs}, runs)
-
-
-def sequences_table(data: Data) -> DataFrame:
+def sequences_table(data: Data | None = None) -> DataFrame:
     """Pixels of the first training sequence of each of `PAIRS`.
+
+    Args:
+        data: not needed: the first sequences are the same at every scale.
 
     Returns:
         One row an image, eleven a sequence: sequence, step, base, alternative,
         anomaly (whether this image is it), and its 2,500 pixels as gray levels 0..255;
         the blank eleventh image has the normalized value 0, gray level 33.
     """
-    task, split = RandomAnomaly(data.scale), "train"
+    task, split = RandomAnomaly("smoke"), "train"
     info, names = task.info(split), np.array(task.transforms)
     tables: list[DataFrame] = []
     for base, alternative in PAIRS:
@@ -134,7 +107,7 @@ def sequences_table(data: Data) -> DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-@figure(sequences_table, made_by=lambda data: RandomAnomaly(data.scale).provenance)
+@figure(sequences_table, made_by=lambda data: RandomAnomaly("smoke").provenance)
 def sequences(table: DataFrame, style: str = "web") -> Figure:
     """Show sequences as rows of images, the anomaly framed."""
     groups = [rows for _, rows in table.groupby("sequence")]
@@ -221,72 +194,66 @@ def count_pairs(
     )
 
 
+def ask_about_pairs(config: Config) -> DataFrame:
+    """Train a design, and count its answers to as many sequences of another seed.
+
+    Returns:
+        As `count_pairs`, and how many validation and test sequences each pair has.
+    """
+    task = RandomAnomaly(config.scale, **config.task_options)
+    names = np.array(task.transforms)
+    fresh = RandomAnomaly(config.scale, data_seed=1, **config.task_options)
+    table = count_pairs(train(config)[0], fresh)
+    for split, column in SPLITS.items():
+        info = task.info(split)
+        kinds = DataFrame({kind: names[info[kind]] for kind in ("base", "alternative")})
+        counts = kinds.value_counts().rename(column).reset_index()
+        table = table.merge(counts, "left").fillna({column: 0}).astype({column: int})
+    return table
+
+
 @figure(table=attrgetter("pairs"), made_by=attrgetter("pairs_made_by"))
 def transform_pairs(table: DataFrame, style: str = "web") -> Figure:
-    """Accuracy for each base and alternative, beside how far their pixels differ."""
-    n = table.loc[table["sequences"] > 0, "sequences"]
-    with drawing(style, 0.62) as drawn:
-        left, right = drawn.subplots(1, 2)
-        heat(left, table, "base", "alternative", FOUND)
-        left.set_title(
-            f"anomaly found [%], {n.min()} to {n.max()}\n"
-            f"sequences a pair; chance: {chance('rad'):.0f}"
-        )
-        heat(right, table, "base", "alternative", DIFFERENCE)
-        right.set_title("mean difference of pixels\n[gray levels of 255]")
-        left.set_ylabel("base transform (nine images)")
-        right.set(yticks=[], ylabel="")
-        for ax in (left, right):
-            ax.set_xlabel("alternative transform (one image)")
+    """Accuracy for each base and alternative, and against how their pixels differ."""
+    known = table[table["sequences"] > 0]
+    known = known.assign(hard=known[FOUND] < 2 * chance("rad"))
+    with drawing(style, 1.5) as drawn:
+        above, below = drawn.subplots(2, 1, height_ratios=(3, 2))
+        heat(above, table, "base", "alternative", FOUND)
+        above.set(ylabel="base transform (nine images)")
+        above.set_xlabel("alternative transform (one image)")
+        above.set_title("Anomaly found [%]")
+        scatter(below, known, DIFFERENCE, FOUND, hue="hard", looks=_HARD)
+        chance_line(below, chance("rad"))
+        below.set(ylim=(0, 100), ylabel="anomaly found [%]")
+        below.set_xlabel("mean difference of pixels [gray levels of 255]")
+        below.set_title("The same against what a pair does to the pixels")
+        words = {True: "below twice chance", False: "above"}
+        legend(drawn, {words[hard]: {**_HARD[hard], "ls": ""} for hard in words})
     return drawn
 
 
-def shared_images_table(data: Data) -> DataFrame:
-    """Test accuracy of each run, with the mean and interval of its design and split.
-
-    A split is pooled (training and test may share source images) or separate.
-    """
-    return final_scores(data.runs, list(data.runs["design"].unique()), ["split"])
-
-
-@figure(table=shared_images_table)
-def shared_images(table: DataFrame, style: str = "web") -> Figure:
-    """Test accuracy with source images shared between the splits, and separated."""
-    names = table["design"].map(lambda name: DESIGN_LABELS.get(name, name))
-    table = table.assign(row=names + ", " + table["split"])
-    looks = {}
-    for rank, row in enumerate(table.drop_duplicates("row").to_dict("records")):
-        shape = look(row["design"], rank)
-        inside = shape["color"] if row["split"] == "pooled" else "white"
-        looks[row["row"]] = {**shape, "markerfacecolor": inside}
-    guess = chance("rad")
-    with drawing(style, 0.4) as drawn:
-        ax = drawn.subplots()
-        dots(
-            *(ax, table, "mean [%]", "row", "low [%]", "high [%]"),
-            looks=looks,
-            points=ACCURACY,
-            how=".1f",
-            chance=guess,
-        )
-        top = accuracy_top(table[["high [%]", ACCURACY]], guess)
-        ax.set(xlabel=ACCURACY, xlim=(0, top))
-        ax.set_title(" and ".join(title for title, _ in panels_of(table)))
-    return drawn
+_HARD = {True: {"color": ORANGE, "marker": "s"}, False: {"color": BLUE, "marker": "o"}}
 
 
 def numbers(page: Page) -> dict[str, str]:
-    """What the page quotes: the easiest and hardest pairs, what sharing changes."""
+    """What the page quotes: which pairs are hard, and what follows for a score."""
     seen = page.data.pairs.query("sequences > 0").set_index(["alternative", "base"])
     accuracy, guess = seen[FOUND], chance("rad")
+    hard, tested = accuracy < 2 * guess, seen[SPLITS["test"]]
+    share = tested[hard].sum() / tested.sum()
+    learned = scored(page.data.runs).query(f"`{SCORE}` > 2 * @guess")
+    gap = 100 * learned["val_accuracy"].astype(float) - learned[SCORE]
+    val, test = (np.average(accuracy, weights=seen[name]) for name in SPLITS.values())
     return {
         "accuracy": f"{np.average(accuracy, weights=seen['sequences']):.1f} %",
         "chance": f"{guess:.0f} %",
-        "easiest": " among ".join(accuracy.idxmax()).replace("_", " "),
-        "easiest_accuracy": f"{accuracy.max():.0f} %",
         "hardest": " among ".join(accuracy.idxmin()).replace("_", " "),
-        "hardest_accuracy": f"{accuracy.min():.0f} %",
-        "near_chance": f"{(accuracy < 2 * guess).sum()} of {len(seen)}",
+        "near_chance": f"{hard.sum()} of {len(seen)}",
+        "hard_share": f"{100 * share:.0f} %",
+        "ceiling": f"{100 * (1 - share) + guess * share:.0f} %",
+        "gap_seen": f"{gap.mean():.1f}",
+        "gap_mix": f"{val - test:.1f}",
     }
 
 
@@ -296,13 +263,12 @@ def claims(page: Page) -> list[Claim]:
     ranks = rank_interval(seen[DIFFERENCE], seen[FOUND])
     words = "pairs whose pixels differ more are easier"
     found = [Claim(words, *ranks, "rank correlation")]
-    for name, rows in page.table("shared_images").groupby("design", sort=False):
-        scores = rows.groupby("split")[ACCURACY].apply(np.array)
-        if {"pooled", "separate"} <= set(scores.index):
-            answers = RandomAnomaly.scales[rows["scale"].iloc[0]].scored
-            gap = _gap(scores["pooled"], scores["separate"], answers)
-            helped = DESIGN_LABELS.get(str(name), name)
-            found.append(Claim(f"sharing source images helps {helped}", *gap, "points"))
+    for name, rows in scored(page.data.shared).groupby("design", sort=False):
+        scores = rows.groupby("split")[SCORE].apply(np.array)
+        answers = RandomAnomaly.scales[rows["scale"].iloc[0]].scored
+        gap = _gap(scores["pooled"], scores["separate"], answers)
+        helped = DESIGN_LABELS.get(str(name), name)
+        found.append(Claim(f"sharing source images helps {helped}", *gap, "points"))
     return found
 
 
