@@ -10,6 +10,7 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from vsrnn.forecast.inspection import KIND, TRAINED
 from vsrnn.forecast.measures import R2, RANK
@@ -165,11 +166,17 @@ def test_the_page_says_what_the_committed_runs_say():
     assert study._learned(observed).loc[R2, "value"] < 0
     assert "{{between}} % lies between" in answer
     assert study._between(observed) > 0.8
+    learned = observed[SCORE] >= study.LEARNED
+    assert roc_auc_score(learned, observed["forecast [%]"]) > 0.9
     assert "A forest tells failures from successes" in rest
+    errors = (observed["forecast [%]"] - observed[SCORE])[learned]
+    assert errors.mean() < 0 and "forecasts are too low and too far apart" in rest
+    spreads = observed[learned].std(numeric_only=True)
+    assert spreads["forecast [%]"] > spreads[SCORE]
     r2 = rows_of(page.table("forecast_transfer"), measure=R2)
     same, other = (rows_of(r2, source=f"{s} table{e}") for s, e in _SOURCES)
     assert other["value"].min() < 0 < same["value"].max()
-    assert "It does not carry over to designs drawn in another way" in rest
+    assert "It need not carry over to designs drawn in another way" in rest
     curve = rows_of(page.table("forecast_runs"), measure=R2)["mean"]
     assert curve.iloc[-1] > curve.iloc[-2] + 0.03
     assert "More runs still make a better forecast" in rest
