@@ -18,6 +18,11 @@ test: export OMP_NUM_THREADS = 1
 test: $(STAMP)
 	$(BIN)/python -m pytest -n logical --dist worksteal
 
+# Kills sweeps at random moments, KILLS times, and looks whether anything is lost.
+KILLS := 20
+torture: $(STAMP)
+	$(BIN)/python tests/torture.py $(KILLS)
+
 # Opens the notebooks ready to run; they train at the scale quick unless told otherwise.
 lab: $(STAMP)
 	$(BIN)/python -m jupyterlab notebooks

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from concurrent.futures.process import BrokenProcessPool
 from itertools import chain, count
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from vsrnn.cli import main
 from vsrnn.cli._sweep import _summary
 from vsrnn.design.table import read_designs
 from vsrnn.runs import worker as engine
+from vsrnn.tasks import get_task
 from vsrnn.tasks.designs import design_table, draw_designs
 from vsrnn.training import checkpoint, loop
 
@@ -455,6 +457,29 @@ def test_a_checkpoint_of_no_use_is_left_alone(killed, folder, change, capsys):
     assert ("beginning anew" in capsys.readouterr().err) == (
         change in ("damaged", "others")
     )
+
+
+def test_a_file_that_is_cut_under_a_worker_is_named_and_made_again(
+    folder, monkeypatch, capsys
+):
+    """The system ends a process that reads on behind the end of a mapped file."""
+    monkeypatch.setenv("VSRNN_CACHE", str(folder / "cache"))
+    some = configs(2)
+    task = get_task("rad", "smoke")
+    (path,) = (folder / "cache").glob("*.safetensors")
+    ends = [["SIGBUS(-7)", "a file was cut", True], ["SIGKILL(-9)", "memory", False]]
+    for signal, words, made in ends:
+
+        def broken(*_, name=signal, **__):
+            path.write_bytes(path.read_bytes()[:-9])
+            raise BrokenProcessPool(f"The exit codes of the workers are {{{name}}}")
+
+        monkeypatch.setattr("joblib.Parallel.__call__", broken)
+        with pytest.raises(VsrnnError, match=f"{words}.*run the same again"):
+            sweep(some, Store("runs"), jobs=2, progress=False)
+        said = f"{path} is damaged; making it again" in capsys.readouterr().err
+        assert said == made
+        assert get_task("rad", "smoke").checksum == task.checksum
 
 
 def test_want_of_memory_is_no_result_of_a_design(folder, monkeypatch):

@@ -152,3 +152,33 @@ def test_other_users_may_read_a_file(tmp_path):
     _cache.cached("few", {}, lambda: {"numbers": torch.zeros(3)}, tmp_path)
     (path,) = tmp_path.glob("*.safetensors")
     assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_a_file_of_another_user_is_no_damaged_one(tmp_path, monkeypatch):
+    _cache.cached("few", {}, numbers, tmp_path)
+
+    def refuse(path, framework):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(_cache, "safe_open", refuse)
+    with pytest.raises(VsrnnError, match=r"cannot read .*few.*\(Permission denied\)"):
+        _cache.cached("few", {}, pytest.fail, tmp_path)
+
+
+def test_what_a_killed_process_left_is_in_nobodys_way(tmp_path):
+    _, checksum = _cache.cached("few", {}, numbers, tmp_path)
+    (path,) = tmp_path.glob("*.safetensors")
+    path.unlink()
+    path.with_suffix(".part").write_bytes(b"half")
+    assert _cache.cached("few", {}, numbers, tmp_path)[1] == checksum
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_files_and_locks_are_as_open_as_the_system_wants(tmp_path):
+    before = os.umask(0o002)
+    try:
+        _cache.cached("few", {}, numbers, tmp_path)
+    finally:
+        os.umask(before)
+    (lock,) = tmp_path.glob("*.lock")
+    assert lock.stat().st_mode & 0o777 == 0o664

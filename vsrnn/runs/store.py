@@ -132,6 +132,8 @@ class Store:
             # only with a result: whoever gets the removed lock sees the run is done
             if lock.is_locked and self.has(config):
                 with suppress(OSError):
+                    for part in self.folder.glob(f"{config.id}.*.part"):
+                        part.unlink()  # of a process that was killed
                     Path(lock.lock_file).unlink()
             lock.release()
 

@@ -250,7 +250,12 @@ def _pool(
     try:
         yield from Parallel(jobs, **how, pre_dispatch="n_jobs")(calls)
     except BrokenProcessPool as problem:
+        why, cure = "was killed, perhaps for want of memory", "again, with fewer jobs"
+        if "SIGBUS" in str(problem):  # its data are mapped from files of the cache
+            why, cure = "ended as a file was cut that it read", "again"
+            for group in groups:
+                task_of(group[0])  # looks at the files, names the one and makes it
         raise VsrnnError(
-            "a worker process was killed, perhaps for want of memory; finished runs "
-            "are stored: run the same again, with fewer jobs"
+            f"a worker process {why}; finished runs are stored, and others up to their "
+            f"last epochs: run the same {cure}"
         ) from problem

@@ -103,6 +103,11 @@ def _load(path: Path) -> tuple[Tensors, str] | None:
             names = file.keys()
             tensors = {name: file.get_tensor(name) for name in names}
             expected = (file.metadata() or {}).get("sha256")
+    except PermissionError as problem:
+        raise VsrnnError(
+            f"cannot read {path} ({problem.strerror}); ask its owner to let others "
+            "read it, or set VSRNN_CACHE to a folder of your own"
+        ) from problem
     except (OSError, SafetensorError):
         return None
     return (tensors, expected) if checksum(tensors) == expected else None
@@ -111,6 +116,7 @@ def _load(path: Path) -> tuple[Tensors, str] | None:
 def _write(build: Callable[[], Tensors], path: Path) -> None:
     """Build, write to a temporary file, and put that in place."""
     tensors, part = build(), path.with_suffix(".part")
+    part.unlink(missing_ok=True)  # of a process that was killed, perhaps another user's
     try:
         save_file(tensors, part, metadata={"sha256": checksum(tensors)})
         part.chmod(0o644)  # other users may share it
