@@ -24,7 +24,6 @@ import torch
 from vsrnn import Config, Design, Store, Task, sweep
 from vsrnn.training import checkpoint
 
-checkpoint.EVERY = 0  # so that kills fall between and into writes; in workers, too
 ROOT = Path(__file__).parents[1]
 EPOCHS, SECONDS = 8, 0.1
 
@@ -35,6 +34,7 @@ class Slow(Task):
     inputs, outputs, steps, epochs = 5, 3, 4, EPOCHS
 
     def data(self):
+        checkpoint.EVERY = 0  # in workers, too: kills fall into writes and between them
         chance = torch.Generator().manual_seed(0)
         sizes = {"train": 40, "val": 10, "test": 10}
         return {
