@@ -661,10 +661,6 @@ MUTATIONS: list[Mutation] = [
         *("hammer.iloc[0][CORRELATION], RANK, 1)", SAID),
     ),
     Mutation(
-        "best proportion at the end of its interval",
-        *(CONTRAST, "ax.plot(first[BEST[0]], 3", "ax.plot(first[BEST[2]], 3", SHOWN),
-    ),
-    Mutation(
         "diverged and trained designs swapped",
         *(CONTRAST, 'rows["diverged"] > 0)', 'rows["diverged"] == 0)', SHOWN),
     ),

@@ -1,4 +1,4 @@
-"""Lines, points, cells and slopes stand where their table says."""
+"""Lines, points and cells stand where their table says."""
 
 import drawn
 import numpy as np
@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from matplotlib.colors import Normalize
 
-from vsrnn.plot.lines import heat, lines, scatter, slopes
+from vsrnn.plot.lines import heat, lines, scatter
 from vsrnn.plot.style import STYLES, drawing
 
 CURVES = pd.DataFrame(
@@ -87,27 +87,3 @@ def test_heat_maps_have_rows_and_columns_in_the_order_of_the_table():
     assert [text.get_text() for text in ax.get_xticklabels()] == ["y z", "x"]
     assert drawn.words(ax) == ["1", "2", "4"]
     assert ax.yaxis_inverted()  # so that the first row is on top
-
-
-def test_slopes_join_the_ranks_of_a_group():
-    table = pd.DataFrame(
-        {
-            "t": ["one", "two", "one", "two"],
-            "g": list("aabb"),
-            "rank": [1.0, 2.0, 2.0, 1.0],
-            "score": [80.0, 30.0, 70.0, 90.0],
-        }
-    )
-    with drawing("web", 0.5) as figure:
-        ax = figure.subplots()
-        slopes(
-            *(ax, table, "t", "rank", "g"),
-            **{"hue": "g", "looks": LOOKS, "text": "score", "named": str.upper},
-        )
-    curves = drawn.curves(ax)
-    assert curves["#0072b2", "-"] == [(0, 1), (1, 2)]
-    assert curves["#d55e00", "--"] == [(0, 2), (1, 1)]
-    assert drawn.markers(ax, "#0072b2") == [(0, 1), (1, 2)]
-    texts = {(text.get_text(), *text.get_position()) for text in ax.texts}
-    assert {("80", 0, 1), ("30", 1, 2), ("70", 0, 2), ("90", 1, 1)} <= texts
-    assert {("A", -0.3, 1), ("B", -0.3, 2), ("B", 1.3, 1), ("A", 1.3, 2)} <= texts

@@ -2,20 +2,21 @@
 
 import numpy as np
 import pandas as pd
-from pandas import DataFrame, Series
+from pandas import DataFrame
 from sklearn.utils import resample
 
 from vsrnn.forecast.effects import designs_by_table
-from vsrnn.forecast.measures import AUC, R2, RANK, measure_forecasts
+from vsrnn.forecast.measures import R2, RANK, measure_forecasts
 from vsrnn.forecast.table import SCORE, training_table
-from vsrnn.forecast.validation import MIN_DESIGNS, predict_splits, splits, top_third
+from vsrnn.forecast.validation import MIN_DESIGNS, predict_splits, splits
 
 SAME, OTHER, BOTH = "the same task", "the other task", "both tasks"
 """Sources of the designs that a forest is fitted to."""
 
 REFITS = 20
 BY_TABLE = ("proportion", "hyperparameters", "with proportion")
-BY_TASK = ("proportion", "hyperparameters", "across tasks")
+ACROSS = [("forest", "across tasks")]
+"""The forest that reads what means the same at any size."""
 
 
 def transfer_between_tables(
@@ -66,9 +67,8 @@ def transfer_between_tasks(
     Designs are as `rank_scores` gives them, and split anew so often.
 
     Returns:
-        One row a source (the same task, the other task, both tasks), features and
-        measure (rank correlation; ROC AUC of the top third): source, features,
-        measure, value, low, high (95 %, over designs).
+        One row a source (the same task, the other task, both tasks): source, measure
+        (rank correlation), value, low, high (95 %, over designs).
     """
     both = pd.concat([own, other], ignore_index=True)
     mine, rest = np.split(np.arange(len(both)), [len(own)])
@@ -79,12 +79,12 @@ def transfer_between_tasks(
         BOTH: [(np.append(fit, rest), test, n, seed) for fit, test, n, _ in same],
         OTHER: [(rows, mine, n, seed + n) for rows, n in draws],
     }
-    models = [("forest", kind) for kind in BY_TASK]
     tables = []
     for source, parts in sources.items():
-        order = _order(predict_splits(both, parts, models), refitted=source == OTHER)
+        forecasts, drawn = predict_splits(both, parts, ACROSS), source == OTHER
+        order = measure_forecasts(forecasts, refitted=drawn, measures=(RANK,))
         tables.append(order.assign(source=source))
-    return pd.concat(tables, ignore_index=True).drop(columns="model")
+    return pd.concat(tables, ignore_index=True).drop(columns=["model", "features"])
 
 
 def rank_scores(known: DataFrame) -> DataFrame:
@@ -94,15 +94,3 @@ def rank_scores(known: DataFrame) -> DataFrame:
     """
     ranks = known[SCORE].round(9).rank() - 0.5
     return known.assign(**{SCORE: 100 * ranks / len(known)})
-
-
-def _order(forecasts: DataFrame, refitted: bool) -> DataFrame:
-    """How well forecasts order designs, and separate the top third from the rest."""
-    seen = forecasts.drop_duplicates("row").set_index("row")["observed"]
-    above = Series(top_third(seen), seen.index)
-    classes = forecasts.assign(observed=forecasts["row"].map(above))
-    measured = [
-        measure_forecasts(each, refitted=refitted, measures=(RANK, AUC))
-        for each in (forecasts, classes)
-    ]
-    return pd.concat(measured, ignore_index=True)

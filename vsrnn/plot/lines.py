@@ -1,4 +1,4 @@
-"""Lines with bands, scatter plots, heat maps and slopes between columns."""
+"""Lines with bands, scatter plots and heat maps."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +11,7 @@ from pandas import DataFrame
 
 from vsrnn.plot.labels import BLUE, GRAY, look
 from vsrnn.plot.points import Looks, cloud, tell
-from vsrnn.plot.style import chance_line, label_ends, spread
+from vsrnn.plot.style import chance_line, label_ends
 
 _AS_IS: dict[str, Any] = {"estimator": None, "legend": False}  # no mean, no legend
 
@@ -112,44 +112,3 @@ def heat(ax: Axes, table: DataFrame, rows: str, columns: str, value: str) -> Non
     ax.set_xticks(np.arange(len(across)) + 0.5, across, rotation=45, ha="right")
     ax.set_yticks(np.arange(len(down)) + 0.5, down, rotation=0)
     ax.tick_params(length=0)
-
-
-def slopes(
-    ax: Axes,
-    table: DataFrame,
-    x: str,
-    y: str,
-    group: str,
-    *,
-    hue: str,
-    looks: Looks,
-    text: str,
-    named: Callable[[str], str] = str,
-) -> None:
-    """Join the ranks `y` of a group across columns `x`, with a number in a circle.
-
-    The table has a row a group and column. The numbers are its column `text`, looks
-    are by value of `hue`, and names of groups stand beside the first and last column.
-    """
-    columns = list(dict.fromkeys(table[x]))
-    table = table.assign(place=table[x].map(columns.index))
-    circle: dict[str, Any] = {"marker": "o", "mfc": "white", "ms": 15, "ls": ""}
-    inside: dict[str, Any] = {"ha": "center", "va": "center", "size": "x-small"}
-    for _, own in table.groupby(group, sort=False):
-        shape = {"linewidth": 1.2, **looks[own[hue].iloc[0]]}
-        sns.lineplot(own, x="place", y=y, alpha=0.7, ax=ax, **_AS_IS, **shape)
-        ax.plot(own["place"], own[y], color=shape["color"], zorder=3, **circle)
-        for row in own.to_dict("records"):
-            ax.text(row["place"], row[y], f"{row[text]:.0f}", zorder=4, **inside)
-    ax.set(xlim=(-0.4, len(columns) - 0.6), ylim=(table[y].max() + 0.6, 0.3))
-    ax.set(xlabel="", ylabel="")
-    ax.set_xticks(range(len(columns)), columns)
-    ax.spines[:].set_visible(False)
-    ax.tick_params(length=0, labelleft=False)
-    for end, away, side in ((0, -0.3, "right"), (len(columns) - 1, 0.3, "left")):
-        shown = table[table["place"] == end]
-        words: dict[str, Any] = {"ha": side, "va": "center", "fontsize": "small"}
-        heights = spread(shown[y].tolist(), 1.0)
-        for height, name, level in zip(heights, shown[group], shown[hue], strict=True):
-            color = looks[level]["color"]
-            ax.text(end + away, height, named(name), color=color, **words)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -15,14 +13,11 @@ from matplotlib.figure import Figure
 from pandas import DataFrame, Series
 from scipy import stats
 
-from vsrnn.design.geometry import Geometry
-from vsrnn.design.published import get_design, list_designs
+from vsrnn.design.published import list_designs
 from vsrnn.errors import VsrnnError
-from vsrnn.forecast import effects
 from vsrnn.forecast.effects import designs_by_table, score_course
 from vsrnn.forecast.growth import STATE, state_growth
-from vsrnn.forecast.inspection import KIND_LABELS
-from vsrnn.forecast.measures import AUC, RANK
+from vsrnn.forecast.measures import RANK
 from vsrnn.forecast.table import DENSITIES, SCORE, scored, training_table
 from vsrnn.forecast.transfer import (
     BOTH,
@@ -32,30 +27,22 @@ from vsrnn.forecast.transfer import (
     transfer_between_tasks,
 )
 from vsrnn.forecast.validation import MIN_DESIGNS
-from vsrnn.plot.axes import (
-    SQRT,
-    each_panel,
-    legend,
-    log_ticks,
-    note,
-    panels,
-    proportion_axis,
-)
-from vsrnn.plot.blocks import block_legend, block_places, blocks, scale_bar, to_scale
-from vsrnn.plot.labels import BLUE, GRAY, GREEN, ORANGE, PROPORTION, arrangement_label
-from vsrnn.plot.lines import lines, scatter, slopes
+from vsrnn.plot.axes import SQRT, each_panel, legend, log_ticks, proportion_axis
+from vsrnn.plot.labels import BLUE, DESIGN_LABELS, GRAY, GREEN, ORANGE, PROPORTION
+from vsrnn.plot.lines import lines, scatter
 from vsrnn.plot.points import dots
 from vsrnn.plot.registry import figure
 from vsrnn.plot.style import chance_line, drawing
 from vsrnn.runs.tables import study_runs
 from vsrnn.stats import Claim, minus_signs, rank_interval, welch
-from vsrnn.studies.hidden_proportion import STUDY, rank_correlation
+from vsrnn.studies.hidden_proportion import STUDY
 from vsrnn.studies.labels import chance, score_label, table_label, task_label
 from vsrnn.studies.page import Page
-from vsrnn.tasks import sizes, task_class
+from vsrnn.tasks import task_class
 from vsrnn.tasks.designs import draw_designs
 
 HAMMER = ("hammer_even_10k", "hammer_normal", "hammer_named")
+SHOWN = {"hammer_named": "our expert", "hammer_named_dapg": "the DAPG policy"}
 PROTOCOLS = ("hammer_named_dapg", "hammer_few")
 """Tables of Hammer runs with another expert and with fewer demonstrations."""
 
@@ -71,8 +58,8 @@ DRAWN = {
 }
 """How designs were chosen in the tables of the usual protocol of each task."""
 
-RETURN, BEST_ON = "return", "best on"
 SPREAD, BY_CHANCE = "spread [points]", "spread by chance [points]"
+ON_RAD = "score on Random Anomaly [%]"
 CORRELATION = ["rank correlation", "low", "high"]
 ABOVE = ["above [points]", "low [points]", "high [points]"]
 FIT = ["fit [%]", "low [%]", "high [%]"]
@@ -93,21 +80,16 @@ class Data:
     """
 
     runs: DataFrame
-    designs: int = 100
+    designs: int = 30
     repeats: int = 1
     seed: int = 0
     resamples: int = 1000
 
-    @cached_property
+    @property
     def usual(self) -> DataFrame:
         """The runs of block designs in the tables of the usual protocols."""
         runs = self.runs
         return runs[runs["table"].isin(list(DRAWN)) & (runs["model"] == "block")]
-
-    @cached_property
-    def correlations(self) -> DataFrame:
-        """Rank correlation of what a design sets with its score, table by table."""
-        return effects.rank_correlation(self.usual, None, self.resamples, self.seed)
 
 
 def load(
@@ -135,7 +117,7 @@ def load(
     return Data(pd.concat(full, ignore_index=True), **given)
 
 
-def contrast_ranks_table(data: Data) -> DataFrame:
+def contrast_patterns_table(data: Data) -> DataFrame:
     """Score and rank of each density pattern that both tasks have, table by table.
 
     A pattern is the six densities of a named design of 100,000 weights on Random
@@ -146,11 +128,11 @@ def contrast_ranks_table(data: Data) -> DataFrame:
     Returns:
         One row a table and pattern: arrangement (its name on Random Anomaly Detection),
         task, table, scale, design, dense (which of hx and hh are, or "LSTM"), hidden
-        proportion [fraction], runs, diverged (of these), score [%], return (of played
-        episodes), rank (1 is best), and above, low, high [points] of the mean of the
-        others (Welch, 95 %); the same in all rows of a table, the rank correlation of
-        its scores with those on Random Anomaly Detection, low, high (95 %), and of its
-        returns.
+        proportion [fraction], runs, diverged (of these), score [%], that on Random
+        Anomaly Detection, rank (1 is best), and above, low, high [points] of the mean
+        of the others (Welch, 95 %); the same in all rows of a table, the rank
+        correlation of its scores with those on Random Anomaly Detection, low, high
+        (95 %).
 
     Raises:
         VsrnnError: no pattern has a run on both tasks.
@@ -166,79 +148,44 @@ def contrast_ranks_table(data: Data) -> DataFrame:
     tables = [_ranked(part) for _, part in shared.groupby("table", sort=False)]
     on_rad = shared[shared["task"] == "rad"].groupby("arrangement")[SCORE].mean()
     for table in tables:
-        other = on_rad[table["arrangement"]].to_numpy()
-        elsewhere = table["task"].iloc[0] != "rad"
-        for name, start in ((SCORE, ""), (RETURN, "return ")):
-            own = table[name].to_numpy()
-            known = np.isfinite(own) & elsewhere
-            rho = rank_interval(own[known], other[known], 2 * data.resamples, data.seed)
-            table[[f"{start}{column}" for column in CORRELATION]] = rho
+        table[ON_RAD] = on_rad[table["arrangement"]].to_numpy()
+        table[CORRELATION] = np.nan
+        if table["task"].iloc[0] != "rad":
+            one, other = table[[SCORE, ON_RAD]].to_numpy().T
+            rho = rank_interval(one, other, 2 * data.resamples, data.seed)
+            table[CORRELATION] = rho
     return pd.concat(tables, ignore_index=True).round(4)
 
 
-def contrast_layout_table(data: Data) -> DataFrame:
-    """Place of each block in the best density patterns of both tasks, and two more.
-
-    The best pattern of a task is that of the block designs, matched or not, that are
-    the furthest above the mean of the others, averaged over the task's tables. Uniform
-    density and dense go with them. On a task where a pattern has no design, its hidden
-    size is solved for the budget.
-
-    Returns:
-        One row a task, pattern and block: task, arrangement, best on (a task, "both"
-        or "neither"), design (empty where none was trained), hidden [units], hidden
-        proportion [fraction], place and density of the block, weights and weight share
-        [%].
-    """
-    named = _named(data.runs[data.runs["model"] == "block"])
-    best = {task: _best(part) for task, part in named.groupby("task", sort=False)}
-    tables = []
-    for name in dict.fromkeys([*best.values(), "000000_", "111111_"]):
-        won = [task for task, winner in best.items() if winner == name]
-        on = "both" if len(won) > 1 else "".join(won) or "neither"
-        for task in BUDGETS:
-            geometry, design = _geometry(named, task, name)
-            first: dict[str, Any] = {
-                **{"task": task, "arrangement": name, BEST_ON: on, "design": design},
-                **{"hidden [units]": geometry.hidden},
-                **{PROPORTION: geometry.hidden_proportion},
-            }
-            places = block_places(geometry)
-            tables.append(DataFrame(first, places.index).join(places))
-    table = pd.concat(tables, ignore_index=True)
-    total = table.groupby(["task", "arrangement"])["weights"].transform("sum")
-    share = (100 * table["weights"] / total).round(4)
-    return table.assign(**{"weight share [%]": share})
-
-
 def contrast_proportion_table(data: Data) -> DataFrame:
-    """Score against hidden proportion on both tasks, table by table.
+    """Score against hidden proportion of evenly drawn designs, on both tasks.
 
     Returns:
-        One row a design of the usual tables: task, table, scale, drawn (how it was
-        chosen), design, hidden proportion [fraction], score [%], runs, diverged; the
-        table's spread of scores, and that of equal designs by the test alone [points];
-        for 15 designs or more the smooth fit [%] and where it is best [fraction], see
-        `score_course`, and the rank correlation of proportion and score, all with 95 %
-        intervals.
+        One row a design: task, table, scale, design, hidden proportion [fraction],
+        score [%], runs, diverged; the table's spread of scores, and that of equal
+        designs by the test alone [points]; the smooth fit [%] and where it is best
+        [fraction], see `score_course`, and the rank correlation of proportion and
+        score, all with 95 % intervals.
+
+    Raises:
+        VsrnnError: no such table has 15 designs.
     """
-    course = score_course(data.usual, 2.0, data.resamples // 10, data.seed)
+    even = data.usual[data.usual["table"].map(DRAWN) == EVEN]
+    course = score_course(even, 2.0, data.resamples // 10, data.seed)
     fits = dict(iter(course.groupby("table")))
-    rho = data.correlations.query("feature == 'hidden_proportion'").set_index("table")
     tables = []
-    for name, known in designs_by_table(data.usual):
+    for name, known in designs_by_table(even, MIN_DESIGNS):
         known = known.sort_values("hidden_proportion", ignore_index=True)
+        proportion, score = known["hidden_proportion"], known[SCORE]
         table = known[["task", "table", "scale", "design"]]
-        table.insert(3, "drawn", DRAWN[name])
         table = table.assign(
-            **{PROPORTION: known["hidden_proportion"], SCORE: known[SCORE]},
+            **{PROPORTION: proportion, SCORE: score},
             **{"runs": known["seeds"], "diverged": known["diverged"]},
-            **{SPREAD: known[SCORE].std(), BY_CHANCE: _by_chance(known)},
-            **_fitted_at(known["hidden_proportion"].to_numpy(), fits.get(name)),
+            **{SPREAD: score.std(), BY_CHANCE: _by_chance(known)},
+            **_fitted_at(proportion.to_numpy(), fits[name]),
         )
-        table[CORRELATION] = np.nan
-        if name in rho.index:
-            table[CORRELATION] = rho.loc[name, CORRELATION].to_list()
+        pair = (proportion.to_numpy(), score.to_numpy())
+        table[CORRELATION] = rank_interval(*pair, data.resamples, data.seed)
         tables.append(table)
     return pd.concat(tables, ignore_index=True).round(4)
 
@@ -262,11 +209,6 @@ def contrast_growth_table(data: Data) -> DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def contrast_correlation_table(data: Data) -> DataFrame:
-    """Rank correlation of what a design sets with its score."""
-    return data.correlations
-
-
 def contrast_forecast_table(data: Data) -> DataFrame:
     """How well a forest ranks the designs of a task from runs of it, or of the other.
 
@@ -275,8 +217,8 @@ def contrast_forecast_table(data: Data) -> DataFrame:
 
     Returns:
         One row a task that is forecast and row of `transfer_between_tasks`: task,
-        scale, designs, source, features, measure, value, low, high (95 %, over
-        designs). Tasks of fewer than 15 designs are not forecast.
+        scale, designs, source, measure, value, low, high (95 %, over designs). Tasks of
+        fewer than 15 designs are not forecast.
 
     Raises:
         VsrnnError: no task can be forecast.
@@ -298,18 +240,9 @@ def contrast_forecast_table(data: Data) -> DataFrame:
             f"a forecast across tasks needs {MIN_DESIGNS} designs drawn at random on "
             "one task, and runs of the other"
         )
-    columns = ["task", "scale", "designs", "source", "features", "measure"]
+    columns = ["task", "scale", "designs", "source", "measure"]
     table = pd.concat(tables, ignore_index=True).round(4)
     return table[[*columns, "value", "low", "high"]]
-
-
-def best_on(task: str) -> str:
-    """On which task a pattern is best, in words.
-
-    >>> best_on("rad"), best_on("both")
-    ('best on Random Anomaly', 'best on both tasks')
-    """
-    return f"best on {task_label(task) if task in BUDGETS else 'both tasks'}"
 
 
 def _named(runs: DataFrame) -> DataFrame:
@@ -328,8 +261,7 @@ def _named(runs: DataFrame) -> DataFrame:
     dense = (named[[*DENSITIES[:2]]] == 1).to_numpy() @ np.array([1, 2])
     words = np.array(["neither", "hx", "hh", "hx and hh"])[dense]
     words[named["model"] == "lstm"] = "LSTM"
-    played = named.get("test_return", np.nan)
-    return named.assign(arrangement=pattern, dense=words, **{RETURN: played})
+    return named.assign(arrangement=pattern, dense=words)
 
 
 def _ranked(part: DataFrame) -> DataFrame:
@@ -338,7 +270,7 @@ def _ranked(part: DataFrame) -> DataFrame:
     first = ["task", "table", "scale", "design", "dense", "hidden_proportion"]
     each = groups[first].first()
     each["runs"], each["diverged"] = groups.size(), groups["diverged"].sum()
-    each[SCORE], each[RETURN] = groups[SCORE].mean(), groups[RETURN].mean()
+    each[SCORE] = groups[SCORE].mean()
     each["rank"] = stats.rankdata(-each[SCORE].round(9))
     each[ABOVE] = np.nan
     if len(each) > 1:
@@ -348,23 +280,6 @@ def _ranked(part: DataFrame) -> DataFrame:
     return table.sort_values("rank", kind="stable", ignore_index=True)
 
 
-def _best(named: DataFrame) -> str:
-    """The pattern that is the furthest above the others, over a task's tables."""
-    tables = [_ranked(part) for _, part in named.groupby("table", sort=False)]
-    above = pd.concat(tables).groupby("arrangement", sort=False)[ABOVE[0]].mean()
-    return str(above.idxmax())
-
-
-def _geometry(named: DataFrame, task: str, pattern: str) -> tuple[Geometry, str]:
-    """A pattern on a task, as trained there or solved for the budget."""
-    here = (named["task"] == task) & (named["arrangement"] == pattern)
-    if here.any():
-        design = str(named.loc[here, "design"].iloc[0])
-        return get_design(task, design).geometry(*sizes(task)), design
-    density = list_designs().set_index("name").loc[pattern, [*DENSITIES]].tolist()
-    return Geometry.for_budget(BUDGETS[task], *sizes(task), density), ""
-
-
 def _by_chance(known: DataFrame) -> float:
     """Standard deviation [points] that the test alone gives the scores of a table."""
     task, scale = known[["task", "scale"]].iloc[0]
@@ -372,77 +287,49 @@ def _by_chance(known: DataFrame) -> float:
     return float((known[SCORE] * (100 - known[SCORE]) / answers).mean() ** 0.5)
 
 
-def _fitted_at(x: np.ndarray, fit: DataFrame | None) -> dict[str, Any]:
+def _fitted_at(x: np.ndarray, fit: DataFrame) -> dict[str, Any]:
     """The smooth fit of a table at some proportions, and where it is best."""
-    if fit is None:
-        return dict.fromkeys((*FIT, *BEST), np.nan)
     grid = fit[PROPORTION].to_numpy()
     columns: dict[str, Any] = {name: np.interp(x, grid, fit[name]) for name in FIT}
     return columns | {name: fit[name].iloc[0] for name in BEST}
 
 
-@figure(table=contrast_ranks_table)
-def contrast_ranks(table: DataFrame, style: str = "web") -> Figure:
-    """Rank and score of each density pattern on both tasks, a column a table."""
-    parts = [rows for _, rows in table.groupby("table", sort=False)]
-    shown = set(table["dense"])
-    looks = {word: look for word, look in _DENSE.items() if word in shown}
-    with drawing(style, 0.22 + 0.045 * table["arrangement"].nunique()) as fig:
-        ax = fig.subplots()
-        how: dict[str, Any] = {"hue": "dense", "looks": looks, "text": SCORE}
-        columns = ("table", "rank", "arrangement")
-        slopes(ax, table, *columns, named=arrangement_label, **how)
-        ax.xaxis.tick_top()
-        ax.set_xticks(range(len(parts)), map(_table_title, parts), fontsize="x-small")
-        ax.xaxis.set_label_position("bottom")
-        ax.set_xlabel("rank, best above; in the circles the score [%]")
-        words = [word if word == "LSTM" else f"dense: {word}" for word in looks]
-        legend(fig, dict(zip(words, looks.values(), strict=True)), 5)
-    return fig
-
-
-@figure(table=contrast_layout_table)
-def contrast_layout(table: DataFrame, style: str = "web") -> Figure:
-    """Blocks of the best density patterns, on both tasks, each task to one scale."""
-    ends = table["first column [units]"] + table["columns [units]"]
-    widths = ends.groupby(table["task"], sort=False).max() * Series(_MAGNIFIED)
-    left = dict(zip(widths.index, [0, widths.iloc[0] + _GAP], strict=True))
-    with drawing(style, 1.0) as fig:
-        ax, top = fig.subplots(), 0.0
-        for _, pair in table.groupby("arrangement", sort=False):
-            top += 420
-            heights = []
-            for task, rows in pair.groupby("task", sort=False):
-                blocks(ax, rows, left[task], top, _MAGNIFIED[task])
-                title = ax.text(left[task], top - 25, _layout_title(rows))
-                title.set(va="bottom", fontsize="x-small")
-                height = rows["rows [units]"].iloc[[0, 3]].sum()
-                heights.append(height * _MAGNIFIED[task])
-            top += max(heights)
-        for task, start in left.items():
-            words = f"{500 // _MAGNIFIED[task]} units"
-            scale_bar(ax, start, top + 110, 500, words)
-        to_scale(ax, sum(widths) + _GAP, 0, top + 180)
-        ax.set_anchor("W")
-        block_legend(fig, "; the paler, the sparser")
+@figure(table=contrast_patterns_table)
+def contrast_patterns(table: DataFrame, style: str = "web") -> Figure:
+    """Score of each density pattern on Hammer against that on Random Anomaly."""
+    looks = {word: look for word, look in _DENSE.items() if word in set(table["dense"])}
+    shown = table[table["table"].isin(SHOWN)]
+    with drawing(style, 0.5 * shown["table"].nunique() + 0.1) as fig:
+        for ax, rows in each_panel(fig, shown, "table", 1, sharex=True):
+            scatter(ax, rows, ON_RAD, SCORE, hue="dense", looks=looks)
+            for row in rows[rows[SCORE] > 1].to_dict("records"):
+                left = row[ON_RAD] > 45
+                words: dict[str, Any] = {"textcoords": "offset points", "va": "center"}
+                words |= {"xytext": (-7 if left else 7, 0), "fontsize": "small"}
+                name = DESIGN_LABELS.get(row["arrangement"], "")
+                place = (row[ON_RAD], row[SCORE])
+                ax.annotate(name, place, ha="right" if left else "left", **words)
+            rho, low, high = rows[CORRELATION].iloc[0]
+            expert = SHOWN[rows["table"].iloc[0]]
+            order = f"rank correlation {rho:.2f} ({low:.2f} to {high:.2f})"
+            ax.set_title(f"imitating {expert}: {minus_signs(order)}")
+            ax.set(xlabel=f"Random Anomaly: {score_label('rad')} [%]", ylim=(-4, 74))
+            ax.set_ylabel(f"Hammer: {score_label('hammer')} [%]")
+            ax.label_outer()
+        names = [word if word == "LSTM" else f"dense: {word}" for word in looks]
+        legend(fig, dict(zip(names, looks.values(), strict=True)), 3)
     return fig
 
 
 @figure(table=contrast_proportion_table)
 def contrast_proportion(table: DataFrame, style: str = "web") -> Figure:
-    """Score against hidden proportion, a column a task, a row a choice of designs."""
-    tasks, kinds = table["task"].unique(), table["drawn"].unique()
-    shared = {"sharex": True, "sharey": True}
-    with drawing(style, 0.12 + 0.34 * len(kinds)) as fig:
-        axes = panels(fig, len(kinds) * len(tasks), len(tasks), **shared)
-        for ax, (kind, task) in zip(axes, product(kinds, tasks), strict=True):
-            chosen = (table["task"] == task) & (table["drawn"] == kind)
-            _proportion(ax, task, kind, table[chosen])
-        for ax in axes[-len(tasks) :]:
-            ax.set_xlabel(SQRT, fontsize="small")
+    """Score against hidden proportion of evenly drawn designs, a panel a task."""
+    with drawing(style, 0.5 * table["task"].nunique() + 0.1) as fig:
+        for ax, rows in each_panel(fig, table, "task", 1, sharex=True, sharey=True):
+            _proportion(ax, rows)
+            ax.label_outer()
         looks: dict[str, dict[str, Any]] = {"a design": {**_RUN, "linestyle": ""}}
         looks |= {"smooth fit, 95 % band": {"color": BLUE}}
-        looks |= {"best, 95 %": {"color": "black", "marker": "D"}}
         if table["diverged"].any():
             looks["a run diverged"] = {**_LOST, "linestyle": ""}
         legend(fig, looks, 4)
@@ -453,8 +340,8 @@ def contrast_proportion(table: DataFrame, style: str = "web") -> Figure:
 def contrast_growth(table: DataFrame, style: str = "web") -> Figure:
     """Hidden state of untrained random designs by step, a line a design."""
     low, top = table.loc[table[STATE] > 0, STATE].min(), 1e6
-    with drawing(style, 0.5) as fig:
-        for ax, rows in each_panel(fig, table, "task", sharey=True):
+    with drawing(style, 0.9) as fig:
+        for ax, rows in each_panel(fig, table, "task", 1, sharey=True):
             each = rows.drop_duplicates("design").set_index("design")["grown"]
             looks = {name: _GROWING[bool(grown)] for name, grown in each.items()}
             seen = rows.assign(**{STATE: rows[STATE].clip(upper=1e30)})
@@ -462,60 +349,44 @@ def contrast_growth(table: DataFrame, style: str = "web") -> Figure:
             last = rows[rows[STATE] < top].drop_duplicates("design", keep="last")
             scatter(ax, last, "step", STATE, hue="outcome", looks=_OUTCOMES, zorder=3)
             ax.set_title(
-                f"{task_label(rows['task'].iloc[0])}, {rows['step'].max()} steps:\n"
+                f"{task_label(rows['task'].iloc[0])}, {rows['step'].max()} steps: "
                 f"{each.sum()} of {len(each)} designs grow"
             )
             log_ticks(ax, [n for n in (1, 3, 10, 30, 100) if n <= rows["step"].max()])
             ax.set(yscale="log", xlabel="step", ylabel=STATE, ylim=(low / 2, top))
-            ax.label_outer()
         words = {"stays": _GROWING[False], "grows 1,000 times or more": _GROWING[True]}
         ends = {"trained": "trained to the end", "diverged": "diverged in training"}
         for name in [name for name in ends if name in set(table["outcome"])]:
             words[ends[name]] = {**_OUTCOMES[name], "linestyle": ""}
-        legend(fig, words, 4)
+        legend(fig, words, 2)
     return fig
-
-
-@figure(table=contrast_correlation_table)
-def contrast_correlation(table: DataFrame, style: str = "web") -> Figure:
-    """Rank correlation of what designs set with their score, a column a table."""
-    return rank_correlation(table, style, _correlation_title)
 
 
 @figure(table=contrast_forecast_table)
 def contrast_forecast(table: DataFrame, style: str = "web") -> Figure:
     """How well forests order a task's designs, by the task they are fitted to."""
-    pairs = zip(table["task"], table["features"], strict=True)
-    table = table.assign(row=[f"{task_label(t)}: {KIND_LABELS[k]}" for t, k in pairs])
-    ranges = {RANK: (-1, 1, 0), AUC: (0, 1, 0.5)}
-    with drawing(style, 0.2 + 0.05 * table["row"].nunique()) as fig:
-        for ax, (name, (low, high, even)) in zip(
-            panels(fig, 2, sharey=True), ranges.items(), strict=True
-        ):
-            rows, columns = table[table["measure"] == name], ("row", "low", "high")
-            how: dict[str, Any] = {"hue": "source", "looks": _SOURCES, "step": 0.25}
-            dots(ax, rows, "value", *columns, within=(low, high), **how)
-            ax.axvline(even, color=GRAY, linewidth=0.8)
-            ax.set_xlim(low, high)
-            word = name if name == RANK else f"{name} of the top third"
-            ax.set_xlabel(word, fontsize="small")
+    known = table.drop_duplicates("task").set_index("task")["designs"]
+    row = [f"{number} designs of\n{task_label(task)}" for task, number in known.items()]
+    table = table.assign(
+        row=table["task"].map(dict(zip(known.index, row, strict=True)))
+    )
+    with drawing(style, 0.2 + 0.12 * len(known)) as fig:
+        ax = fig.subplots()
+        how: dict[str, Any] = {"hue": "source", "looks": _SOURCES, "step": 0.25}
+        dots(ax, table, "value", "row", "low", "high", within=(-1, 1), **how)
+        ax.axvline(0, color=GRAY, linewidth=0.8)
+        ax.set(xlim=(-1, 1), xlabel=f"{RANK} of forecast and score")
         words = [f"forest fitted to {source}" for source in _SOURCES]
         legend(fig, dict(zip(words, _SOURCES.values(), strict=True)))
-        parts = [
-            f"{row['designs']} designs of {task_label(row['task'])}"
-            for row in table.drop_duplicates("task").iloc
-        ]
-        title = f"{' and '.join(parts)}, {table['scale'].iloc[0]} scale"
-        fig.suptitle(title, x=0.01, ha="left", fontsize="medium")
     return fig
 
 
 _DENSE: dict[str, dict[str, Any]] = {
-    "hh": {"color": BLUE, "linestyle": "-"},
-    "hx": {"color": ORANGE, "linestyle": "--"},
-    "neither": {"color": GREEN, "linestyle": "-."},
-    "hx and hh": {"color": "#000000", "linestyle": "-"},
-    "LSTM": {"color": "#CC79A7", "linestyle": ":"},
+    "hh": {"color": BLUE, "marker": "o", "linestyle": ""},
+    "hx": {"color": ORANGE, "marker": "s", "linestyle": ""},
+    "neither": {"color": GREEN, "marker": "^", "linestyle": ""},
+    "hx and hh": {"color": "#000000", "marker": "D", "linestyle": ""},
+    "LSTM": {"color": "#CC79A7", "marker": "v", "linestyle": ""},
 }
 """Look of a pattern by which of the two large blocks are dense."""
 
@@ -529,7 +400,6 @@ _OUTCOMES: dict[str, dict[str, Any]] = {
     "trained": {"color": "black", "marker": "o", "markersize": 5},
     "diverged": {"color": "black", "marker": "x", "markersize": 6},
 }
-_MAGNIFIED, _GAP = {"rad": 1, "hammer": 5}, 250
 _SOURCES: dict[str, dict[str, Any]] = {
     SAME: {"color": BLUE, "marker": "o"},
     OTHER: {"color": ORANGE, "marker": "s", "mfc": "white"},
@@ -541,73 +411,28 @@ def _task(table: Any) -> str:
     return table.partition("_")[0]
 
 
-def _table_title(rows: DataFrame) -> str:
-    """Task, table, scale and rank correlation with the first column."""
-    first = rows.iloc[0]
-    name, _, few = first["table"].partition(", ")
-    lines = [task_label(first["task"]), name.removeprefix(f"{first['task']}_")]
-    lines += [f"{first['scale']} scale", few.replace("demonstrations", "episodes")]
-    rho = first["rank correlation"]
-    if np.isfinite(rho):
-        lines += ["correlation", f"{rho:.2f} (95 %:"]
-        lines += [f"{first['low']:.2f} to {first['high']:.2f})"]
-    return "\n".join(lines)
-
-
-def _correlation_title(rows: DataFrame) -> str:
-    first = rows.iloc[0]
-    words = f"{task_label(_task(first['table']))}\n{table_label(first['table'])}"
-    words += f"\n{first['designs']} designs, {first['scale']} scale"
-    return words.replace(", ", ",\n", 1)
-
-
-def _layout_title(rows: DataFrame) -> str:
-    first, share = rows.iloc[0], rows.set_index("block")["weight share [%]"]
-    trained = "" if first["design"] else " (not trained)"
-    text = (
-        f"{task_label(first['task'])}{trained}: H = {first['hidden [units]']}, "
-        f"weights hx {share['hx']:.0f} %, hh {share['hh']:.0f} %\n"
-        f"hidden proportion {first[PROPORTION]:.3f}"
-    )
-    if first["task"] != "rad":
-        return text
-    best = "" if first[BEST_ON] == "neither" else f", {best_on(first[BEST_ON])}"
-    density = " ".join(f"{each:g}" for each in rows["density [fraction]"])
-    return f"{arrangement_label(first['arrangement'])} ({density}){best}\n{text}"
-
-
-def _proportion(ax: Axes, task: str, kind: str, rows: DataFrame) -> None:
-    """A panel of scores with their smooth course and where it is best."""
+def _proportion(ax: Axes, rows: DataFrame) -> None:
+    """A panel of scores with their smooth course."""
+    first, task = rows.iloc[0], rows["task"].iloc[0]
     proportion_axis(ax)
     if task == "rad":
         chance_line(ax, chance(task))
-    head = f"{task_label(task)}, {kind}"
-    if rows.empty:
-        note(ax, "no such runs")
-        ax.set_title(head, fontsize="small")
-    else:
-        first = rows.iloc[0]
-        looks: dict = {task: {"color": BLUE}}
-        lines(ax, rows, PROPORTION, *FIT, hue="task", looks=looks)
-        lost = rows.assign(lost=rows["diverged"] > 0)
-        looks = {False: {**_RUN, "alpha": 0.7}, True: _LOST}
-        scatter(ax, lost, PROPORTION, SCORE, hue="lost", looks=looks, zorder=3)
-        ax.plot(first[BEST[1:]], [3, 3], color="black", linewidth=2.5, alpha=0.6)
-        ax.plot(first[BEST[0]], 3, "D", color="black", markersize=5)
-        words = "too few for a fit"
-        if np.isfinite(first["rank correlation"]):
-            rho, low, high = first[CORRELATION]
-            words = f"rank correlation {rho:.2f} ({low:.2f} to {high:.2f})"
-        ax.set_title(f"{head}\nn = {len(rows)}, {words}", fontsize="small")
-    ax.set(xlabel="", ylim=(-4, 104))  # so that no marker is cut
-    ax.set_ylabel(f"{score_label(task)} [%]", fontsize="small")
+    looks: dict = {task: {"color": BLUE}}
+    lines(ax, rows, PROPORTION, *FIT, hue="task", looks=looks)
+    lost = rows.assign(lost=rows["diverged"] > 0)
+    looks = {False: {**_RUN, "alpha": 0.7}, True: _LOST}
+    scatter(ax, lost, PROPORTION, SCORE, hue="lost", looks=looks, zorder=3)
+    rho, low, high = first[CORRELATION]
+    words = minus_signs(f"rank correlation {rho:.2f} ({low:.2f} to {high:.2f})")
+    ax.set_title(f"{task_label(task)}: {words}")
+    ax.set(xlabel=SQRT, ylim=(-4, 104), ylabel=f"{score_label(task)} [%]")
 
 
 def numbers(page: Page) -> dict[str, str]:
     """What the page quotes: orders of the tasks, and the forecasts."""
-    ranks = page.table("contrast_ranks")
+    ranks = page.table("contrast_patterns")
     order = ranks[ranks["task"] != "rad"].iloc[0][CORRELATION].to_list()
-    even = _firsts(page.table("contrast_proportion"), EVEN)[RANK]
+    even = _firsts(page.table("contrast_proportion"))[RANK]
     across = _across(page.table("contrast_forecast"))["value"]
     found = {
         **dict(zip(("order", "order_low", "order_high"), order, strict=True)),
@@ -624,14 +449,14 @@ def claims(page: Page) -> list[Claim]:
     Intervals of ranks and forecasts are over resampled designs, those of differences
     Welch's. The difference of two best proportions has the ends of their intervals.
     """
-    tables = dict(iter(page.table("contrast_ranks").groupby("table", sort=False)))
+    tables = dict(iter(page.table("contrast_patterns").groupby("table", sort=False)))
     proportion = page.table("contrast_proportion")
     rad = next(rows for name, rows in tables.items() if _task(name) == "rad")
     found: list[Claim] = []
     for name, rows in tables.items():
         if _task(name) != "rad":
             found += _on_hammer(rad, rows, table_label(name))
-    for name, rows in proportion.dropna(subset=CORRELATION).groupby("table"):
+    for name, rows in proportion.groupby("table"):
         place = f"{task_label(_task(name))}, {table_label(name)}"
         claim = f"designs of larger hidden proportion score higher: {place}"
         found.append(Claim.of(claim, rows.iloc[0][CORRELATION], RANK))
@@ -666,7 +491,7 @@ def _best_of(here: DataFrame, there: DataFrame) -> Series:
 
 def _apart(proportion: DataFrame) -> list[Claim]:
     """Whether Random Anomaly is best at a larger proportion, of even designs."""
-    even = _firsts(proportion.dropna(subset=BEST), EVEN)
+    even = _firsts(proportion)
     if not set(BUDGETS) <= set(even.index):
         return []
     (best, low, high), (other, least, most) = even.loc[list(BUDGETS), BEST].to_numpy()
@@ -675,13 +500,11 @@ def _apart(proportion: DataFrame) -> list[Claim]:
     return [Claim(f"{words}, evenly drawn", best - other, *ends, "fraction")]
 
 
-def _firsts(proportion: DataFrame, drawn: str) -> DataFrame:
-    """The first row of each task's table of designs chosen in a way, by task."""
-    rows = proportion[proportion["drawn"] == drawn]
-    return rows.drop_duplicates("task").set_index("task")
+def _firsts(proportion: DataFrame) -> DataFrame:
+    """The first row of each task."""
+    return proportion.drop_duplicates("task").set_index("task")
 
 
 def _across(forecast: DataFrame) -> DataFrame:
     """Rank correlation of forecasts from the other task, by the task forecast."""
-    chosen = (forecast["source"] == OTHER) & (forecast["features"] == "across tasks")
-    return forecast[chosen & (forecast["measure"] == RANK)].set_index("task")
+    return forecast[forecast["source"] == OTHER].set_index("task")
