@@ -428,7 +428,7 @@ def test_every_study_is_in_the_reference(build):
 def test_notebooks_that_train_run_beside_the_others(build, tmp_path, monkeypatch):
     training, others = build.lanes()
     assert sorted(training + others) == sorted(build.pages())
-    assert "notebooks/task" in training and "notebooks/geometry" in others
+    assert "notebooks/equal_weights" in training and "notebooks/task" in others
     ran = []
     monkeypatch.setattr(
         build, "execute", lambda page, *_: ran.append(page) or page != "b"
