@@ -175,6 +175,21 @@ def test_the_short_answer_is_what_the_tables_say(page):
     assert noise.loc[1, "return"] > 0.99 * noise.loc[0, "return"]  # hardly anything
 
 
+def test_headings_say_what_the_episodes_show(page):
+    said = NOTEBOOK.read_text("utf-8")
+    times = page.table("hammer_frames").set_index("moment")["time [s]"]
+    assert 0.35 < times["grasp"] / times["driven"] < 0.65
+    assert "Half of the time until the nail is in goes into the grasp" in said
+    assert times["let go"] > 2 * times["driven"] and "only later" in said
+    episode = page.table("hammer_episode")
+    struck = episode[episode["driven"]].groupby(["noise [factor]", "episode"])
+    assert np.ptp(struck["time [s]"].min()) <= 0.03
+    assert "Higher boards are struck as soon as low ones" in said
+    high = page.data.noise.set_index("noise [factor]")["success [%]"]
+    assert high[1] > 95 and high[2] < 90
+    assert "At the noise of the data the expert still succeeds" in said
+
+
 def test_a_claim_turns_with_the_scores(page):
     noise = page.data.noise.assign(**{"noise [factor]": [3, 2, 1, 0]})
     data = hammer.Data(page.data.frames, page.data.episode, noise)

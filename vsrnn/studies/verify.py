@@ -44,7 +44,7 @@ class Data:
 
 def load(
     scale: str | None = None,
-    number: int = 3,
+    number: int = 1,
     draw: int | None = None,
     store: str | Path | None = None,
     jobs: int | None = None,
@@ -139,17 +139,13 @@ def agreement(table: DataFrame, style: str = "web") -> Figure:
     row = table["compared"] + ",\n" + table["scale"] + " scale"
     shown = table.assign(row=row)
     shown[LOSS] = shown[LOSS].abs().clip(upper=1e3)
-    shown[SCORE] = shown[SCORE].clip(-1.45, 1.45)
     with drawing(style, 0.2 + 0.07 * row.nunique()) as figure:
-        left, right = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
-        for ax, name, limits in ((left, LOSS, [1]), (right, SCORE, [-1, 1])):
-            strip(ax, shown, name, "row", hue="verdict", looks=_LOOKS)
-            for limit in limits:
-                ax.axvline(limit, zorder=0, **_TOLERANCE)
-        left.set_xscale("symlog", linthresh=1e-6)
-        left.set(xlabel="difference of the\nfirst epoch's loss [tolerances]")
-        left.set(xlim=(-3e-7, 1e3), xticks=[0, 1e-5, 1e-3, 1e-1, 10, 1e3])
-        right.set(xlabel="difference of\ntest accuracy [tolerances]", xlim=(-1.5, 1.5))
+        ax = figure.subplots()
+        strip(ax, shown, LOSS, "row", hue="verdict", looks=_LOOKS)
+        ax.axvline(1, zorder=0, **_TOLERANCE)
+        ax.set_xscale("symlog", linthresh=1e-6)
+        ax.set(xlabel="difference of the first epoch's loss [tolerances]")
+        ax.set(xlim=(-3e-7, 1e3), xticks=[0, 1e-5, 1e-3, 1e-1, 10, 1e3])
         marks = {verdict: {"ls": "", **look} for verdict, look in _LOOKS.items()}
         legend(figure, marks | {"tolerance": _TOLERANCE}, 4)
     return figure
