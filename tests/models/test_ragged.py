@@ -263,8 +263,29 @@ def test_outputs_are_the_callers_own():
 
 
 @pytest.mark.filterwarnings("ignore")  # of torch, of its older ways
-def test_a_trace_with_lengths_is_refused():
+def test_a_trace_or_export_with_lengths_is_refused():
     model, x = BlockRNN(Geometry(X, H, Y, 0.6)), torch.randn(3, STEPS, X)
     state = model(x)[1]
+    for lengths in (torch.tensor([7, 3, 2]), [7, 3, 2]):
+        with pytest.raises(VsrnnError, match="export one without"):
+            torch.export.export(model, (x, state, lengths))
     with pytest.raises(VsrnnError, match="trace"):
         torch.jit.trace(model, (x, state, torch.tensor([7, 3, 2])))
+
+
+def test_transforms_and_second_derivatives_go_through_lengths():
+    model, x = BlockRNN(Geometry(X, H, Y, 0.6)), torch.randn(2, 3, STEPS, X)
+    lengths = [7, 3, 2]
+
+    def run(x):
+        return model(x, lengths=lengths)[0]
+
+    near(torch.func.vmap(run)(x), torch.stack([run(one) for one in x]))
+    x = x[0].requires_grad_()
+    (first,) = torch.autograd.grad(run(x).square().sum(), x, create_graph=True)
+    (second,) = torch.autograd.grad(first.square().sum(), model.weight_input)
+    assert second.any()
+    rows = [torch.zeros(2, X), torch.zeros(3, X)]
+    nested = torch.nested.nested_tensor(rows, layout=torch.jagged)
+    with pytest.raises(VsrnnError, match=r"not a nested one.*padded"):
+        model(nested)

@@ -289,6 +289,7 @@ def test_a_training_that_was_stopped_goes_on_to_the_bit(tmp_path, case, epoch):
     path, seen = tmp_path / "folder" / "run.pt", []
     with pytest.raises(KeyboardInterrupt):
         vsrnn.train(config, training=how, callbacks=stopping(epoch), checkpoint=path)
+    path.with_suffix(".0123abcd.part").write_bytes(b"half")
     for _ in range(2):  # the second time there is nothing left to train
         model, again = vsrnn.train(
             config,

@@ -49,10 +49,10 @@ def run_ragged(
     Raises:
         VsrnnError: the lengths are not one for each sequence, or of steps there are.
     """
-    if torch._C._get_tracing_state() is not None:
+    if torch._C._get_tracing_state() is not None or torch.compiler.is_exporting():
         raise VsrnnError(
-            "lengths are values, which a traced network cannot follow; trace one "
-            "without them"
+            "lengths are values, which a traced or exported network cannot follow; "
+            "trace or export one without them"
         )
     if isinstance(x, PackedSequence):
         if lengths is not None:

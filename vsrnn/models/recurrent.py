@@ -149,7 +149,8 @@ class Recurrent(Network):
     def _fitting(self, what: str, x: Any, numbers: bool) -> Tensor:
         """A tensor that these weights can be multiplied with, or one of symbols."""
         if not isinstance(x, Tensor) or x.layout is not torch.strided or x.is_nested:
-            kind = x.layout if isinstance(x, Tensor) else type(x).__name__
+            kind = getattr(x, "layout", type(x).__name__)
+            kind = "a nested one" if getattr(x, "is_nested", False) else kind
             raise VsrnnError(
                 f"expected {what} as a dense tensor, not {kind}; convert it with "
                 "torch.as_tensor, and give sequences of different lengths padded, with "

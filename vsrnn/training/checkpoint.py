@@ -61,6 +61,8 @@ class Checkpoint:
         try:
             if not self.anew:  # what cannot be written should be said now
                 self.path.parent.mkdir(parents=True, exist_ok=True)
+            for part in self.path.parent.glob(f"{self.path.stem}.*.part"):
+                part.unlink()  # of a process that was killed
             head, _, content = self.path.read_bytes().partition(b"\n")
         except FileNotFoundError:
             return None
