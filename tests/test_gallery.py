@@ -42,13 +42,8 @@ SLOW = (
 """Figures whose tables take long to make; their own tests draw them from small ones."""
 FAST = [name for name in FIGURES if name not in SLOW]
 PICTURES = (
-<<<<<<< HEAD
     *("six_blocks", "design_layout", "sequences", "transforms", "hammer_frames"),
-    *("contrast_layout", "contrast_ranks", "survivors_layout"),
-=======
-    *("dense_layout", "design_layout", "sequences", "transforms", "hammer_frames"),
     "survivors_layout",
->>>>>>> 1fdd575 (Contrast answers in four figures: a point a pattern on both tasks instead of ranks joined by lines; layouts and correlations that other pages show are gone, and it takes a third of the time)
 )
 """Figures without axes, or whose rows are named beside them."""
 

@@ -1,6 +1,7 @@
 """The files around the package agree with each other and with the package."""
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -273,6 +274,23 @@ def test_workflows_test_every_supported_python_and_publish_the_book():
     book = yaml.safe_load((folder / "book.yml").read_text())["jobs"]
     assert any(step.get("run") == ".ci/run" for step in book["build"]["steps"])
     assert book["publish"]["needs"] == "build"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the workflow runs on Linux")
+@pytest.mark.parametrize("heading, found", [("1.2.0", True), ("Unreleased", False)])
+def test_a_release_is_of_a_version_with_a_section(heading, found, tmp_path):
+    text = (ROOT / ".github" / "workflows" / "release.yml").read_text()
+    steps = yaml.safe_load(text)["jobs"]["release"]["steps"]
+    assert any(step.get("run") == "make wheel" for step in steps)
+    (cut,) = (step["run"] for step in steps if "CHANGELOG.md" in step.get("run", ""))
+    (tmp_path / "pyproject.toml").write_text('version = "1.2.0"\n')
+    log = f"# Log\n\n## {heading}\n\nNew.\n\n### More\n\n## 1.1.0\n\nOld.\n"
+    (tmp_path / "CHANGELOG.md").write_text(log)
+    how = {"cwd": tmp_path, "env": {**os.environ, "GITHUB_REF_NAME": "v1.2.0"}}
+    ran = subprocess.run(["bash", "-ec", cut], **how, check=False)
+    assert (ran.returncode == 0) == found
+    notes = (tmp_path / "notes.md").read_text()
+    assert notes.split() == (["New.", "###", "More"] if found else [])
 
 
 def test_licences_of_code_and_of_the_rest():

@@ -31,7 +31,8 @@ class Magnitude(Method):
 
     with the density :math:`d_0` as drawn, the final one :math:`d`, and
     :math:`p = 1` (linear) or 3 (cubic). What is removed stays removed: it is in no
-    count, product, optimizer state or saved file.
+    count, product, optimizer state or saved file. (``torch.nn.utils.prune`` compares
+    weights likewise, in one shot, and keeps the dense matrix beside its mask.)
 
     Args:
         density: final share of entries that are weights, 0..1, or such a share for

@@ -41,9 +41,10 @@ class Models(Network):
 class ModelBatch(Models):
     """Block RNNs of any sizes that read the same inputs, computed as one network.
 
-    The models stay what they are: the batch holds no weights of its own, reads theirs
-    and sends each its gradient. What one model computes, NaN included, never reaches
-    another.
+    It is for models of any sizes what ``torch.func.stack_module_state`` is for equal
+    ones. The models stay what they are: the batch holds no weights of its own, reads
+    theirs and sends each its gradient. What one model computes, NaN included, never
+    reaches another.
 
     Args:
         models: block RNNs of the same inputs, outputs and activation, on one device.
