@@ -246,8 +246,21 @@ def test_trainings_that_are_none_get_a_sentence():
             Training(**wrong)
     with pytest.raises(VsrnnError, match="expected an optimizer of torch"):
         vsrnn.train(CONFIG, training=Training(lambda parameters, lr: None))
+    with pytest.raises(VsrnnError, match="LBFGS evaluates"):
+        vsrnn.train(CONFIG, training=Training(torch.optim.LBFGS))
     with pytest.raises(VsrnnError, match="device must be cpu or cuda"):
         vsrnn.train(CONFIG, device="tpu")
+
+
+def test_a_task_may_ask_for_any_training(monkeypatch):
+    """A run of it trains so, and early stopping gives the best weights to the test."""
+    how = Training(RMSprop, patience=2, clip=1)
+    model, curve = vsrnn.train(CONFIG, training=how)
+    monkeypatch.setattr(type(get_task("own:Classes")), "training", how)
+    result = vsrnn.run(CONFIG)
+    assert result["curve"] == curve
+    test = vsrnn.evaluate(model, get_task("own:Classes"), "test")
+    assert result["test"] == pytest.approx(test)
 
 
 def stopping(epoch):

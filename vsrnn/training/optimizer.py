@@ -188,6 +188,8 @@ class TorchOptimizer:
         for each in self.own:
             if not isinstance(each, torch.optim.Optimizer):
                 raise VsrnnError(f"expected an optimizer of torch, not {each!r}")
+            if isinstance(each, torch.optim.LBFGS):
+                raise VsrnnError("LBFGS evaluates each batch many times; use another")
         schedule = training.schedule
         self.schedules = [schedule(each) for each in self.own] if schedule else []
         self.best = [inf] * len(models)
