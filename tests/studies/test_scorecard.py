@@ -38,6 +38,7 @@ def words(tmp_path, monkeypatch):
         ((0.2, 0.1, 0.3), "holds", "0.20 (0.10 to 0.30) cm"),
         ((2.0, -1.0, 5.0), "undecided", "2.0 (\u22121.0 to 5.0) cm"),
         ((0.02, 0.01, 0.03), "holds", "0.020 (0.010 to 0.030) cm"),
+        ((3.0, 0.02, 6.0), "holds", "3.00 (0.02 to 6.00) cm"),
         ((2.0, np.nan, np.nan), "too few runs yet", ""),
         (None, "no runs yet", ""),
     ],

@@ -57,6 +57,8 @@ def scorecard(study: str, found: Iterable[Claim]) -> DataFrame:
 def _size(claim: Claim | None) -> str:
     if claim is None or claim.low != claim.low:
         return ""
-    most = max(abs(claim.low), abs(claim.high))
-    how = ".3f" if most < 0.1 else ".2f" if most < 1 else ".1f"
-    return f"{claim.span(how)} {claim.unit}".rstrip()
+    ends = (abs(claim.low), abs(claim.high))
+    digits = 1 + (max(ends) < 1) + (max(ends) < 0.1)
+    while claim.verdict != "undecided" and not round(min(ends), digits):
+        digits += 1  # an interval that leaves out 0 does not read as if it did not
+    return f"{claim.span(f'.{digits}f')} {claim.unit}".replace("R2", "R²").rstrip()
