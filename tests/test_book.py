@@ -256,10 +256,12 @@ def said(lines: list[str]) -> None:
     assert set(best["name"]) < set(vsrnn.Store("runs").collect()["design"])
 
 
-def test_entry_for_citing_is_the_one_of_the_bibliography():
-    (entry,) = code_blocks("book/cite", "bibtex")
+def test_entries_for_citing_are_those_of_the_bibliography():
+    entries = code_blocks("book/cite", "bibtex")
     known = " ".join((ROOT / "book" / "references.bib").read_text("utf-8").split())
-    for field in re.findall(r"= (\{.*?\}),\n", entry, re.DOTALL):
+    fields = re.findall(r"= (\{.*?\}),\n", "".join(entries), re.DOTALL)
+    assert len(entries) == 2 and len(fields) == 10
+    for field in fields:
         assert " ".join(field.split()) in known
 
 
