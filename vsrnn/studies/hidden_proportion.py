@@ -66,6 +66,9 @@ BASES: dict[str, tuple[str, ...]] = {
 BESIDE = "rad_normal_size_50k"
 """Random designs that stand behind the paper's own: the most that need many epochs."""
 
+THREE = ("111111_", "000000_", "balanced_0")
+"""Dense, uniform and varied, which the figure on speed and failures names."""
+
 SPEED, FAILURES = "speed", "failures"
 RANGES = ("below .01", ".01 to .1", ".1 to .2", "above .2")
 """Panels of the figure on speed and failures, and its ranges of hidden proportion."""
@@ -235,7 +238,7 @@ def speed_and_failures(table: DataFrame, style: str = "web") -> Figure:
     with drawing(style, 0.5) as fig:
         left, right = fig.subplots(1, 2, width_ratios=(5, 4))
         scatter(left, speed, PROPORTION, EPOCHS, hue="table", looks=looks)
-        for row in own[own["design"].isin(DESIGN_LABELS)].to_dict("records"):
+        for row in own[own["design"].isin(THREE)].to_dict("records"):
             word, shape = DESIGN_LABELS[row["design"]], look(row["design"])
             place, how = (row[PROPORTION], row[EPOCHS]), {"color": shape["color"]}
             left.plot(*place, shape["marker"], markersize=8, **how)
