@@ -7,11 +7,15 @@ STAMP := $(VENV)/.installed
 # torch pins its own CUDA packages, so the lock leaves the choice of build to the reader
 UNLOCKED := ^(cuda|nvidia|triton)[-=]
 
-.PHONY: book test lab lint format results tables sums small bench wheel lock clean
+.PHONY: book pdf test lab lint format results tables sums small bench wheel lock clean
 .DELETE_ON_ERROR:
 
 book: $(STAMP)
 	$(BIN)/python book/build.py
+
+# the same, and the whole book as a PDF, which the gallery then links; needs Chromium
+pdf: $(STAMP)
+	$(BIN)/python book/build.py --pdf
 
 # a process a core, each of one thread: threads of several wait for each other
 test: export OMP_NUM_THREADS = 1

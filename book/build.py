@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import traceback
 import zipfile
@@ -48,6 +49,9 @@ OPENED = re.compile(r'(\w+) = (?:\w+\.)*open_page\(\s*"(\w+)"')
 NUMBER = re.compile(r"\{\{(\w+)\}\}")
 QUOTED = re.compile(r"\{\{(\w+\.\w+)\}\}")
 SCORECARD = ("| Claim | Verdict | How large, and as measured here |", "|---|---|---|")
+PDF = "{download}`The whole book in one file (PDF) <vsrnn.pdf>`"
+PRINT = ("--headless=new", "--no-sandbox", "--disable-gpu", "--no-pdf-header-footer")
+PRINT += ("--virtual-time-budget=120000",)  # [ms] for its mathematics
 FILM = {"mp4": "film (MP4)", "png": "first picture (PNG)"} | RECORD
 
 
@@ -78,6 +82,11 @@ def main() -> int:
         print(f"The book was not built: no study gives {unknown}.", file=sys.stderr)
         return 1
     bundle(source, shown)
+    if options.pdf:
+        with timed("PDF", times):
+            if printed(source, out):
+                figures = source / "book" / "figures.md"
+                figures.write_text(f"{PDF}\n\n{gallery(shown)}", "utf-8")
     with timed("pages", times):
         status = build(source, out)
         films(source, out / "html")
@@ -100,6 +109,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     add("--jobs", type=int, help="runs trained at the same time (default: all cores)")
     add("--store", default=ROOT / "runs", type=absolute, help="folder of the runs")
     add("--out", default=ROOT, type=absolute, help="the book is OUT/_build/html")
+    add("--pdf", action="store_true", help="print the book, too, with Chromium")
     return parser.parse_args(arguments)
 
 
@@ -503,15 +513,35 @@ License: CC BY 4.0, in LICENSE.md. Cite as CITATION.cff says, and a figure as
 """
 
 
-def build(source: Path, out: Path) -> int:
+def printed(source: Path, out: Path) -> bool:
+    """Print all pages into one PDF beside the pages' sources, if there is Chromium."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if not program or build(source, out, "singlehtml"):
+        print("No PDF: it takes Chromium, and pages without warnings.", file=sys.stderr)
+        return False
+    # its links are those of a page one folder higher
+    page = out / "singlehtml" / "book.html"
+    shutil.copy(page.with_name("book") / "index.html", page)
+    file = source / "book" / "vsrnn.pdf"
+    call = [program, *PRINT, f"--print-to-pdf={file}", page.resolve().as_uri()]
+    with tempfile.TemporaryDirectory() as profile:
+        subprocess.call(
+            [*call, f"--user-data-dir={profile}"], stderr=subprocess.DEVNULL
+        )
+    return file.exists()
+
+
+def build(source: Path, out: Path, builder: str = "html") -> int:
     """Build the pages; a warning is an error, and all of them are shown."""
-    for old in ("html", ".doctrees"):  # a page that is not built again warns of nothing
+    for old in (
+        builder,
+        ".doctrees",
+    ):  # a page that is not built again warns of nothing
         shutil.rmtree(out / old, ignore_errors=True)
     program = Path(sys.executable).with_name("jupyter-book")
     strict = ("-W", "-n", "--keep-going", "-q")
-    return subprocess.call(
-        [program, "build", source, "--path-output", out.parent, *strict]
-    )
+    given = ("--builder", builder, "--path-output", out.parent)
+    return subprocess.call([program, "build", source, *given, *strict])
 
 
 def films(source: Path, html: Path) -> None:

@@ -15,6 +15,7 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.osutil import relative_uri
 
 SVG, LINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
+WORDS = ("text", "tspan")
 GRAY = re.compile(r"(fill|stroke): #([0-9a-f]{2})\2\2\b")
 BLUE = "#0072b2"  # too dark for lines and words in the dark
 
@@ -50,13 +51,12 @@ def inline(text: str, alt: str) -> str:
     for name in ("title", "desc", "metadata"):
         for child in root.findall(f"{{{SVG}}}{name}"):
             root.remove(child)
-    asked = set(re.findall(r'(?:href="|url\()#(\w+)', text))
+    asked = set(re.findall(r'(?:href="|url\()#([\w-]+)', text))
     for element in root.iter():
         if element.get("id", "") not in asked:  # the next figure has the same
             element.attrib.pop("id", None)
         if style := element.get("style"):
-            words = element.tag in (f"{{{SVG}}}text", f"{{{SVG}}}tspan")
-            element.set("style", themed(style, words))
+            element.set("style", themed(style, element.tag.removeprefix(f"{{{SVG}}}")))
     for name in ("width", "height", "version"):
         root.attrib.pop(name, None)
     root.attrib |= {"role": "img", "aria-label": alt}
@@ -65,7 +65,7 @@ def inline(text: str, alt: str) -> str:
     return ElementTree.tostring(root, "unicode")
 
 
-def themed(style: str, words: bool) -> str:
+def themed(style: str, tag: str) -> str:
     """Give grays as shares of the page's own ink, and white areas as its paper.
 
     What lies on a colored area stays as it is: white lines and words, and "0.15".
@@ -73,7 +73,7 @@ def themed(style: str, words: bool) -> str:
 
     def shade(found: re.Match[str]) -> str:
         what, level = found[1], int(found[2], 16)
-        if level == 0x26 or (level == 0xFF and (words or what == "stroke")):
+        if level == 0x26 or (level == 0xFF and (tag in WORDS or what == "stroke")):
             return found[0]
         if level == 0xFF:
             return f"{what}: var(--pst-color-background, #fff)"
@@ -81,7 +81,7 @@ def themed(style: str, words: bool) -> str:
         return f"{what}: color-mix(in srgb, currentColor {ink}, transparent)"
 
     style = GRAY.sub(shade, style)
-    thin = words or f"stroke: {BLUE}" in style
+    thin = tag in (*WORDS, "use") or f"stroke: {BLUE}" in style
     return style.replace(BLUE, f"var(--vsrnn-blue, {BLUE})") if thin else style
 
 

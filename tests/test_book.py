@@ -366,6 +366,21 @@ def test_a_figure_in_a_page_has_its_colors_and_its_words(pages, tmp_path):
     assert ids and all(f"#{name}" in text for name in ids)
 
 
+def test_the_book_is_printed_where_there_is_a_browser(build, tmp_path, monkeypatch):
+    (tmp_path / "book").mkdir()
+    page = tmp_path / "singlehtml" / "book" / "index.html"
+    page.parent.mkdir(parents=True)
+    page.write_text("<h1>All of it</h1>")
+    monkeypatch.setattr(build, "build", lambda *_: 1)
+    assert not build.printed(tmp_path, tmp_path)
+    monkeypatch.setattr(build, "build", lambda *_: 0)
+    if not (shutil.which("chromium") or shutil.which("chromium-browser")):
+        assert not build.printed(tmp_path, tmp_path)
+        pytest.skip("there is no Chromium")
+    assert build.printed(tmp_path, tmp_path)
+    assert (tmp_path / "book" / "vsrnn.pdf").read_bytes().startswith(b"%PDF")
+
+
 @pytest.mark.parametrize("known, left", [({"best": "57.2 %"}, ""), ({}, "best")])
 def test_the_numbers_of_a_study_are_put_into_the_text(known, left, build, tmp_path):
     path = notebook(tmp_path / "one.ipynb", 'page = studies.open_page("one", folder)')
