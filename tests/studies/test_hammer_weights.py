@@ -258,10 +258,10 @@ def test_headings_say_what_the_rates_show():
     mean = few.pivot(index=study.RATE, columns="pattern", values="mean")
     assert (mean.loc[1e-4].dropna() <= study.NEVER).all()
     assert mean.loc[3e-4, ["dense", "dense input"]].min() > 25
-    assert mean.loc[3e-4, ["uniform .2", "dense hidden"]].max() < 10
+    assert mean.loc[3e-4, ["uniform .2", "dense hidden", "LSTM"]].max() < 10
     assert "those with a dense input do" in said
     assert "at a third of the rate that the others need" in said
-    assert (mean.loc[1e-3] >= 30).all() and mean.loc[3e-3].min() > 45
+    assert (mean.loc[1e-3] > 25).all() and mean.loc[3e-3].min() > 45
     assert np.ptp(mean.loc[3e-3].dropna()) < 20 and "all are level" in said
     curves = page.table("hammer_curve").query("expert == 'own'")
     last = curves.pivot(index="epoch", columns="design", values="mean [%]").diff()
