@@ -111,7 +111,7 @@ def test_notebook_runs(path, tmp_path):
     copy = tmp_path / path.name
     shutil.copy(path, copy)
     wanted = {"scale": "smoke", "seeds": [0, 1], "store": "runs", "jobs": 2}
-    wanted |= {"number": 1, "repeats": 1, "draws": 50}
+    wanted |= {"number": 1, "repeats": 1}
     wanted |= {"episodes": 2, "played": 2}
     wanted |= {"designs": 8} if path.stem == "contrast" else {}  # untrained ones
     known = papermill.inspect_notebook(copy)

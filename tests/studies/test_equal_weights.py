@@ -212,6 +212,9 @@ def test_the_short_answer_says_what_the_claims_say(page):
     assert "does not carry over to ten times the weights: there it turns" in text
     rest = NOTEBOOK.read_text()
     assert "Varied density learns sooner, and ends no better" in rest
+    ends = page.table("final_accuracy")["mean [%]"]
+    assert (ends > ends.max() - 5).mean() > 0.75
+    assert "Most arrangements end close together" in rest
     assert verdict["hidden proportion ranks the designs"] == "undecided"
     words = "hidden proportion ranks arrangements at 100,000 weights"
     assert verdict[words] == "holds"

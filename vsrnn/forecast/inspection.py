@@ -12,16 +12,6 @@ from vsrnn.stats import spearman
 KIND = "with proportion"
 """Features of the forests: hyperparameters and hidden proportion."""
 
-KIND_LABELS = {
-    "proportion": "proportion alone",
-    "hyperparameters": "hyperparameters",
-    "with proportion": "+ proportion",
-    "with counts": "+ block weights",
-    "with both": "+ both",
-    "across tasks": "all but sizes",
-}
-"""Words for sets of features; a plus sign adds to the hyperparameters."""
-
 TRAINED = "trained [designs]"
 
 

@@ -157,7 +157,7 @@ def forecast_observed(table: DataFrame, style: str = "web") -> Figure:
     with drawing(style, 0.85) as fig:
         ax = fig.subplots()
         ax.plot(limits, limits, color=GRAY, linewidth=0.8)
-        how: dict[str, Any] = {"hue": "learned", "looks": _LEARNED, "alpha": 0.5}
+        how: dict[str, Any] = {"hue": "learned", "looks": _LEARNED, "alpha": 0.7}
         scatter(ax, table, SCORE, FORECAST, **how)
         ax.set(xlim=limits, ylim=limits, aspect="equal")
         ax.set(xlabel="observed test accuracy [%]", ylabel="forecast accuracy [%]")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from pandas import DataFrame
 
 from vsrnn.forecast import effects
-from vsrnn.forecast.effects import AREA, EPOCHS, MEASURES, feature_label
+from vsrnn.forecast.effects import AREA, EPOCHS
 from vsrnn.forecast.measures import RANK
 from vsrnn.forecast.table import DENSITIES, FEATURES, SCORE
 from vsrnn.forecast.validation import MIN_DESIGNS
@@ -21,7 +21,6 @@ from vsrnn.plot.labels import (
     BLUE,
     DESIGN_LABELS,
     GRAY,
-    GREEN,
     ORANGE,
     PROPORTION,
     look,
@@ -211,7 +210,7 @@ def _title(rows: DataFrame) -> str:
 @figure(table=proportion_study_table)
 def proportion_study(table: DataFrame, style: str = "web") -> Figure:
     """Score of random designs against hidden proportion, a panel a table."""
-    looks = {True: {"color": BLUE, "marker": "o", "alpha": 0.5}}
+    looks = {True: {"color": BLUE, "marker": "o", "alpha": 0.7}}
     looks[False] = {"color": ORANGE, "marker": "x"}
     with drawing(style, 0.12 + 0.3 * table["table"].nunique()) as fig:
         for ax, rows in each_panel(fig, table, "table", 1, sharex=True, sharey=True):
@@ -265,29 +264,6 @@ def speed_and_failures(table: DataFrame, style: str = "web") -> Figure:
     return fig
 
 
-def rank_correlation(
-    table: DataFrame,
-    style: str = "web",
-    title: Callable[[DataFrame], str] = _title,
-) -> Figure:
-    """Rank correlation of what designs set with what they reach, with intervals."""
-    features = list(table["feature"].unique())
-    looks = {name: _LOOKS[name] for name in MEASURES if name in set(table["measure"])}
-    how: dict[str, Any] = {"hue": "measure", "looks": looks, "order": features}
-    height = 0.2 + (0.03 + 0.01 * len(looks)) * len(features)
-    with drawing(style, height) as fig:
-        for ax, rows in each_panel(fig, table, "table", sharey=True):
-            columns = ("rank correlation", "feature", "low", "high")
-            dots(ax, rows, *columns, named=feature_label, **how)
-            ax.axvline(0, color=GRAY, linewidth=0.8)
-            ax.set(xlim=(-1, 1), xticks=[-1, 0, 1])
-            ax.xaxis.label.set_fontsize("small")
-            ax.set_title(title(rows), fontsize="x-small")
-        words = {_MEASURE_WORDS[name]: look for name, look in looks.items()}
-        legend(fig, words if len(looks) > 1 else {})
-    return fig
-
-
 @figure(table=variance_explained_table)
 def variance_explained(table: DataFrame, style: str = "web") -> Figure:
     """Variance explained out of fold without and with the hidden proportion."""
@@ -311,19 +287,9 @@ def variance_explained(table: DataFrame, style: str = "web") -> Figure:
     return fig
 
 
-_LOOKS: dict[str, dict[str, Any]] = {
-    SCORE: {"color": BLUE, "marker": "o"},
-    AREA: {"color": ORANGE, "marker": "s", "mfc": "white"},
-    EPOCHS: {"color": GREEN, "marker": "^"},
-}
 _GAIN_LOOKS: dict[str, dict[str, Any]] = {
     "what the row names": {"color": GRAY, "marker": "o", "mfc": "white"},
     "and hidden proportion, with interval of the gain": {"color": BLUE, "marker": "o"},
-}
-_MEASURE_WORDS = {
-    SCORE: "test accuracy",
-    AREA: "mean validation accuracy",
-    EPOCHS: "epochs to the threshold",
 }
 
 
