@@ -217,6 +217,12 @@ def test_a_fit_that_fails_leaves_what_was_fitted(small):
         model.set_params(weights=600).fit(x, y)
 
 
+def test_they_are_found_where_users_look():
+    assert {kind.__name__ for kind in KINDS} <= set(dir(vsrnn))
+    with pytest.raises(AttributeError, match="no attribute 'SparseRNN'"):
+        _ = vsrnn.SparseRNN
+
+
 def test_classes_that_were_never_seen_count_as_wrong():
     x, y = data()
     model = vsrnn.SparseRNNClassifier(**SMALL).fit(x, y)

@@ -43,9 +43,12 @@ if typing.TYPE_CHECKING:
     from vsrnn.estimators import SparseRNNRegressor as SparseRNNRegressor
 
 
+_ESTIMATORS = ("SparseRNNClassifier", "SparseRNNRegressor")
+
+
 def __getattr__(name: str) -> typing.Any:
     """Import scikit-learn only for those who ask for an estimator."""
-    if name not in ("SparseRNNClassifier", "SparseRNNRegressor"):
+    if name not in _ESTIMATORS:
         raise AttributeError(f"module 'vsrnn' has no attribute {name!r}")
     from vsrnn.errors import needs
 
@@ -53,3 +56,7 @@ def __getattr__(name: str) -> typing.Any:
         from vsrnn import estimators
 
     return getattr(estimators, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_ESTIMATORS})
