@@ -54,7 +54,7 @@ NAMED := $(TEN) $(DIGITS:%=25AHV0%) $(DIGITS:%=50AHV0%) \
 MILLION := 000000 000100 000110 001001 010000 010010 010100 011000 011001 \
   100010 100100 100110 111111 balanced balanced2 lstm
 # design, seed and the epoch of the seed's best validation accuracy in rad_1m
-STOPPED := 111111/1/7 011001/0/3
+STOPPED := 111111/0/10 111111/1/7 011001/0/3
 results: $(STAMP)
 	$(BIN)/vsrnn sweep rad 100k --run-seed 0 1 2 3 4 $(PAPER) \
 	  --store results/rad_100k
