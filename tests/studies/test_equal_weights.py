@@ -277,3 +277,12 @@ def test_budgets_are_drawn_below_each_other(tables, style):
         np.testing.assert_allclose(drawn.intervals(ax, color), ends)
     assert drawn.row_names(ax) == ["LSTM", "dense", "uniform .2"]
     assert [round(length, 3) for length, _ in drawn.bars(side)] == [0, 0.35, 1]
+
+
+def test_courses_are_those_of_dense_and_varied_on_the_published_protocol(tmp_path):
+    page = open_page("equal_weights", tmp_path)
+    html = study.courses(page).html
+    table = page.table("learning_curve").query("source == 'stored'")
+    for name, word in (("111111_", "dense"), ("balanced_0", "varied")):
+        last = table.loc[table["design"] == name, "mean [%]"].iloc[-1]
+        assert f"{word}: <b>{last:.0f} %</b>" in html

@@ -58,6 +58,11 @@ def test_paths_begin_with_the_last_picture_and_keep_all():
     assert "one: <b>2 cm</b>" in html and ">last</output>" in html
 
 
+def courses():
+    small, large = Geometry(100, 5, 5, 1), Geometry(100, 95, 5, 0.5)
+    return widgets.courses({"a": (small, [10, 50, 60]), "b": (large, [20, 40, 55])})
+
+
 FIRST = Geometry(2500, 208, 10, (0.1, 1, 1, 0.1, 0.1, 0.1))
 TRAINED = [[0.4, 90_000, True], [0.5, 110_000, False], [0.45, 400_000, True]]
 SETTINGS = [
@@ -75,7 +80,7 @@ def explorer():
     return widgets.explorer(FIRST, 100_000, presets, TRAINED)
 
 
-@pytest.mark.parametrize("make", [neighbours, frames, explorer])
+@pytest.mark.parametrize("make", [neighbours, frames, explorer, courses])
 def test_nothing_is_loaded_and_no_title_is_taken_for_html(make):
     assert not re.search(r"(?:src|href)=\"?[^\"#]|@import|url\(", make().html)
     risky = widgets.neighbours({"a<b": (PLACES, CHEAP)}, 0).html
@@ -117,6 +122,19 @@ def test_the_slider_shows_another_picture(browser, tmp_path):  # noqa: F811
     html = opened(browser, frames(), tmp_path)(0)
     assert ">first</output>" in html and "two: <b>8 cm</b>" in html
     assert re.findall(r'd="(\S+ \S+ \S+)" ?/?>', html)[2] == "M1 -1L11 -21"
+
+
+def test_curves_grow_and_cover_blocks(browser, tmp_path):  # noqa: F811
+    still = courses().html
+    assert "a: <b>60 %</b>" in still and 'd="M0 90L110 50L220 40"' in still
+    assert still.count('class="block"') == 12
+    assert 'height="104.5" style' in still  # hx of b: 95 rows, 220 for 200 units
+    moved = opened(browser, courses(), tmp_path)(1)
+    assert "after epoch 2:</output>" in moved and "b: <b>40 %</b>" in moved
+    assert 'd="M0 90L110 50"' in moved
+    assert 'd="M0 112H61V123.0H0Z"' in moved  # half of the 110 units of a
+    browser.find_element("css selector", "input").send_keys("\ue012")  # to the left
+    assert "after epoch 1:" in browser.find_element("css selector", "output").text
 
 
 def asked(browser, tmp_path, hash=""):  # noqa: F811

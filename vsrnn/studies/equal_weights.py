@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from pandas import DataFrame, Series
 
-from vsrnn.design.published import RAD_100K, list_designs
+from vsrnn.design.published import RAD_100K, get_design, list_designs
 from vsrnn.forecast.measures import RANK
 from vsrnn.forecast.table import SCORE, scored
 from vsrnn.plot.axes import each_panel, legend, panels
@@ -38,6 +38,7 @@ from vsrnn.runs.store import Store
 from vsrnn.runs.sweep import sweep
 from vsrnn.runs.tables import committed_runs, concat_runs, order_rows
 from vsrnn.stats import Claim, intervals, rank_interval, welch
+from vsrnn.studies import widgets
 from vsrnn.studies.labels import chance
 from vsrnn.studies.page import Page, provenance_of
 from vsrnn.studies.scores import (
@@ -47,6 +48,7 @@ from vsrnn.studies.scores import (
     mean_curves,
     panels_of,
 )
+from vsrnn.tasks import sizes
 
 FIVE = ("111111_", "000000_", "balanced_0", "lstm_", "rnn_")
 """Dense, uniform, varied, LSTM and plain RNN at 100,000 weights."""
@@ -332,6 +334,17 @@ def _top(table: DataFrame) -> float:
 def _one_scale(table: DataFrame) -> str:
     scale = table["scale"].iloc[0] if len(table) else "paper"
     return f"{scale} scale: {seeds_label(table)}"
+
+
+def courses(page: Page) -> widgets.Widget:
+    """Let a reader move through the epochs of dense and varied, beside their blocks."""
+    table = page.table("learning_curve").query("source == 'stored'")
+    networks = {}
+    for name in ("111111_", "balanced_0"):
+        geometry = get_design("rad", name).geometry(*sizes("rad"))
+        curve = table.loc[table["design"] == name, _MEAN[0]].tolist()
+        networks[arrangement_label(name)] = (geometry, curve)
+    return widgets.courses(networks)
 
 
 def numbers(page: Page) -> dict[str, str]:

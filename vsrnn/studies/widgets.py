@@ -19,6 +19,9 @@ from vsrnn.design.geometry import BLOCKS, Geometry
 from vsrnn.plot.blocks import block_places
 from vsrnn.plot.labels import BLOCK_COLORS
 
+_BELOW = 112
+"""Where blocks begin below a curve."""
+
 _PAGE = Template("""\
 <div class="vsrnn-live" id="$name">
 <style>
@@ -38,6 +41,7 @@ _PAGE = Template("""\
 .vsrnn-live path { stroke-width: 2; stroke-opacity: .45; }
 .vsrnn-live path.told { stroke: #D55E00; stroke-opacity: 1; }
 .vsrnn-live rect.block { stroke: none; }
+.vsrnn-live path.fill { fill: currentColor; fill-opacity: .45; stroke: none; }
 .vsrnn-live text { fill: currentColor; text-anchor: middle; }
 .vsrnn-live input[type="number"] { width: 7rem; flex: none; }
 .vsrnn-live label > :is(span, b) { min-width: 4.5rem; font-weight: 400; }
@@ -288,10 +292,62 @@ def paths(
         {"said": frame["said"], "errors": list(frame["errors"]), "paths": lines}
         for frame, lines in zip(frames, told, strict=True)
     ]
-    script = Template(_FRAMES).substitute(frames=json.dumps(kept))
-    given = {"what": "training", "most": len(frames) - 1, "value": len(frames) - 1}
-    given |= {"said": last["said"], "script": script, "least": "13rem"}
-    return _slides("vsrnn-paths", parts, given)
+    return _frames("vsrnn-paths", parts, kept, "training")
+
+
+def courses(networks: Mapping[str, tuple[Geometry, Sequence[float]]]) -> Widget:
+    """Let a reader move through epochs: curves grow, and cover the blocks below them.
+
+    Args:
+        networks: by title a network, and its accuracy [%] after each epoch; all have
+            as many epochs. The last one is shown first.
+    """
+    widest = max(sum(one.shapes["hx"]) + one.outputs for one, _ in networks.values())
+    scale, frames, parts = 220 / widest, [], []
+    epochs = len(next(iter(networks.values()))[1])
+    for epoch in range(1, epochs + 1):
+        lines = [_course(one, curve, epoch, scale) for one, curve in networks.values()]
+        words = [f"{curve[epoch - 1]:.0f} %" for _, curve in networks.values()]
+        said = f"Validation accuracy after epoch {epoch}:"
+        frames.append({"said": said, "errors": words, "paths": lines})
+    last = frames[-1]
+    for n, (title, (one, _)) in enumerate(networks.items()):
+        drawn = "".join(
+            f'<rect class="block" x="{scale * x:.1f}" y="{_BELOW + scale * y:.1f}" '
+            f'width="{scale * width:.1f}" height="{scale * height:.1f}" '
+            f'style="fill: {BLOCK_COLORS[block]}; fill-opacity: {share**0.6:.2f}"/>'
+            for block, y, x, height, width, share, _ in block_places(one).to_numpy()
+        )
+        curve, cover = last["paths"][n]
+        alt = f"{title}: accuracy over epochs, and the blocks of the network to scale."
+        parts.append(
+            f'<div><svg viewBox="-2 -2 224 140" role="img" aria-label="{escape(alt)}">'
+            f'<path d="M0 0L0 100L220 100"/>{drawn}<path class="told" d="{curve}"/>'
+            f'<path class="told fill" d="{cover}"/></svg>'
+            f"<p>{escape(title)}: <b>{last['errors'][n]}</b></p></div>"
+        )
+    return _frames("vsrnn-courses", parts, frames, "epoch")
+
+
+def _course(
+    one: Geometry, curve: Sequence[float], epoch: int, scale: float
+) -> tuple[str, str]:
+    """A curve until an epoch, and what it covers of the blocks."""
+    across = np.linspace(0, 220, len(curve))[:epoch]
+    wide = scale * (one.inputs + one.hidden + one.outputs) * curve[epoch - 1] / 100
+    high = _BELOW + scale * (one.hidden + one.outputs)
+    line = _line(np.stack([across, np.asarray(curve[:epoch]) - 100], 1))
+    return line, f"M0 {_BELOW}H{wide:.0f}V{high:.1f}H0Z"
+
+
+def _frames(
+    name: str, parts: Sequence[str], frames: Sequence[Mapping[str, Any]], what: str
+) -> Widget:
+    """Panels whose paths and words a slider changes, at the last of all pictures."""
+    script = Template(_FRAMES).substitute(frames=json.dumps(frames))
+    given = {"what": what, "most": len(frames) - 1, "value": len(frames) - 1}
+    given |= {"said": frames[-1]["said"], "script": script, "least": "13rem"}
+    return _slides(name, parts, given)
 
 
 def explorer(
