@@ -261,8 +261,8 @@ def test_headings_say_what_the_rates_show():
     assert mean.loc[3e-4, ["uniform .2", "dense hidden", "LSTM"]].max() < 10
     assert "those with a dense input do" in said
     assert "at a third of the rate that the others need" in said
-    assert (mean.loc[1e-3] > 25).all() and mean.loc[3e-3].min() > 45
-    assert np.ptp(mean.loc[3e-3].dropna()) < 20 and "all are level" in said
+    assert (mean.loc[1e-3:].stack() > 25).all()
+    assert "from ten times on none stays at zero" in said
     curves = page.table("hammer_curve").query("expert == 'own'")
     last = curves.pivot(index="epoch", columns="design", values="mean [%]").diff()
     assert (last.loc[25] > 0.2).all()
