@@ -91,50 +91,55 @@ def test_every_page_is_in_the_contents():
     assert sorted(f"{p.parent.name}/{p.stem}" for p in files) == sorted(PAGES)
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_page_starts_with_its_only_title_and_a_question_or_claim(page):
-    lines = without_code(prose(page)).splitlines()
-    assert lines[0].startswith("# ")
-    assert [line for line in lines if line.startswith("# ")] == lines[:1]
-    assert lines[1] == ""
-    assert lines[2][0].isalpha() or lines[2] == ":::{admonition} Short answer"
+def test_page_starts_with_its_only_title_and_a_question_or_claim(subtests):
+    for page in PAGES:
+        with subtests.test(page):
+            lines = without_code(prose(page)).splitlines()
+            assert lines[0].startswith("# ")
+            assert [line for line in lines if line.startswith("# ")] == lines[:1]
+            assert lines[1] == ""
+            assert lines[2][0].isalpha() or lines[2] == ":::{admonition} Short answer"
 
 
-@pytest.mark.parametrize("page", [p for p in PAGES if p != TOC["root"]])
-def test_page_says_which_question_it_answers(page):
-    assert "?" in without_code(prose(page)).split("\n##")[0]
+def test_page_says_which_question_it_answers(subtests):
+    for page in set(PAGES) - {TOC["root"]}:
+        with subtests.test(page):
+            assert "?" in without_code(prose(page)).split("\n##")[0]
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_page_names_nothing_of_one_machine(page):
-    for cell in cells(page):
-        assert not LOCAL.search(cell.source)
-        assert not cell.get("outputs")
+def test_page_names_nothing_of_one_machine(subtests):
+    for page in PAGES:
+        with subtests.test(page):
+            for cell in cells(page):
+                assert not LOCAL.search(cell.source)
+                assert not cell.get("outputs")
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_links_lead_to_files_or_to_figures_that_will_be_drawn(page):
-    text = without_code(prose(page))
-    links = re.findall(r"\]\(([^)\s]+)\)", text)
-    links += re.findall(r"\{download\}`[^`<]*<([^>]+)>`", text)
-    links += re.findall(r"^```\{(?:figure|include)\} (\S+)", text, re.MULTILINE)
-    folder = (ROOT / page).parent
-    for link in links:
-        target = urldefrag(link).url
-        if not target or urlsplit(link).scheme or target in BUILT:
-            continue
-        if drawn := MADE.search(target):
-            assert drawn[1] in {*FIGURES, *films()}, link
-        else:
-            assert (folder / target).exists(), link
+def test_links_lead_to_files_or_to_figures_that_will_be_drawn(subtests):
+    for page in PAGES:
+        with subtests.test(page):
+            text = without_code(prose(page))
+            links = re.findall(r"\]\(([^)\s]+)\)", text)
+            links += re.findall(r"\{download\}`[^`<]*<([^>]+)>`", text)
+            links += re.findall(r"^```\{(?:figure|include)\} (\S+)", text, re.MULTILINE)
+            folder = (ROOT / page).parent
+            for link in links:
+                target = urldefrag(link).url
+                if not target or urlsplit(link).scheme or target in BUILT:
+                    continue
+                if drawn := MADE.search(target):
+                    assert drawn[1] in {*FIGURES, *films()}, link
+                else:
+                    assert (folder / target).exists(), link
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_works_that_are_cited_are_in_the_bibliography(page):
-    entries = (ROOT / "book" / "references.bib").read_text("utf-8")
-    known = set(re.findall(r"^@\w+\{([^,]+),", entries, re.MULTILINE))
-    for keys in re.findall(r"\{cite(?::\w+)?\}`([^`]+)`", prose(page)):
-        assert set(keys.split(",")) <= known
+def test_works_that_are_cited_are_in_the_bibliography(subtests):
+    for page in PAGES:
+        with subtests.test(page):
+            entries = (ROOT / "book" / "references.bib").read_text("utf-8")
+            known = set(re.findall(r"^@\w+\{([^,]+),", entries, re.MULTILINE))
+            for keys in re.findall(r"\{cite(?::\w+)?\}`([^`]+)`", prose(page)):
+                assert set(keys.split(",")) <= known
 
 
 def test_every_work_in_the_bibliography_is_cited():
@@ -144,37 +149,39 @@ def test_every_work_in_the_bibliography_is_cited():
         assert key in text
 
 
-@pytest.mark.parametrize("page", NOTEBOOKS)
-def test_links_are_put_below_each_figure(page, build, tmp_path):
-    copy = Path(shutil.copy(ROOT / f"{page}.ipynb", tmp_path))
-    build.link(copy, page)
-    found = nbformat.read(copy, as_version=4)
-    nbformat.validate(found)
-    below = {
-        named["stem"]: after.source
-        for cell, after in pairwise(found.cells)
-        if (named := build.SHOWN.search(cell.source)) and cell.cell_type == "code"
-    }
-    assert below and len(found.cells) == len(cells(page)) + len(below)
-    for stem, text in below.items():
-        film = stem in films()
-        for ending in ("mp4", "png", "json") if film else ENDINGS:
-            assert f"<figures/{stem}.{ending}>`" in text
-        code = re.findall(r'href="\.\./_modules/([\w/]+)\.html#(\w+)"', text)
-        assert len(code) == (1 if film else 2)
-        for module, name in code:  # what Sphinx numbers the lines of
-            assert inspect.isfunction(
-                getattr(import_module(module.replace("/", ".")), name)
-            )
-        assert film or code[0] == (FIGURES[stem].module.replace(".", "/"), stem)
-        line, entry = text.split("<summary>Cite: ")[1].split("</summary>")
-        assert (
-            stem in line
-            and f"vsrnn {metadata.version('vsrnn')}" in line
-            and "CC BY 4.0" in line
-        )
-        assert f"@misc{{vsrnn_{stem}," in entry and f"{page}.html#fig-" in entry
-        assert entry.count("{") == entry.count("}")
+def test_links_are_put_below_each_figure(build, tmp_path, subtests):
+    for page in NOTEBOOKS:
+        with subtests.test(page):
+            copy = Path(shutil.copy(ROOT / f"{page}.ipynb", tmp_path))
+            build.link(copy, page)
+            found = nbformat.read(copy, as_version=4)
+            nbformat.validate(found)
+            below = {
+                named["stem"]: after.source
+                for cell, after in pairwise(found.cells)
+                if (named := build.SHOWN.search(cell.source))
+                and cell.cell_type == "code"
+            }
+            assert below and len(found.cells) == len(cells(page)) + len(below)
+            for stem, text in below.items():
+                film = stem in films()
+                for ending in ("mp4", "png", "json") if film else ENDINGS:
+                    assert f"<figures/{stem}.{ending}>`" in text
+                code = re.findall(r'href="\.\./_modules/([\w/]+)\.html#(\w+)"', text)
+                assert len(code) == (1 if film else 2)
+                for module, name in code:  # what Sphinx numbers the lines of
+                    assert inspect.isfunction(
+                        getattr(import_module(module.replace("/", ".")), name)
+                    )
+                assert film or code[0] == (FIGURES[stem].module.replace(".", "/"), stem)
+                line, entry = text.split("<summary>Cite: ")[1].split("</summary>")
+                assert (
+                    stem in line
+                    and f"vsrnn {metadata.version('vsrnn')}" in line
+                    and "CC BY 4.0" in line
+                )
+                assert f"@misc{{vsrnn_{stem}," in entry and f"{page}.html#fig-" in entry
+                assert entry.count("{") == entry.count("}")
 
 
 def test_every_public_name_is_in_the_reference():
@@ -209,10 +216,11 @@ def test_commands_of_the_book_are_understood(build):
             build.parse(arguments[1:])
 
 
-@pytest.mark.parametrize("page", USE)
-def test_code_on_a_page_is_not_cut_by_its_width(page):
-    for block in code_blocks(page, "(?:bash|python)"):
-        assert max(map(len, block.splitlines())) <= 70
+def test_code_on_a_page_is_not_cut_by_its_width(subtests):
+    for page in USE:
+        with subtests.test(page):
+            for block in code_blocks(page, "(?:bash|python)"):
+                assert max(map(len, block.splitlines())) <= 70
 
 
 def short(code: str) -> str:
@@ -406,13 +414,14 @@ def test_the_numbers_of_studies_are_put_into_pages(build, tmp_path):
     assert build.quote(tmp_path) == "other.best, toy.worst"
 
 
-@pytest.mark.parametrize("page", USE)
-def test_numbers_that_a_page_quotes_have_a_name_in_their_study(page, build):
-    for quoted in build.QUOTED.findall(prose(page)):
-        study, name = quoted.split(".")
-        code = inspect.getsource(import_module(f"vsrnn.studies.{study}"))
-        made = f'"{name.rpartition("_")[0]}_{{'  # from a name and, say, a task
-        assert f'"{name}"' in code or made in code, quoted
+def test_numbers_that_a_page_quotes_have_a_name_in_their_study(build, subtests):
+    for page in USE:
+        with subtests.test(page):
+            for quoted in build.QUOTED.findall(prose(page)):
+                study, name = quoted.split(".")
+                code = inspect.getsource(import_module(f"vsrnn.studies.{study}"))
+                made = f'"{name.rpartition("_")[0]}_{{'  # from a name and, say, a task
+                assert f'"{name}"' in code or made in code, quoted
 
 
 def test_the_front_page_has_the_claims_of_all_studies(build, tmp_path):

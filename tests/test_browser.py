@@ -169,19 +169,13 @@ def check(found: dict, size: str) -> None:
     assert found["width"] <= SIZES[size][0], "the page is wider than the window"
 
 
-@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("page", PAGES)
-def test_page_is_whole_without_network(browser, server, page, size):
-    found = visit(browser, f"{server}/{page}.html", size)
-    assert not troubles(browser, server)
-    check(found, size)
-
-
-@pytest.mark.parametrize("page", PAGES)
-def test_page_is_whole_from_the_disk(browser, book, page):
-    found = visit(browser, (book / f"{page}.html").as_uri(), "desktop")
-    assert not troubles(browser, "file://")
-    check(found, "desktop")
+def test_page_is_whole_without_network_and_from_the_disk(browser, server, book, page):
+    for base, sizes in ((server, SIZES), (book.as_uri(), ["desktop"])):
+        for size in sizes:
+            found = visit(browser, f"{base}/{page}.html", size)
+            assert not troubles(browser, base if base == server else "file://")
+            check(found, size)
 
 
 @pytest.mark.parametrize("size", SIZES)

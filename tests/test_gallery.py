@@ -67,14 +67,20 @@ def test_every_figure_of_the_book_is_registered_and_shown_once():
             assert FIGURES[stem].study == notebook
 
 
-@pytest.mark.parametrize("name", FAST)
-def test_figure_is_drawn_from_committed_results_labeled_and_whole(name):
-    spec = FIGURES[name]
-    table = page(spec.study).table(name)
+@pytest.mark.parametrize("study", sorted({FIGURES[name].study for name in FAST}))
+def test_figures_are_drawn_from_committed_results_labeled_and_whole(study, subtests):
+    for name in FAST:
+        if FIGURES[name].study == study:
+            with subtests.test(name):
+                check(FIGURES[name])
+
+
+def check(spec):
+    table = page(spec.study).table(spec.name)
     assert len(table) and spec.summary.endswith(".")
     for style, (wanted, _) in STYLES.items():
         figure = spec.draw(table, style=style)
-        if name not in PICTURES:
+        if spec.name not in PICTURES:
             assert any(ax.get_xlabel() for ax in figure.axes)
             assert any(ax.get_ylabel() or ax.get_yticklabels() for ax in figure.axes)
         used, (width, height) = figure.get_tightbbox(), figure.get_size_inches()

@@ -18,9 +18,8 @@ LOGIC = (
 )
 
 
-@pytest.fixture(params=PATHS, ids=lambda path: path.stem)
-def notebook(request):
-    return nbformat.read(request.param, as_version=4)
+def read_all():
+    return [nbformat.read(path, as_version=4) for path in PATHS]
 
 
 def code_cells(notebook):
@@ -52,57 +51,77 @@ def test_all_notebooks_are_there():
     ]
 
 
-def test_code_of_a_notebook_is_not_cut_by_the_width_of_its_page(notebook):
-    for cell in code_cells(notebook):
-        assert max(map(len, cell.source.splitlines())) <= 83
+def test_code_of_a_notebook_is_not_cut_by_the_width_of_its_page(subtests):
+    for notebook in read_all():
+        with subtests.test(notebook.cells[0].source):
+            for cell in code_cells(notebook):
+                assert max(map(len, cell.source.splitlines())) <= 83
 
 
-def test_notebook_is_committed_bare(notebook):
-    nbformat.validate(notebook)
-    kernel = notebook.metadata.kernelspec
-    assert (kernel.name, kernel.language) == ("python3", "python")
-    assert "papermill" not in notebook.metadata
-    for cell in code_cells(notebook):
-        assert not cell.outputs and cell.execution_count is None
+def test_notebook_is_committed_bare(subtests):
+    for notebook in read_all():
+        with subtests.test(notebook.cells[0].source):
+            nbformat.validate(notebook)
+            kernel = notebook.metadata.kernelspec
+            assert (kernel.name, kernel.language) == ("python3", "python")
+            assert "papermill" not in notebook.metadata
+            for cell in code_cells(notebook):
+                assert not cell.outputs and cell.execution_count is None
 
 
-def test_notebook_starts_with_a_question_and_ends_with_all_numbers(notebook):
-    first, *_, heading, last = notebook.cells
-    title, answer, *_ = first.source.split("\n\n")
-    answer = first.source.split("\n\n")[2] if answer.endswith("?") else answer
-    assert title.startswith("# ") and title.endswith("?")
-    assert answer.startswith(":::{admonition} Short answer\n") and "{{" in answer
-    assert (heading.source, last.source) == ("## All numbers", "page.finish()")
+def test_notebook_starts_with_a_question_and_ends_with_all_numbers(subtests):
+    for notebook in read_all():
+        with subtests.test(notebook.cells[0].source):
+            first, *_, heading, last = notebook.cells
+            title, answer, *_ = first.source.split("\n\n")
+            answer = first.source.split("\n\n")[2] if answer.endswith("?") else answer
+            assert title.startswith("# ") and title.endswith("?")
+            assert (
+                answer.startswith(":::{admonition} Short answer\n") and "{{" in answer
+            )
+            assert (heading.source, last.source) == ("## All numbers", "page.finish()")
 
 
-def test_first_code_cell_holds_the_parameters(notebook):
-    first, *rest = code_cells(notebook)
-    assert first.metadata.tags == ["parameters"]
-    assert not any("parameters" in cell.metadata.get("tags", []) for cell in rest)
-    assert all(isinstance(node, ast.Assign) for node in ast.parse(first.source).body)
+def test_first_code_cell_holds_the_parameters(subtests):
+    for notebook in read_all():
+        with subtests.test(notebook.cells[0].source):
+            first, *rest = code_cells(notebook)
+            assert first.metadata.tags == ["parameters"]
+            assert not any(
+                "parameters" in cell.metadata.get("tags", []) for cell in rest
+            )
+            assert all(
+                isinstance(node, ast.Assign) for node in ast.parse(first.source).body
+            )
 
 
-def test_cells_hold_calls_and_no_logic(notebook):
-    for cell in code_cells(notebook):
-        assert len(cell.source.splitlines()) <= 8
-        assert not any(
-            isinstance(node, LOGIC) for node in ast.walk(ast.parse(cell.source))
-        )
+def test_cells_hold_calls_and_no_logic(subtests):
+    for notebook in read_all():
+        with subtests.test(notebook.cells[0].source):
+            for cell in code_cells(notebook):
+                assert len(cell.source.splitlines()) <= 8
+                assert not any(
+                    isinstance(node, LOGIC) for node in ast.walk(ast.parse(cell.source))
+                )
 
 
-def test_prose_holds_no_results(notebook):
+def test_prose_holds_no_results(subtests):
     """Numbers that a run gives come from the last cell, not from the prose."""
-    for cell in notebook.cells:
-        if cell.cell_type == "markdown":
-            assert not re.search(r"\d\s?%|\d\.\d", cell.source), cell.source
+    for notebook in read_all():
+        with subtests.test(notebook.cells[0].source):
+            for cell in notebook.cells:
+                if cell.cell_type == "markdown":
+                    assert not re.search(r"\d\s?%|\d\.\d", cell.source), cell.source
 
 
-def test_every_figure_has_name_caption_and_alt_text(notebook):
-    for cell in code_cells(notebook):
-        if stem := drawn(cell):
-            shown = cell.metadata.mystnb
-            assert shown.figure.name == f"fig-{stem.replace('_', '-')}"
-            assert len(shown.figure.caption) > 40 and len(shown.image.alt) > 40
+def test_every_figure_has_name_caption_and_alt_text(subtests):
+    for notebook in read_all():
+        with subtests.test(notebook.cells[0].source):
+            for cell in code_cells(notebook):
+                if stem := drawn(cell):
+                    shown = cell.metadata.mystnb
+                    assert shown.figure.name == f"fig-{stem.replace('_', '-')}"
+                    assert len(shown.figure.caption) > 40 and len(shown.image.alt) > 40
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
