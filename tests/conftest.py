@@ -1,6 +1,6 @@
 """Tests and docstring examples neither read nor leave anything in the user's home."""
 
-import importlib.util
+import importlib
 import os
 import shutil
 import tempfile
@@ -144,6 +144,12 @@ def build() -> ModuleType:
 
 
 @pytest.fixture
+def texts() -> ModuleType:
+    """The module book/texts.py, as above."""
+    return of_book("texts")
+
+
+@pytest.fixture
 def pages() -> ModuleType:
     """The module book/pages.py, as above."""
     return of_book("pages")
@@ -152,11 +158,7 @@ def pages() -> ModuleType:
 def of_book(name: str) -> ModuleType:
     for needed in ("papermill", "jupyter_book"):
         pytest.importorskip(needed)
-    path = Path(__file__).parents[1] / "book" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return importlib.import_module(name)
 
 
 @pytest.fixture(scope="session")

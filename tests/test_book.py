@@ -149,17 +149,17 @@ def test_every_work_in_the_bibliography_is_cited():
         assert key in text
 
 
-def test_links_are_put_below_each_figure(build, tmp_path, subtests):
+def test_links_are_put_below_each_figure(texts, tmp_path, subtests):
     for page in NOTEBOOKS:
         with subtests.test(page):
             copy = Path(shutil.copy(ROOT / f"{page}.ipynb", tmp_path))
-            build.link(copy, page)
+            texts.link(copy, page)
             found = nbformat.read(copy, as_version=4)
             nbformat.validate(found)
             below = {
                 named["stem"]: after.source
                 for cell, after in pairwise(found.cells)
-                if (named := build.SHOWN.search(cell.source))
+                if (named := texts.SHOWN.search(cell.source))
                 and cell.cell_type == "code"
             }
             assert below and len(found.cells) == len(cells(page)) + len(below)
@@ -319,7 +319,7 @@ def drawn(tmp_path: Path) -> Path:
     return save(figure, "one", pd.DataFrame({"x": [1]}), tmp_path)["svg"]
 
 
-def test_what_a_figure_shows_is_in_its_file_and_code_is_folded(build, tmp_path):
+def test_what_a_figure_shows_is_in_its_file_and_code_is_folded(texts, tmp_path):
     file = drawn(tmp_path / "figures")
     path = notebook(tmp_path / "one.ipynb", 'page.show("one")')
     ran = nbformat.read(path, as_version=4)
@@ -328,7 +328,7 @@ def test_what_a_figure_shows_is_in_its_file_and_code_is_folded(build, tmp_path):
     data = {"image/svg+xml": file.read_text()}
     ran.cells[1].outputs = [nbformat.v4.new_output("display_data", data)]
     nbformat.write(ran, path)
-    build.describe(path, "notebooks/one")
+    texts.describe(path, "notebooks/one")
     told = nbformat.read(path, as_version=4)
     root = ElementTree.fromstring(file.read_text())
     assert [root[n].text for n in (0, 1)] == ["It & rises.", "A < B."]
@@ -389,42 +389,42 @@ def test_the_book_is_printed_where_there_is_a_browser(build, tmp_path, monkeypat
 
 
 @pytest.mark.parametrize("known, left", [({"best": "57.2 %"}, ""), ({}, "best")])
-def test_the_numbers_of_a_study_are_put_into_the_text(known, left, build, tmp_path):
+def test_the_numbers_of_a_study_are_put_into_the_text(known, left, texts, tmp_path):
     path = notebook(tmp_path / "one.ipynb", 'page = studies.open_page("one", folder)')
     ran = nbformat.read(path, as_version=4)
     ran.cells.append(nbformat.v4.new_markdown_cell("At best {{best}} of ${x}_{{y}$."))
     nbformat.write(ran, path)
     (tmp_path / "figures").mkdir()
     (tmp_path / "figures" / "one.numbers.json").write_text(json.dumps(known))
-    assert build.fill(path) == left
+    assert texts.fill(path) == left
     wanted = "{{best}}" if left else "57.2 %"
     last = nbformat.read(path, as_version=4).cells[-1].source
     assert last == f"At best {wanted} of ${{x}}_{{{{y}}$."
 
 
-def test_the_numbers_of_studies_are_put_into_pages(build, tmp_path):
+def test_the_numbers_of_studies_are_put_into_pages(texts, tmp_path):
     figures, page = tmp_path / "notebooks" / "figures", tmp_path / "book" / "one.md"
     figures.mkdir(parents=True)
     page.parent.mkdir()
     (figures / "toy.numbers.json").write_text('{"best": "57 %"}')
     page.write_text("At best {{toy.best}} of ${{y}}$.")
-    assert build.quote(tmp_path) == ""
+    assert texts.quote(tmp_path) == ""
     assert page.read_text() == "At best 57 % of ${{y}}$."
     page.write_text("{{toy.best}} {{toy.worst}} {{other.best}}")
-    assert build.quote(tmp_path) == "other.best, toy.worst"
+    assert texts.quote(tmp_path) == "other.best, toy.worst"
 
 
-def test_numbers_that_a_page_quotes_have_a_name_in_their_study(build, subtests):
+def test_numbers_that_a_page_quotes_have_a_name_in_their_study(texts, subtests):
     for page in USE:
         with subtests.test(page):
-            for quoted in build.QUOTED.findall(prose(page)):
+            for quoted in texts.QUOTED.findall(prose(page)):
                 study, name = quoted.split(".")
                 code = inspect.getsource(import_module(f"vsrnn.studies.{study}"))
                 made = f'"{name.rpartition("_")[0]}_{{'  # from a name and, say, a task
                 assert f'"{name}"' in code or made in code, quoted
 
 
-def test_the_front_page_has_the_claims_of_all_studies(build, tmp_path):
+def test_the_front_page_has_the_claims_of_all_studies(texts, tmp_path):
     folder = tmp_path / "notebooks" / "figures"
     folder.mkdir(parents=True)
     names = ("paper", "verdict", "tested", "size", "figure")
@@ -435,7 +435,7 @@ def test_the_front_page_has_the_claims_of_all_studies(build, tmp_path):
     }.items():
         table = pd.DataFrame([row], columns=names)
         table.to_csv(folder / f"{study}.scorecard.csv", index=False)
-    text = build.scorecard(tmp_path)
+    text = texts.scorecard(tmp_path)
     one, other, torus = (line for line in text.splitlines() if "**" in line)
     claim = "{ref}`It can be told <fig-one-two>`"
     assert one == f"| {claim} | **holds** | 2.0 (1.0 to 3.0)<br>*told* |"
@@ -444,15 +444,17 @@ def test_the_front_page_has_the_claims_of_all_studies(build, tmp_path):
     assert text.index(other) < text.index("### Part II") < text.index(torus)
 
 
-def test_every_study_is_in_the_reference(build):
+def test_every_study_is_in_the_reference(texts):
     assert "```{include} studies.md" in prose("book/api")
     for name in ("page", *studies.list_studies()):
-        assert f"automodule:: vsrnn.studies.{name}\n" in build.studies()
+        assert f"automodule:: vsrnn.studies.{name}\n" in texts.studies()
 
 
-def test_notebooks_that_train_run_beside_the_others(build, tmp_path, monkeypatch):
+def test_notebooks_that_train_run_beside_the_others(
+    build, texts, tmp_path, monkeypatch
+):
     training, others = build.lanes()
-    assert sorted(training + others) == sorted(build.pages())
+    assert sorted(training + others) == sorted(texts.pages())
     assert "notebooks/equal_weights" in training and "notebooks/task" in others
     ran = []
     monkeypatch.setattr(
@@ -464,12 +466,12 @@ def test_notebooks_that_train_run_beside_the_others(build, tmp_path, monkeypatch
     assert list(times) == ["a.ipynb", "c.ipynb"] and min(times.values()) >= 0
 
 
-def test_stored_tables_are_counted(build, tmp_path):
-    assert "No table" in build.stored(tmp_path)
+def test_stored_tables_are_counted(texts, tmp_path):
+    assert "No table" in texts.stored(tmp_path)
     (tmp_path / "a.csv").write_text("design,seed,scale\nx,0,paper\nx,1,paper\n")
-    assert "| paper | 1 | 2 | 2 |" in build.stored(tmp_path)
+    assert "| paper | 1 | 2 | 2 |" in texts.stored(tmp_path)
     shutil.copytree(ROOT / "results" / "rad_1m", tmp_path / "rad_1m")
-    (line,) = [line for line in build.stored(tmp_path).splitlines() if "rad_1m" in line]
+    (line,) = [line for line in texts.stored(tmp_path).splitlines() if "rad_1m" in line]
     runs = vsrnn.get_results("rad_1m")
     counts = (runs["design"].nunique(), runs["seed"].nunique(), len(runs))
     assert line.endswith(f"| paper | {' | '.join(map(str, counts))} |")
@@ -512,7 +514,8 @@ def test_built_pages_point_to_files_that_exist(built):
 
 def test_built_pages_load_nothing_from_outside(built):
     pattern = re.compile(
-        r"<(?:script|img|iframe|link)\b[^>]*?(?:src|href)=\"(https?:)?//"
+        r"<(?:script|img|iframe|link)\b(?![^>]*rel=\"canonical)"
+        r"[^>]*?(?:src|href)=\"(https?:)?//"
     )
     for page in built:
         assert not pattern.search(page.read_text("utf-8")), page

@@ -163,9 +163,9 @@ def source(tmp_path):
     return tmp_path
 
 
-def test_the_gallery_shows_what_the_notebooks_publish(build, source, monkeypatch):
-    monkeypatch.setattr(build, "pages", lambda: ["notebooks/first"])
-    text = build.gallery(build.published(source))
+def test_the_gallery_shows_what_the_notebooks_publish(texts, source, monkeypatch):
+    monkeypatch.setattr(texts, "pages", lambda: ["notebooks/first"])
+    text = texts.gallery(texts.published(source))
     assert (
         text.startswith("## [](../notebooks/first.ipynb)\n") and text.count("##") == 1
     )
@@ -177,13 +177,13 @@ def test_the_gallery_shows_what_the_notebooks_publish(build, source, monkeypatch
     assert ":alt: A line." in text
 
 
-def test_the_archive_holds_everything_and_is_the_same_twice(build, source, monkeypatch):
-    monkeypatch.setattr(build, "pages", lambda: ["notebooks/first"])
-    shown = build.published(source)
-    build.bundle(source, shown)
+def test_the_archive_holds_everything_and_is_the_same_twice(texts, source, monkeypatch):
+    monkeypatch.setattr(texts, "pages", lambda: ["notebooks/first"])
+    shown = texts.published(source)
+    texts.bundle(source, shown)
     path = source / "book" / "vsrnn-figures.zip"
     first = path.read_bytes()
-    build.bundle(source, shown)
+    texts.bundle(source, shown)
     assert path.read_bytes() == first
     with zipfile.ZipFile(path) as archive:
         assert archive.testzip() is None
