@@ -209,7 +209,7 @@ def test_the_short_answer_says_what_the_claims_say(page):
     assert "both end far above the LSTM" in text
     assert verdict[study.ORDER_STAYS] != "holds"
     assert claims.loc[study.ORDER_STAYS, "value"] < 0
-    assert "does not carry over to ten times the weights: there it turns" in text
+    assert "does not carry over to ten times the weights (rank" in text
     rest = NOTEBOOK.read_text()
     assert "Varied density learns sooner, and ends no better" in rest
     ends = page.table("final_accuracy")["mean [%]"]

@@ -373,7 +373,7 @@ def test_the_page_says_what_the_stored_runs_say(stored):
     assert "A penalty on hidden weights makes pruning keep others" in text
     card, (done, _, planned) = stored.scorecard().tables[0], _counts(stored)
     explained = card["why, and what would refute it"] != ""
-    assert len(card) == 6 and (explained.all() or done < planned)
+    assert len(card) == 7 and (explained.all() or done < planned)
 
 
 def test_the_page_says_what_the_two_networks_show(stored):

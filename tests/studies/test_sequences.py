@@ -321,7 +321,7 @@ def test_headings_say_what_stored_runs_show():
     assert "## Pruning breaks what an epoch has learned" in text and after > 3 * during
     cheap = page.table("sequences_cheap").query("arm == 'torus'")
     pairs = cheap[study.PAIRS].max()
-    assert "In text the penalty chooses the mask, on addition it hardly does" in text
+    assert "In text the penalty chooses the mask; on addition it hardly does" in text
     assert cheap.query("panel.str.startswith('text')")["mean"].min() > 4 * pairs
     assert cheap.query("panel == 'adding, λ = 0.001'")["mean"].max() < 2 * pairs
     words = page.table("text_perplexity")

@@ -260,13 +260,11 @@ def test_the_short_answer_is_made_of_words_for_every_verdict(page, nothing):
         "below",
     ]
     text = "".join(json.loads(NOTEBOOK.read_text())["cells"][0]["source"])
-    assert (
-        "fresh weights do {{better}} ({{fresh_torus}} against {{fresh_none}})" in text
-    )
+    assert "they do {{better}} (an error of {{fresh_torus}}, and {{fresh_none}}" in text
     assert "That is {{larger}} the one of uniform density" in text
     numbers = nothing.numbers()
     assert numbers["fresh_torus"] == "no runs yet"
-    assert numbers["better"].startswith("not yet show")
+    assert numbers["better"].startswith("as yet")
     numbers = page.numbers()
     assert (numbers["fresh_torus"], numbers["fresh_none"]) == ("32 cm", "27 cm")
     assert numbers["better"].startswith("worse") and numbers["larger"] == "above"

@@ -382,7 +382,7 @@ def numbers(page: Page) -> dict[str, str]:
     ids = [*page.data.fresh.query("weights != @OWN")["id"], *page.data.blocks["id"]]
     finds = FINDS.format("pruned, none", task_label("rad"))
     serves, claimed = SERVES.format("torus", UNDER["without"]), claims(page)
-    few = "not yet show whether it is of use to them"
+    few = "as yet neither clearly better nor worse"
     found = {
         **{f"fresh_{arm}": told(errors[arm, "without"], ".0f", " cm") for arm in ARMS},
         "fresh_new": told(errors["torus", "new"], ".0f", " cm"),
