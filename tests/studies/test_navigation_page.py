@@ -345,6 +345,10 @@ def test_the_page_says_what_the_stored_runs_say(stored):
     assert soon == sorted(soon, reverse=True) and soon[0] > 2 * later[0] > 0
     assert min(np.subtract(soon, later)) > -3  # a seed more or less
     assert "a fraction of that gap is left" in text
+    uniform = ("uniform", "uniform / 4", "uniform / 16")
+    for arm in uniform:
+        assert verdict[f"torus is below {arm}: linear 15, rest 1"] == "holds"
+    assert "Penalties that make some pairs cheap help more than uniform" in text
     assert "The coarser the last steps and the earlier the test, the more" in text
     assert "holds" not in (gaps["cubic", rest].verdict for rest in RESTS)
     assert "and not after a cubic one (right)" in text
@@ -383,6 +387,7 @@ def test_the_page_says_what_the_two_networks_show(stored):
     assert min(errors["none", 15], errors["torus", 15]) > 2 * stay
     assert errors["torus", 16] < stay < errors["none", 16]
     assert "one finds it again within an epoch" in said()
+    assert "both networks lose their way, and the torus finds it again" in said()
     rates = stored.table("navigation_rates")
     alike = {}
     for arm, rows in rates.groupby("arm"):

@@ -319,6 +319,9 @@ def test_headings_say_what_stored_runs_show():
     course = page.table("adding_course").query("5 <= epoch <= 12")
     during, after, _ = (course[name].median() for name in study.COURSE.values())
     assert "## Pruning breaks what an epoch has learned" in text and after > 3 * during
+    verdict = page.claims().set_index("claim")["verdict"]
+    assert verdict[study.KEEPS.format("torus", "none", 0.005)] == "holds"
+    assert "With hardly any weight left, more networks add under the penalty" in text
     cheap = page.table("sequences_cheap").query("arm == 'torus'")
     pairs = cheap[study.PAIRS].max()
     assert "In text the penalty chooses the mask; on addition it hardly does" in text
