@@ -217,10 +217,8 @@ def printed(source: Path, out: Path) -> bool:
 
 def build(source: Path, out: Path, builder: str = "html") -> int:
     """Build the pages; a warning is an error, and all of them are shown."""
-    for old in (
-        builder,
-        ".doctrees",
-    ):  # a page that is not built again warns of nothing
+    # a page that is not built again warns of nothing
+    for old in (builder, ".doctrees"):
         shutil.rmtree(out / old, ignore_errors=True)
     program = Path(sys.executable).with_name("jupyter-book")
     strict = ("-W", "-n", "--keep-going", "-q")

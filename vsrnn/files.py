@@ -28,6 +28,12 @@ def replace_file(path: Path, write: Callable[[Path], object]) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def remove_parts(path: Path) -> None:
+    """Remove what processes that were killed had begun to write to a file."""
+    for part in path.parent.glob(f"{path.stem}.*.part"):
+        part.unlink(missing_ok=True)
+
+
 def replace_bytes(path: Path, content: bytes) -> None:
     """Write bytes as :func:`replace_file` does."""
     replace_file(path, lambda part: part.write_bytes(content))

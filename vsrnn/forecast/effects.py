@@ -154,9 +154,7 @@ def added_by_proportion(
 
 
 @quick_fits()
-def score_course(
-    runs: DataFrame, within: float = 2.0, resamples: int = 200, seed: int = 0
-) -> DataFrame:
+def score_course(runs: DataFrame, resamples: int = 200, seed: int = 0) -> DataFrame:
     """Smooth course of the score over the hidden proportion, and where it is best.
 
     A cubic spline in the square root of the proportion with ridge regression, with
@@ -164,9 +162,8 @@ def score_course(
 
     Returns:
         101 rows a table of 15 designs or more: table, scale, designs, hidden
-        proportion [fraction], fit [%], low [%], high [%], near (within so many points
-        of the best), within [points], and best, best low, best high [fraction], the
-        same in all rows of a table.
+        proportion [fraction], fit [%], low [%], high [%], and best, best low, best high
+        [fraction], the same in all rows of a table.
     """
     tables = []
     for name, known in designs_by_table(runs, MIN_DESIGNS):
@@ -183,7 +180,6 @@ def score_course(
             **{"table": name, "scale": known["scale"].iloc[0], "designs": len(known)},
             **{"hidden proportion [fraction]": grid, "fit [%]": fit},
             **{"low [%]": band[0], "high [%]": band[1]},
-            **{"near": fit >= fit.max() - within, "within [points]": within},
             "best [fraction]": grid[fit.argmax()],
             **{"best low [fraction]": best[0], "best high [fraction]": best[1]},
         }

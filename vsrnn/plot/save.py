@@ -25,7 +25,7 @@ FORMATS: dict[str, dict[str, str | None]] = {
     "pdf": {"CreationDate": None},
     "png": {"Copyright": LICENSE},
 }
-_FONT = b"'DejaVu Sans'"
+_FONT = "'DejaVu Sans'"  # where it lacks, Verdana is as wide
 _TOLD = re.compile(
     r'^( *)<g id=["\'](\[.*?\])["\']>\n(.*?)^\1</g>', re.DOTALL | re.MULTILINE
 )
@@ -142,16 +142,15 @@ def write_files(folder: str | Path, stem: str, writers: Writers) -> dict[str, Pa
 
 def _draw(fig: Figure, kind: str, stem: str, path: Path) -> None:
     given: dict[str, Any] = {"metadata": {"Title": stem, **FORMATS[kind]}}
-    drawn, fonts = BytesIO(), b""
-    if (
-        kind == "svg"
-    ):  # on a page of any color; where the font lacks, Verdana is as wide
-        given["facecolor"], fonts = "none", b", Verdana, sans-serif"
+    if kind == "svg":
+        given["facecolor"] = "none"  # it stands on pages of any color
+    drawn = BytesIO()
     with matplotlib.style.context(SHEET, after_reset=True):
         fig.savefig(drawn, format=kind, **given)
-    content = drawn.getvalue().replace(_FONT, _FONT + fonts)
+    content = drawn.getvalue()
     if kind == "svg":
-        content = _TOLD.sub(_tell, content.decode()).encode()
+        text = content.decode().replace(_FONT, f"{_FONT}, Verdana, sans-serif")
+        content = _TOLD.sub(_tell, text).encode()
     path.write_bytes(content)
 
 

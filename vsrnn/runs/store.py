@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 
 from vsrnn.errors import VsrnnError, check_int, refusal
-from vsrnn.files import replace_text
+from vsrnn.files import remove_parts, replace_text
 from vsrnn.runs.config import Config
 from vsrnn.runs.pack import DAMAGE, PACK, dump, parse, read_pack, thin, write_pack
 from vsrnn.runs.rows import curve_table, table
@@ -132,8 +132,7 @@ class Store:
             # only with a result: whoever gets the removed lock sees the run is done
             if lock.is_locked and self.has(config):
                 with suppress(OSError):
-                    for part in self.folder.glob(f"{config.id}.*.part"):
-                        part.unlink()  # of a process that was killed
+                    remove_parts(self.path(config))
                     Path(lock.lock_file).unlink()
             lock.release()
 

@@ -171,7 +171,7 @@ def contrast_proportion_table(data: Data) -> DataFrame:
         VsrnnError: no such table has 15 designs.
     """
     even = data.usual[data.usual["table"].map(DRAWN) == EVEN]
-    course = score_course(even, 2.0, data.resamples // 10, data.seed)
+    course = score_course(even, data.resamples // 10, data.seed)
     fits = dict(iter(course.groupby("table")))
     tables = []
     for name, known in designs_by_table(even, MIN_DESIGNS):

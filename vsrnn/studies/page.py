@@ -23,8 +23,11 @@ from vsrnn.studies.scorecard import scorecard
 from vsrnn.tasks import task_class
 
 _CARD = {
-    **{"paper": "the paper", "published": "published", "tested": "here"},
-    **{"verdict": "verdict", "explained": "why, and what would refute it"},
+    "paper": "the paper",
+    "published": "published",
+    "tested": "here",
+    "verdict": "verdict",
+    "explained": "why, and what would refute it",
 }
 _MADE_ON = ("data_sha256", "version", "commit", "torch", "python", "machine")
 

@@ -1,6 +1,6 @@
 """What a reader can move on a page: plain scripts and drawings, nothing from outside.
 
-Both are whole without scripts, too: they then show what they begin with.
+All are whole without scripts, too: they then show what they begin with.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ const show = (number) => {
   drawings.forEach((svg, panel) => {
     svg.querySelectorAll(".told").forEach((path, walk) =>
       path.setAttribute("d", frame.paths[panel][walk]));
-    svg.nextElementSibling.querySelector("b").textContent = frame.errors[panel];
+    svg.nextElementSibling.querySelector("b").textContent = frame.words[panel];
   });
 };"""
 
@@ -289,7 +289,7 @@ def paths(
             f"<p>{escape(title)}: <b>{escape(error)}</b></p></div>"
         )
     kept = [
-        {"said": frame["said"], "errors": list(frame["errors"]), "paths": lines}
+        {"said": frame["said"], "words": list(frame["errors"]), "paths": lines}
         for frame, lines in zip(frames, told, strict=True)
     ]
     return _frames("vsrnn-paths", parts, kept, "training")
@@ -309,22 +309,17 @@ def courses(networks: Mapping[str, tuple[Geometry, Sequence[float]]]) -> Widget:
         lines = [_course(one, curve, epoch, scale) for one, curve in networks.values()]
         words = [f"{curve[epoch - 1]:.0f} %" for _, curve in networks.values()]
         said = f"Validation accuracy after epoch {epoch}:"
-        frames.append({"said": said, "errors": words, "paths": lines})
+        frames.append({"said": said, "words": words, "paths": lines})
     last = frames[-1]
     for n, (title, (one, _)) in enumerate(networks.items()):
-        drawn = "".join(
-            f'<rect class="block" x="{scale * x:.1f}" y="{_BELOW + scale * y:.1f}" '
-            f'width="{scale * width:.1f}" height="{scale * height:.1f}" '
-            f'style="fill: {BLOCK_COLORS[block]}; fill-opacity: {share**0.6:.2f}"/>'
-            for block, y, x, height, width, share, _ in block_places(one).to_numpy()
-        )
+        drawn = _blocks(one, scale, _BELOW)
         curve, cover = last["paths"][n]
         alt = f"{title}: accuracy over epochs, and the blocks of the network to scale."
         parts.append(
             f'<div><svg viewBox="-2 -2 224 140" role="img" aria-label="{escape(alt)}">'
             f'<path d="M0 0L0 100L220 100"/>{drawn}<path class="told" d="{curve}"/>'
             f'<path class="told fill" d="{cover}"/></svg>'
-            f"<p>{escape(title)}: <b>{last['errors'][n]}</b></p></div>"
+            f"<p>{escape(title)}: <b>{last['words'][n]}</b></p></div>"
         )
     return _frames("vsrnn-courses", parts, frames, "epoch")
 
@@ -386,17 +381,12 @@ def explorer(
         "state": {**state, "density": first.density},
     }
     script = Template(_EXPLORER).substitute({k: json.dumps(v) for k, v in text.items()})
-    drawn = "".join(
-        f'<rect class="block" x="{x}" y="{y}" width="{width}" height="{height}" '
-        f'style="fill: {BLOCK_COLORS[block]}; fill-opacity: {share**0.6:.3f}"/>'
-        for block, y, x, height, width, share, _ in block_places(first).to_numpy()
-    )
     shares = ", ".join(f"{share:g}" for share in first.density)
     size = f"{sum(first.shapes['hx']) + first.outputs} {first.hidden + first.outputs}"
     alt = "The six blocks of the network, drawn to scale, paler where sparser."
     panel = (
         f'<div><svg class="drawn" viewBox="0 0 {size}" role="img" aria-label="{alt}" '
-        f'preserveAspectRatio="xMinYMin">{drawn}</svg><p class="near"></p>'
+        f'preserveAspectRatio="xMinYMin">{_blocks(first)}</svg><p class="near"></p>'
         f'<div class="highlight"><pre>vsrnn.Geometry.for_budget({budget:_}, '
         f"{first.inputs}, {first.outputs}, ({shares}))</pre></div>"
         '<p><a href="#explorer">Link to this setting</a></p></div>'
@@ -407,6 +397,16 @@ def explorer(
     )
     given = {"controls": "\n".join([buttons, *controls]), "least": "100%"}
     return _page("vsrnn-explorer", [panel], given | {"said": said, "script": script})
+
+
+def _blocks(one: Geometry, scale: float = 1, top: float = 0) -> str:
+    """The blocks of a network to scale, paler where sparser."""
+    return "".join(
+        f'<rect class="block" x="{scale * x:.1f}" y="{top + scale * y:.1f}" '
+        f'width="{scale * width:.1f}" height="{scale * height:.1f}" '
+        f'style="fill: {BLOCK_COLORS[block]}; fill-opacity: {share**0.6:.3f}"/>'
+        for block, y, x, height, width, share, _ in block_places(one).to_numpy()
+    )
 
 
 def _slides(name: str, panels: Sequence[str], given: Mapping[str, Any]) -> Widget:

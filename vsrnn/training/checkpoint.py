@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from vsrnn.errors import VsrnnError, describe_error, refusal
-from vsrnn.files import replace_bytes
+from vsrnn.files import remove_parts, replace_bytes
 
 EVERY = 5.0
 """Seconds between two writes, at least: epochs can take less than a write."""
@@ -61,8 +61,7 @@ class Checkpoint:
         try:
             if not self.anew:  # what cannot be written should be said now
                 self.path.parent.mkdir(parents=True, exist_ok=True)
-            for part in self.path.parent.glob(f"{self.path.stem}.*.part"):
-                part.unlink()  # of a process that was killed
+            remove_parts(self.path)
             head, _, content = self.path.read_bytes().partition(b"\n")
         except FileNotFoundError:
             return None
@@ -148,8 +147,8 @@ def clear(path: Path) -> None:
     Where others use that, it stays.
     """
     with suppress(OSError):
-        for each in path.parent.glob(f"{path.stem}.*"):
-            each.unlink(missing_ok=True)
+        remove_parts(path)
+        path.unlink(missing_ok=True)
         path.parent.rmdir()
 
 
