@@ -232,8 +232,9 @@ MUTATIONS: list[Mutation] = [
     ),
     Mutation(
         "a reason stands beside a verdict it was not written for",
-        *(ARMS, 'if verdict == each["verdict"]', "if claim"),
-        f"{ARMS_TEST} -k explains",
+        "vsrnn/studies/scorecard.py",
+        *('words["verdict"] == verdict', "verdict != NOTHING"),
+        "tests/studies/test_scorecard.py -k explains",
     ),
     Mutation(
         "networks that do not learn are counted",
@@ -370,7 +371,8 @@ MUTATIONS: list[Mutation] = [
     ),
     Mutation(
         "averages of the optimizer stay where they were",
-        *(ADAM, "padded[source]", "padded[: len(source)]", PRUNED),
+        *(ADAM, "averages[number] = padded[source]"),
+        *("averages[number] = padded[: len(source)]", PRUNED),
     ),
     Mutation(
         "a Klein bottle that is a torus",
@@ -484,8 +486,8 @@ MUTATIONS: list[Mutation] = [
     ),
     Mutation(
         "base and alternative swapped",
-        *(TASK, 'heat(left, table, "base", "alternative", FOUND)'),
-        *('heat(left, table, "alternative", "base", FOUND)', TASK_TEST),
+        *(TASK, 'heat(above, table, "base", "alternative", FOUND)'),
+        *('heat(above, table, "alternative", "base", FOUND)', TASK_TEST),
     ),
     Mutation(
         "splits swapped in the claim",
@@ -493,8 +495,9 @@ MUTATIONS: list[Mutation] = [
         *('_gap(scores["separate"], scores["pooled"], answers)', TASK_TEST),
     ),
     Mutation(
-        "markers 10 points too far right",
-        *(TASK, "*(ax, table, ", '*(ax, table.assign(**{"mean [%]": 60}), ', TASK_TEST),
+        "shares of pairs against another difference",
+        *(TASK, "scatter(below, known, DIFFERENCE, FOUND"),
+        *("scatter(below, known, FOUND, DIFFERENCE", TASK_TEST),
     ),
     Mutation(
         "height and depth swapped",
@@ -614,14 +617,6 @@ MUTATIONS: list[Mutation] = [
         ),
     ),
     Mutation(
-        "importance with its sign flipped",
-        *(INSPECTION, "losses.append(shuffled", "losses.append(-shuffled", INSPECTED),
-    ),
-    Mutation(
-        "dependence upside down",
-        *(INSPECTION, '"average"][0]}', '"average"][0][::-1]}', INSPECTED),
-    ),
-    Mutation(
         "cost curve with its sign flipped",
         *(INSPECTION, "R2, 1 - error)", "R2, error - 1)", INSPECTED),
     ),
@@ -637,8 +632,8 @@ MUTATIONS: list[Mutation] = [
     ),
     Mutation(
         "forecasts 10 points too high",
-        *(FORECAST, "scatter(ax, table, *columns"),
-        "scatter(ax, table.assign(**{FORECAST: 10 + table[FORECAST]}), *columns",
+        *(FORECAST, "scatter(ax, table, SCORE"),
+        "scatter(ax, table.assign(**{FORECAST: 10 + table[FORECAST]}), SCORE",
         DRAWN,
     ),
     Mutation(
