@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "training": GROUND | {"models", "tasks", "methods"},
     "runs": GROUND | {"design", "models", "tasks", "methods", "training"},
     "estimators": GROUND | {"design", "models", "tasks", "training"},
-    "forecast": GROUND | {"design", "tasks", "runs", "stats"},
+    "forecast": GROUND | {"design", "models", "tasks", "training", "runs", "stats"},
 }
 MAY_IMPORT["studies"] = set(MAY_IMPORT)
 MAY_IMPORT["cli"] = {*MAY_IMPORT, "studies"}

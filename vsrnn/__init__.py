@@ -41,22 +41,28 @@ from vsrnn.training.optimizer import parameter_groups as parameter_groups
 if typing.TYPE_CHECKING:
     from vsrnn.estimators import SparseRNNClassifier as SparseRNNClassifier
     from vsrnn.estimators import SparseRNNRegressor as SparseRNNRegressor
+    from vsrnn.forecast.probe import probe as probe
 
 
-_ESTIMATORS = ("SparseRNNClassifier", "SparseRNNRegressor")
+_LATER = {
+    "SparseRNNClassifier": ("estimators", "sklearn"),
+    "SparseRNNRegressor": ("estimators", "sklearn"),
+    "probe": ("forecast.probe", "experiments"),
+}
 
 
 def __getattr__(name: str) -> typing.Any:
-    """Import scikit-learn only for those who ask for an estimator."""
-    if name not in _ESTIMATORS:
+    """Import what needs scikit-learn only for those who ask for it."""
+    if name not in _LATER:
         raise AttributeError(f"module 'vsrnn' has no attribute {name!r}")
+    from importlib import import_module
+
     from vsrnn.errors import needs
 
-    with needs("sklearn"):
-        from vsrnn import estimators
-
-    return getattr(estimators, name)
+    module, extra = _LATER[name]
+    with needs(extra):
+        return getattr(import_module(f"vsrnn.{module}"), name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_ESTIMATORS})
+    return sorted({*globals(), *_LATER})
