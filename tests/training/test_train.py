@@ -275,9 +275,11 @@ def stopping(epoch):
 
 MOVED = get_method("geometric", trained=True, space="r3")
 SLOW = get_method("magnitude", density=0.3, end=4)
+ACROSS = get_method("across", moves=3, random=0.3)
 CASES = {
     "plain": (CONFIG, None),
     "pruned": (Config("own:Classes", SMALL, epochs=5, method=(MOVED, SLOW)), None),
+    "moving": (Config("own:Classes", SMALL, epochs=5, method=ACROSS), None),
     "lstm": (Config("own:Classes", CELL, epochs=5), Training("sgd", plateau=1.5)),
     "theirs": (
         Config("own:Classes", SMALL, epochs=5, method=SLOW),

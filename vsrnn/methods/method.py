@@ -21,9 +21,9 @@ Rewired = dict[nn.Parameter, Tensor]
 class Work:
     """A method at work on one model during one run; this one does nothing.
 
-    The loop asks for `penalty` in every training step, calls `after_step` behind it,
-    and `after_epoch` before the validation. What the last two return tells the
-    optimizer which weights stay and which are new.
+    The loop calls `before_step`, asks for `penalty` in every training step, calls
+    `after_step` behind it, and `after_epoch` before the validation. What the last two
+    return tells the optimizer which weights stay and which are new.
 
     Args:
         model: what is trained.
@@ -31,6 +31,17 @@ class Work:
 
     def __init__(self, model: nn.Module) -> None:
         self.model = model
+
+    def before_step(
+        self, number: int, total: int, loss: Callable[[nn.Module], Tensor]
+    ) -> None:
+        """Look at the batch of the next step.
+
+        Args:
+            number: of the step, from 0.
+            total: steps of the whole run.
+            loss: gives the loss of a network on the batch, from a zero state.
+        """
 
     def penalty(self) -> Tensor | None:
         """Return what is added to the model's loss, a scalar, or nothing."""
@@ -71,7 +82,7 @@ class Method:
 
     A subclass is a frozen dataclass with a ``name``; its fields are its options and
     have defaults. It is known under its name as soon as its module is imported, and
-    every module of ``vsrnn.methods`` is.
+    every module of ``vsrnn.methods`` is. One without a name is a base of others.
 
     >>> get_method("magnitude", density=0.1).density
     0.1
@@ -83,7 +94,8 @@ class Method:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        METHODS[cls.name] = cls
+        if "name" in vars(cls):
+            METHODS[cls.name] = cls
 
     def begin(self, model: nn.Module, epochs: int, seed: int = 0) -> Work:
         """Begin a run of a model.

@@ -101,7 +101,9 @@ def fit(
     if bar is not None:
         bar.update(done * math.ceil(task.sizes["train"] / task.batch_size))
     trained = Carrying(network) if task.carries else network
-    step = make_step(trained, optimizer, task, device, works)
+    batches = math.ceil(task.sizes["train"] / task.batch_size)
+    clock = _Clock(done * batches, epochs * batches)
+    step = make_step(trained, optimizer, task, device, works, clock)
     for epoch in range(done + 1, epochs + 1):
         going = [not trainee.over for trainee in trainees]
         if not any(going):
@@ -118,7 +120,7 @@ def fit(
         val = evaluate_network(network, task, "val", device)
         changed.append(optimizer.slow_down([means["loss"] for means in val]))
         if any(changed):
-            step = make_step(trained, optimizer, task, device, works)
+            step = make_step(trained, optimizer, task, device, works, clock)
         for trainee, goes, *means in zip(trainees, going, train, val, strict=True):
             if goes and _note(trainee, epoch, *means):
                 _wait(trainee, training.patience)
@@ -131,6 +133,14 @@ def fit(
     for trainee in trainees:
         if trainee.weights is not None:
             trainee.model.load_state_dict(trainee.weights)
+
+
+@dataclass
+class _Clock:
+    """How many steps are made, of how many."""
+
+    made: int = 0
+    total: int = 1
 
 
 @dataclass
@@ -262,14 +272,20 @@ def make_step(
     task: Task,
     device: str = "cpu",
     works: Sequence[Work] = (),
+    clock: _Clock | None = None,
 ) -> Step:
     """Make what trains on a batch and returns each model's loss and accuracy before.
 
     On CUDA the steps are recorded once and replayed, as long as no weights come or go.
     """
     active = [work for work in works if type(work).after_step is not Work.after_step]
+    looking = [work for work in works if type(work).before_step is not Work.before_step]
+    clock = clock or _Clock()
 
     def step(x: Tensor, y: Tensor) -> tuple[Tensor, ...]:
+        for work in looking:
+            work.before_step(clock.made, clock.total, partial(_loss, task, x, y))
+        clock.made += 1
         loss, output = train_step(network, optimizer, task, x, y, works)
         for work in active:
             optimizer.carry(work.after_step())  # type: ignore[union-attr]
@@ -277,8 +293,13 @@ def make_step(
 
     # a graph of CUDA has fixed shapes
     able = all(getattr(each, "recordable", False) for each in (network, optimizer))
-    recorded = device == "cuda" and not active and able
+    recorded = device == "cuda" and not (active or looking) and able
     return RecordedStep(step) if recorded else step
+
+
+def _loss(task: Task, x: Tensor, y: Tensor, model: nn.Module) -> Tensor:
+    """That of one model on a batch."""
+    return task.loss(model(x)[0][None], y)[0]
 
 
 def train_step(
