@@ -97,6 +97,7 @@ def test_published_statistics():
         assert lengths.std() == pytest.approx(deviation, abs=0.3)
         assert lengths.min() == 11 and lengths.max() <= 53
     x, y = task.batch("test", slice(0, 9))
+    assert x.shape[1] == max(len(s) for s, _ in task.strings()["test"][:9])
     for codes, kind, pair in zip(x, y, task.strings()["test"], strict=False):
         assert (bytes(codes.tolist()).rstrip(b"\0").decode(), int(kind)) == pair
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from vsrnn.errors import check_int
 from vsrnn.tasks._sequences import pad
@@ -134,9 +135,9 @@ class ReberPublished(Reber):
     so looking for these scores 78 %; of the others, names of its own. Invalid strings
     are shorter by five letters. A string can be there twice.
 
-    Each step reads the code of a letter, a symbol below 128, and zeros fill up all
-    strings to 53 steps; the class is given behind them. Published batches are filled up
-    to their own longest string. Of the published training strings 2,500 validate here.
+    Each step reads the code of a letter, a symbol below 128. Zeros fill up the strings
+    of a batch to its longest one, and the class is given behind them. Of the published
+    training strings 2,500 validate here.
 
     Args:
         scale: "smoke", "quick" or "paper".
@@ -154,13 +155,18 @@ class ReberPublished(Reber):
     def __init__(self, scale: str = "quick", data_seed: int = 0) -> None:
         self._make(scale, data_seed, {})
 
-    def data(self) -> dict[str, tuple[torch.Tensor, list[int]]]:  # type: ignore[override]
+    def data(self) -> dict[str, tuple[Tensor, list[int]]]:  # type: ignore[override]
         """Return the codes of letters, and classes."""
         data = {}
         for split, pairs in self.strings().items():
             codes = [torch.tensor([*string.encode()]) for string, _ in pairs]
             data[split] = pad(codes, self.steps, 0), [kind for _, kind in pairs]
         return data
+
+    def batch(self, split: str, rows: slice | Tensor) -> tuple[Tensor, Tensor]:
+        """Return strings, filled up to the longest of them, and their classes."""
+        inputs, targets = super().batch(split, rows)
+        return inputs[:, : int(inputs.any(0).sum())], targets
 
     def _pairs(self, rng: np.random.Generator, number: int) -> list[tuple[str, int]]:
         half = number // 2
