@@ -10,7 +10,7 @@ import torch
 from own import Last
 from safetensors.torch import load_file
 
-from vsrnn import Config, Design, Store, VsrnnError, run, run_many, sweep
+from vsrnn import Config, Design, Store, VsrnnError, run, run_many, sweep, train
 from vsrnn.cli import main
 from vsrnn.design.table import keep_designs, tabulate
 from vsrnn.methods.lottery import Lottery, keep_masks
@@ -34,7 +34,11 @@ def test_a_ticket_has_the_masks_of_its_run_and_values_of_its_own_seed(tmp_path, 
     (result,) = run_many([source], masks=tmp_path)
     (file,) = tmp_path.iterdir()
     assert file.name == f"{source.id}.safetensors"
-    masks = {k.removeprefix("index_"): i.tolist() for k, i in load_file(file).items()}
+    masks = {
+        k.removeprefix("index_"): i.tolist()
+        for k, i in load_file(file).items()
+        if k.startswith("index_")
+    }
     for seed in (1, 101):
         config = replace(source, seed=seed, method=Lottery(source.id, tmp_path))
         model, first = build_model(config, Last), build_model(config, Last)
@@ -72,7 +76,22 @@ def test_the_mask_stays_while_the_weights_train(tmp_path):
     files = [
         load_file(tmp_path / f"{each.id}.safetensors") for each in (source, ticket)
     ]
-    assert all(torch.equal(files[0][key], files[1][key]) for key in files[0])
+    masks = [key for key in files[0] if key.startswith("index_")]
+    assert masks and all(torch.equal(files[0][key], files[1][key]) for key in masks)
+
+
+def test_a_trained_ticket_goes_on_where_the_other_run_ended(tmp_path):
+    for design in DESIGNS:
+        source = Config("own:Last", design, epochs=2, seed=1, method=PRUNE)
+        run_many([source], masks=tmp_path)
+        ended, _ = train(source)
+        again = Lottery(source.id, tmp_path, trained=True)
+        model = build_model(source, Last)
+        again.begin(model, 2, seed=7)
+        assert places(model) == places(ended)
+        both = zip(model.parameters(), ended.parameters(), strict=True)
+        assert all(torch.equal(one, other) for one, other in both)
+        assert again.as_dict() == {"name": "lottery", "run": source.id, "trained": True}
 
 
 def test_the_folder_is_no_part_of_a_run_but_reaches_the_workers(tmp_path):

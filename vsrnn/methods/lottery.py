@@ -18,17 +18,20 @@ from vsrnn.models import SparseModule
 
 @dataclass(frozen=True)
 class Lottery(Method):
-    """Train untrained weights on the final masks of another run, from the first step.
+    """Train on the final masks of another run, from the first step.
 
-    The weights are those that the model has there at density 1 with the seed of the
-    run. A run with the seed of the other begins with the same values, as in Frankle and
-    Carbin 2019 (arXiv 1803.03635); one with another seed tests the masks alone, as in
-    Mackey et al. 2024 (arXiv 2406.06290).
+    Its weights are untrained if not said otherwise, and are then those that the model
+    has there at density 1 with the seed of the run. A run with the seed of the other
+    begins with the same values, as in Frankle and Carbin 2019 (arXiv 1803.03635); one
+    with another seed tests the masks alone, as in Mackey et al. 2024 (arXiv
+    2406.06290).
 
     Args:
         run: id of the other run.
         masks: folder where its masks were kept, by ``vsrnn sweep --masks``, for
             instance; no part of what decides a run.
+        trained: whether to go on from the final weights and biases of the other run,
+            with a new optimizer, instead of untrained ones.
 
     Raises:
         VsrnnError: no run is named.
@@ -38,6 +41,7 @@ class Lottery(Method):
     places = ("masks",)
     run: str = ""
     masks: str = field(default="runs/masks", compare=False)
+    trained: bool = False
 
     def __post_init__(self) -> None:
         if not (self.run and isinstance(self.run, str)):
@@ -47,25 +51,35 @@ class Lottery(Method):
     def begin(self, model: nn.Module, epochs: int, seed: int = 0) -> Work:
         """Give a model the masks; raise where there are none, or none that fit."""
         sparse = with_masks(model, "a lottery ticket")
-        masks = _load(Path(self.masks) / f"{self.run}.safetensors", sparse.shapes)
+        path = Path(self.masks) / f"{self.run}.safetensors"
+        masks, trained = _load(path, sparse.shapes)
         values = sparse.draw(seed)
         for part, index in masks.items():
             sparse.rewire(part, index)
             own = values[part].flatten()[index]
             sparse.weight(part).data.copy_(own)
+        for name, parameter in sparse.named_parameters() if self.trained else ():
+            if name not in trained:
+                raise VsrnnError(
+                    f"{path} holds masks alone; train that run again with --masks"
+                )
+            parameter.data.copy_(trained[name])
         return Work(model)
 
 
 def keep_masks(model: SparseModule, folder: Path, id: str) -> None:
-    """Write the masks of a model where :class:`Lottery` looks for them."""
+    """Write masks and weights of a model where :class:`Lottery` looks for them."""
     folder.mkdir(parents=True, exist_ok=True)
-    index = {f"index_{p}": model.index(p).int().cpu() for p in model.shapes}
-    content = save(index, {"shapes": json.dumps(model.shapes)})
+    kept = {f"index_{p}": model.index(p).int().cpu() for p in model.shapes}
+    kept |= {name: p.detach().cpu() for name, p in model.named_parameters()}
+    content = save(kept, {"shapes": json.dumps(model.shapes)})
     replace_bytes(folder / f"{id}.safetensors", content)
 
 
-def _load(path: Path, shapes: dict[str, tuple[int, int]]) -> dict[str, Tensor]:
-    """Where the weights of each matrix were, as flat positions.
+def _load(
+    path: Path, shapes: dict[str, tuple[int, int]]
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Where the weights of each matrix were, as flat positions, and all parameters.
 
     Raises:
         VsrnnError: there is no such file, it is damaged or of other matrices.
@@ -80,6 +94,8 @@ def _load(path: Path, shapes: dict[str, tuple[int, int]]) -> dict[str, Tensor]:
         with safe_open(path, framework="pt") as file:
             found = json.loads(file.metadata()["shapes"])
             masks = {p: file.get_tensor(f"index_{p}").long() for p in found}
+            kept = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            trained = {n: own for n, own in kept.items() if not n.startswith("index_")}
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as problem:
         raise VsrnnError(
             f"{path} is damaged; delete it and the run's result, and train that again "
@@ -90,7 +106,7 @@ def _load(path: Path, shapes: dict[str, tuple[int, int]]) -> dict[str, Tensor]:
             f"the masks of {path} are of matrices {_told(found)}, and those of this "
             f"design are {_told(shapes)}; take a run of the same sizes"
         )
-    return masks
+    return masks, trained
 
 
 def _told(shapes: dict[str, tuple[int, int]]) -> str:
