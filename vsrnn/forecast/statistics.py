@@ -81,6 +81,31 @@ def statistics(task: Task) -> dict[str, float]:
     return {name: float(np.nan_to_num(value)) for name, value in found.items()}
 
 
+@torch.no_grad()
+def guess(task: Task) -> float:
+    """Loss on the validation sequences of the best answer that is always the same.
+
+    That is the mean of the training targets, or their classes' shares.
+
+    >>> from vsrnn import get_task
+    >>> round(guess(get_task("adding", "smoke")), 2)  # 1/6, of few sequences
+    0.17
+    """
+    _, targets = task.batch("train", slice(0, None))
+    if targets.is_floating_point():
+        answer = targets.flatten(0, -2).nanmean(0)
+    else:
+        known = targets[targets >= 0]
+        share = torch.bincount(known, minlength=task.outputs) / len(known)
+        answer = share.clamp(min=1e-6).log()
+    losses, number = 0.0, task.sizes["val"]
+    for first in range(0, number, ROWS):
+        x, wanted = task.batch("val", slice(first, first + ROWS))
+        output = answer.expand(1, len(x), x.shape[1], -1)
+        losses += float(task.loss(output, wanted)) * len(x)
+    return losses / number
+
+
 def _narrow(x: Tensor) -> Tensor:
     """Wide inputs along random directions."""
     if x.shape[2] <= WIDE:
