@@ -11,7 +11,7 @@ from vsrnn.runs.verify import rebuild
 from vsrnn.tasks import sizes
 from vsrnn.tasks.designs import design_table, draw_designs
 
-BUDGETS = {"uniform_size": 50_000, "normal_size": 50_000, "even": 50_000}
+BUDGETS = dict.fromkeys(("uniform_size", "normal_size", "even", "shares"), 50_000)
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 DRAWS = 3000
 

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 @pytest.fixture(scope="module")
 def words():
-    return text._kjv()
+    return text.kjv()
 
 
 @pytest.fixture(scope="module")

