@@ -91,12 +91,14 @@ endif
 	$(MAKE) tables
 
 # Puts new runs, a JSON file each, into results/*/runs.jsonl.gz. Runs with few
-# demonstrations have hundreds of epochs, which no figure shows.
+# demonstrations have hundreds of epochs, which no figure shows, and of thousands of small
+# runs five digits say enough.
 tables: $(STAMP)
-	for store in $(filter-out results/hammer_few/,$(wildcard results/*/)); do \
+	for store in $(filter-out results/hammer_few/ results/meta/,$(wildcard results/*/)); do \
 	  $(BIN)/vsrnn table --store $$store --pack || exit 1; \
 	done
 	$(BIN)/vsrnn table --store results/hammer_few --pack --points 50
+	$(BIN)/vsrnn table --store results/meta --pack --digits 5
 	$(MAKE) sums
 
 # Lists what is committed in results/ with checksums: nothing else is read from there.

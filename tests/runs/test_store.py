@@ -272,6 +272,11 @@ def test_thinned_curves_keep_both_ends_and_every_run(store, results):
         epochs = [point["epoch"] for point in store.get(CONFIGS[0])["curve"]]
         assert epochs == [1, 10, 19, 28, 37, 46, 55, 64, 73, 82, 91, 100]
     assert [store.get(config) for config in CONFIGS[1:]] == results[1:]
+    store.pack(digits=3)
+    (packed,) = [r for r in store.results() if r["id"] == results[0]["id"]]
+    loss = results[0]["curve"][0]["val_loss"]
+    assert packed["curve"][0]["val_loss"] == float(f"{loss:.3g}") != loss
+    assert packed["config"] == results[0]["config"]
     with pytest.raises(VsrnnError, match="points must be a whole number from 2"):
         store.pack(points=1)
 
@@ -307,6 +312,8 @@ def test_the_command_packs_and_says_where(store, results, capsys):
     assert len(capsys.readouterr().out.splitlines()) == 5
     assert main([*command, "--points", "2"]) == 2
     assert "--points thins what is packed" in capsys.readouterr().err
+    assert main([*command, "--digits", "2"]) == 2
+    assert "--digits rounds what is packed" in capsys.readouterr().err
 
 
 @pytest.fixture

@@ -23,6 +23,8 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
     table.add_argument("--pack", action="store_true", help=pack)
     points = "keep at most N epochs of each learning curve (with --pack)"
     table.add_argument("--points", type=int, metavar="N", help=points)
+    digits = "round what was measured to N significant digits (with --pack)"
+    table.add_argument("--digits", type=int, metavar="N", help=digits)
 
 
 def _table(arguments: argparse.Namespace) -> None:
@@ -32,6 +34,8 @@ def _table(arguments: argparse.Namespace) -> None:
         raise VsrnnError("--out and --curves name one file; give each its own")
     if arguments.points is not None and not arguments.pack:
         raise VsrnnError("--points thins what is packed; give --pack, too")
+    if arguments.digits is not None and not arguments.pack:
+        raise VsrnnError("--digits rounds what is packed; give --pack, too")
     store = Store(arguments.store)
     table = store.collect()
     if table.empty:
@@ -43,6 +47,6 @@ def _table(arguments: argparse.Namespace) -> None:
     if arguments.out:
         write(table, arguments.out)
     if arguments.pack:
-        print(f"{len(table)} runs in {store.pack(arguments.points)}")
+        print(f"{len(table)} runs in {store.pack(arguments.points, arguments.digits)}")
     elif not (arguments.out or arguments.curves):
         print(csv_text(table), end="")

@@ -146,3 +146,25 @@ def thin(result: Result, points: int) -> Result:
     last = len(curve) - 1
     kept = [round(n * last / (points - 1)) for n in range(points)]
     return result | {"curve": [curve[n] for n in kept]} if last >= points else result
+
+
+def rounded(result: Result, digits: int) -> Result:
+    """Round what was measured to so many significant digits; the config stays.
+
+    >>> result = {"curve": [{"epoch": 1, "val_loss": 0.123456}]}
+    >>> rounded(result, 3)
+    {'curve': [{'epoch': 1, 'val_loss': 0.123}]}
+    """
+    measured = ("score", "test", "curve", "hidden_proportion")
+    return {
+        name: _rounded(value, digits) if name in measured else value
+        for name, value in result.items()
+    }
+
+
+def _rounded(value: Any, digits: int) -> Any:
+    if isinstance(value, dict):
+        return {key: _rounded(part, digits) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_rounded(part, digits) for part in value]
+    return float(f"{value:.{digits}g}") if isinstance(value, float) else value

@@ -17,7 +17,16 @@ from filelock import FileLock, Timeout
 from vsrnn.errors import VsrnnError, check_int, refusal
 from vsrnn.files import remove_parts, replace_text
 from vsrnn.runs.config import Config
-from vsrnn.runs.pack import DAMAGE, PACK, dump, parse, read_pack, thin, write_pack
+from vsrnn.runs.pack import (
+    DAMAGE,
+    PACK,
+    dump,
+    parse,
+    read_pack,
+    rounded,
+    thin,
+    write_pack,
+)
 from vsrnn.runs.rows import curve_table, table
 from vsrnn.training.checkpoint import read_head
 
@@ -91,22 +100,28 @@ class Store:
             elif len(left) < len(packed):
                 write_pack(self._pack, left)
 
-    def pack(self, points: int | None = None) -> Path:
+    def pack(self, points: int | None = None, digits: int | None = None) -> Path:
         """Put the results of single files into the pack, and remove the files.
 
         Args:
             points: of each learning curve keep at most so many epochs, evenly spaced,
                 the first and the last among them.
+            digits: to how many significant ones measured numbers are rounded.
 
         Returns:
             The pack: lines of JSON in order of id, compressed to the same bytes
             whenever the results are the same.
         """
         points = None if points is None else check_int("points", points, 2)
+        digits = None if digits is None else check_int("digits", digits, 1)
         with self._packing():
             singles = self._singles()
-            results = {**self._packed(), **singles}.values()
-            write_pack(self._pack, (thin(r, points) if points else r for r in results))
+            results = list({**self._packed(), **singles}.values())
+            if points:
+                results = [thin(result, points) for result in results]
+            if digits:
+                results = [rounded(result, digits) for result in results]
+            write_pack(self._pack, results)
             for id in singles:
                 (self.folder / f"{id}.json").unlink()
         return self._pack

@@ -7,9 +7,10 @@ What they are, and what a parent is judged by, was fixed before any of them in
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
-from itertools import product
+from itertools import product, zip_longest
 from typing import Any
 
 import numpy as np
@@ -120,17 +121,24 @@ def protocol() -> list[Config]:
 
 
 def one_round(number: int) -> list[Config]:
-    """The runs of a round: new designs of each arm, and the next seeds of controls."""
-    seeds = list(CONTROL_SEEDS)[number::ROUNDS]
-    configs = []
-    for task in tasks():
-        for budget, (arm, each) in product(budgets(task), EACH.items()):
-            drawn = designs(task, arm, budget)[number * each : (number + 1) * each]
-            configs += [_config(task, d, s) for d, s in product(drawn, SEEDS[arm])]
-        for budget, name, seed in product(budgets(task), CONTROLS, seeds):
-            design = with_rate([_control(task, name, budget)], task_rates()[task])[0]
-            configs.append(_config(task, design, seed))
-    return configs
+    """The runs of a round, the first of each task, then the second, and so on.
+
+    They are new designs of each arm, and the next seeds of the controls.
+    """
+    each = [list(_round_of(task, number)) for task in tasks()]
+    return [config for turn in zip_longest(*each) for config in turn if config]
+
+
+def _round_of(task: str, number: int) -> Iterator[Config]:
+    seeds, rate = list(CONTROL_SEEDS)[number::ROUNDS], task_rates()[task]
+    for arm, count in EACH.items():
+        for budget in budgets(task):
+            drawn = designs(task, arm, budget)[number * count : (number + 1) * count]
+            for design, seed in product(drawn, SEEDS[arm]):
+                yield _config(task, design, seed)
+    for budget, name, seed in product(budgets(task), CONTROLS, seeds):
+        design = replace(_control(task, name, budget), learning_rate=rate)
+        yield _config(task, design, seed)
 
 
 def designs(task: str, arm: str, budget: int) -> list[Design]:
