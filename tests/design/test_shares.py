@@ -18,8 +18,8 @@ SIZES = [(2, 1, 600), (1, 100, 2_556), (1000, 10, 12_384), (27, 27, 1_116)]
 
 def poured(budget, entries, shares):
     """Weights of blocks that are filled drop by drop, by their shares."""
-    weights, drop = np.zeros(6), budget / 20_000
-    for _ in range(20_000):
+    weights, drop = np.zeros(6), budget / 4_000
+    for _ in range(4_000):
         open_ = np.where(weights < entries, shares, 0)
         weights += drop * open_ / open_.sum()
     return weights
@@ -36,7 +36,7 @@ def test_what_a_block_has_no_room_for_goes_to_the_others():
             entries = np.array(list(geometry.entries.values()))
             slow = poured(budget, entries, shares)
             weights = list(geometry.block_weights.values())
-            np.testing.assert_allclose(weights, slow, atol=budget / 5_000)
+            np.testing.assert_allclose(weights, slow, atol=budget / 1_000)
     assert shared_out(6, 2, 2, 1, [1, 0, 0, 0, 1, 1])[1:4] == (0, 0, 0)
     with pytest.raises(VsrnnError, match=r"9 weights have no room in the 4 entries"):
         shared_out(9, 2, 2, 1, [1, 0, 0, 0, 0, 0])
@@ -106,11 +106,14 @@ def test_gains_by_fan_in_do_not_depend_on_sizes_or_densities():
         model = get_family("block").build(design, 200, 150, mask="exact")
         for block, gain in zip(BLOCKS, gains, strict=True):
             region = model.regions[block]
-            rows = region.of(model.matrix(region.part)).double()
-            assert rows.square().sum(1).mean() == pytest.approx(gain**2, rel=0.05)
+            rows = region.of(model.matrix(region.part).detach()).double()
+            assert float(rows.square().sum(1).mean()) == pytest.approx(
+                gain**2, rel=0.05
+            )
     plain = Design("plain", 300, 0.1, init_std=gains)
     model = get_family("block").build(plain, 200, 150, mask="exact")
-    assert model.weight_input.std() == pytest.approx(1, rel=0.05)
+    drawn = model.regions["yx"].of(model.matrix("input").detach())
+    assert float(drawn[drawn != 0].std()) == pytest.approx(1.2, rel=0.05)
     empty = Design("empty", 5, (1, 0, 0, 0, 1, 0), options={"initial": "fan-in"})
     assert get_family("block").build(empty, 2, 1).weight_state.isfinite().all()
 

@@ -155,7 +155,7 @@ def test_decisions_follow_from_the_evidence():
     )
     inputs, targets = pairs("match")
     first, second = (inputs[:, step, :8].argmax(1) for step in (0, 6))
-    assert ((first == second) == targets).mean() > 0.9
+    assert ((first == second) == targets).mean() > 0.75
     inputs, targets = pairs("context", "train")
     cue = inputs[:, 0, 2:].argmax(1)
     named = np.take_along_axis(inputs[:, :-1, :2].sum(1), cue[:, None], 1)[:, 0]

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pandas import DataFrame, Series
+from pandas import DataFrame
 
 from vsrnn.design.design import Design
 from vsrnn.design.geometry import BLOCKS
@@ -200,13 +200,13 @@ def meta_table(
 
 def _gains(table: DataFrame) -> DataFrame:
     """Gains of the blocks of each run."""
-    scaled = table["options"] if "options" in table else Series("", table.index)
+    scaled = table["config"].str.contains('"fan-in"')
     reads = DataFrame([_reads(*row) for row in table[["task", "hidden"]].to_numpy()])
     reads.index = table.index
     found = {}
     for block in BLOCKS:
         fan_in = (table[f"density_{block}"] * reads[block[1]]).clip(lower=1) ** 0.5
-        own = fan_in.where(~scaled.astype(str).str.contains("fan-in"), 1.0)
+        own = fan_in.where(~scaled, 1.0)
         found[f"gain_{block}"] = table[f"init_std_{block}"] * own
     return DataFrame(found)
 

@@ -1,0 +1,91 @@
+"""Runs over many tasks: what is planned, and the table of what is stored."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from vsrnn import BLOCKS
+from vsrnn.runs.tables import committed_runs
+from vsrnn.studies import meta
+from vsrnn.tasks import list_tasks, sizes
+
+
+@pytest.fixture(scope="module")
+def plan():
+    return [meta.one_round(number) for number in range(meta.ROUNDS)]
+
+
+def test_tasks_are_those_that_were_fixed():
+    found = meta.split()
+    assert set(meta.families()) <= set(list_tasks())
+    assert set(found["held_out_families"]) < set(found["families"])
+    assert sum(map(len, found["families"].values())) == len(meta.families())
+    ratios = [np.divide(*sizes(task)) for task in meta.families()]
+    assert min(ratios) <= 1 / 100 and max(ratios) >= 100
+    tested = [name for tables in found["final_test"].values() for name in tables]
+    for name in tested:
+        assert not set(committed_runs(name)["task"]) & set(meta.families())
+
+
+def test_rounds_cover_tasks_alike_and_share_no_design(plan):
+    names = [{(c.task, c.design.name, c.seed) for c in one} for one in plan]
+    assert sum(map(len, names)) == len(set().union(*names)) == sum(map(len, plan))
+    for one in plan:
+        counts = Counter(config.task for config in one)
+        assert len(set(counts.values())) == 1 and set(counts) == set(meta.tasks())
+        first = [config.task for config in one[: len(counts)]]
+        assert first == meta.tasks()
+    arms = meta.split()["arms"]
+    every = [config for one in plan for config in one if config.task == "glyphs"]
+    for arm in ("fixed", "drawn", "absolute"):
+        own = {c.design.name for c in every if c.design.name.startswith(arm)}
+        assert len(own) == 2 * arms[arm]["designs"]
+    seeds = {c.seed for c in every if c.design.name == "control_1800_hp_0.5"}
+    assert sorted(seeds) == arms["control"]["seeds"]
+
+
+def test_arms_differ_in_rate_and_initial_values(plan):
+    rate, own = meta.task_rates()["add-17"], {}
+    for config in [c for one in plan for c in one if c.task == "add-17"]:
+        own.setdefault(config.design.name.split("_")[0], []).append(config.design)
+        weights = config.design.geometry(17, 16).weights
+        assert min(abs(weights / b - 1) for b in meta.budgets("add-17")) < 0.04
+    for arm, designs in own.items():
+        rates = {design.learning_rate for design in designs}
+        scaled = {design.option("initial") for design in designs}
+        assert scaled == {"absolute" if arm == "absolute" else "fan-in"}
+        if arm == "drawn":
+            assert rate / 4.5 <= min(rates) < rate / 2 < 2 * rate < max(rates)
+            assert max(rates) <= 4.5 * rate
+        else:
+            assert rates == {rate}
+    assert {design.init_std for design in own["absolute"]} == {(0.05,) * 6}
+
+
+def test_a_rate_is_the_best_of_its_scan():
+    scanned = committed_runs("meta_rates")
+    assert set(scanned["learning_rate"]) == set(meta.RATES)
+    for task, rows in scanned.groupby("task"):
+        means = rows.groupby("learning_rate")["mean_val_loss"].mean()
+        best = means[means.index <= meta.HIGHEST].idxmin()
+        assert meta.task_rates()[task] == best
+
+
+def test_the_table_has_a_row_a_run_with_its_curve():
+    table = meta.meta_table()
+    runs = committed_runs("meta").set_index("id")
+    assert len(table) == len(runs) > 0
+    assert table["family"].notna().all()
+    whole = table[table["error"].isna()]
+    for row in whole.groupby(["task", "arm"]).head(1).itertuples():
+        assert len(row.val_loss) == meta.split()["epochs"]
+        assert row.val_loss[-1] == pytest.approx(runs.loc[row.id, "val_loss"], rel=1e-4)
+        assert row.budget in meta.budgets(row.task)
+        inputs, outputs = sizes(row.task)
+        fan_in = {"x": inputs, "h": row.hidden, "y": outputs}
+        for block in BLOCKS:
+            reads = max(getattr(row, f"density_{block}") * fan_in[block[1]], 1)
+            std = runs.loc[row.id, f"init_std_{block}"]
+            scale = reads**0.5 if row.arm == "absolute" else 1
+            assert getattr(row, f"gain_{block}") == pytest.approx(std * scale)
