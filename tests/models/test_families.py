@@ -17,6 +17,7 @@ CHOICES = {
         for cell in ("tanh", "relu", "lstm", "gru")
         for layers in (1, 2)
     ],
+    "graph": [{}, {"graph": "ws", "cell": "lstm"}],
 }
 SHARES = (0.2, 0.7, 0.4)
 
@@ -132,7 +133,7 @@ def test_symbols_are_refused_where_numbers_are_read():
             model = get_family(name).build(design, X, Y, symbols=True)
             assert model(torch.randint(0, X, (2, 3)))[0].shape == (2, 3, Y)
         else:
-            with pytest.raises(VsrnnError, match="choose one of: cell"):
+            with pytest.raises(VsrnnError, match="choose one of: cell, graph"):
                 get_family(name).build(design, X, Y, symbols=True)
 
 
@@ -143,5 +144,5 @@ def test_names_of_families_are_unique():
         class Other(Family):
             name = "block"
 
-    with pytest.raises(VsrnnError, match="choose one of: block, cell"):
+    with pytest.raises(VsrnnError, match="choose one of: block, cell, graph"):
         get_family("nothing")

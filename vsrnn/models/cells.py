@@ -170,7 +170,7 @@ class MaskedCell(SparseModule):
             flat += [getattr(self, f"bias_{p}") for p in pair if self.bias]
         lstm, x = self.cell == "lstm", x[..., self.start :]
         how = (self.bias, self.layers, 0.0, self.training, False, True)  # batch first
-        with _quiet(x):
+        with quiet(x):
             hidden, *last = KERNELS[self.cell](
                 x, start if lstm else start[0], flat, *how
             )
@@ -362,7 +362,7 @@ def _check(cell: str, inputs: int, hidden: int, outputs: int, layers: int) -> No
 
 
 @contextmanager
-def _quiet(x: Tensor) -> Iterator[None]:
+def quiet(x: Tensor) -> Iterator[None]:
     """Without torch's warning that cuDNN copies matrices that lie apart."""
     if x.device.type == "cpu":
         with precisely(x):  # where not every cell has a kernel of half precision
