@@ -168,6 +168,16 @@ def _set(seed):
     return model
 
 
+def test_a_constant_share_does_not_fade_and_averages_may_begin_anew():
+    for averages in (True, False):
+        model = block()
+        how = {"share": 0.2, "schedule": "constant", "averages": averages}
+        _, inside, _, now, rewired = moved(model, progress=0.9, **how)
+        gone = sum((mask & ~now[name]).sum() for name, mask in inside.items())
+        assert gone == round(0.2 * sum(mask.sum() for mask in inside.values()))
+        assert all((source >= 0).any() == averages for source in rewired.values())
+
+
 def test_every_output_keeps_what_it_reads_from_the_hidden_state():
     for make, name in ((block, "yh"), (cell, "head")):
         values, inside, _, now, _ = moved(make(), share=1)
@@ -315,6 +325,7 @@ def test_what_makes_no_sense_is_refused_in_a_sentence():
         ("rigl", {"share": 0}, "share must lie above 0 and at most at 1, not 0"),
         ("across", {"stop": 2}, "stop must lie above 0 and at most at 1, not 2"),
         ("across", {"norm": "max"}, "norm must be 'mean' or 'raw'"),
+        ("across", {"schedule": "line"}, "schedule must be 'cosine' or 'constant'"),
         ("across", {"random": -1}, "random must lie in 0..1, not -1"),
         ("steer", {}, "to a hidden proportion or to shares; give one"),
         ("steer", {"hidden": 2}, "a share to steer to lies in 0..1, not 2"),

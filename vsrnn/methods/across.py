@@ -23,7 +23,8 @@ class Across(Trading):
     comes by gradients.
 
     Args:
-        moves, share, stop: see :class:`vsrnn.methods.moving.Trading`.
+        moves, stop, share, schedule, averages: see
+            :class:`vsrnn.methods.moving.Trading`.
         norm: how magnitudes of different blocks are compared: ``"mean"``, divided by
             the block's mean; ``"raw"``, as they are; ``"deviation"``, divided by the
             mean that the block was drawn with; ``"fan_in"``, as ``"mean"``, and

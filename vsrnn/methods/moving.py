@@ -62,6 +62,10 @@ class Moving(Method):
         """
         raise NotImplementedError
 
+    def followed(self, rewired: Rewired) -> Rewired:
+        """What the optimizer is told of a move."""
+        return rewired
+
     def scales(self, mover: Mover, sizes: Tensor, block: Tensor) -> Tensor:
         """What magnitudes are divided by before they are compared, ``(weights,)``."""
         return torch.ones_like(sizes)
@@ -73,25 +77,43 @@ class Moving(Method):
 
 @dataclass(frozen=True)
 class Trading(Moving):
-    """Moves of a share of the weights, which falls along a half cosine.
+    """Moves of a share of the weights.
 
     Args:
         moves, stop: see :class:`vsrnn.methods.moving.Moving`.
         share: of the weights, that the first move takes.
+        schedule: ``"cosine"``, the share falls along a half cosine to 0; or
+            ``"constant"``, for tasks that change.
+        averages: False lets Adam's averages of all weights begin anew at each move.
 
     Raises:
-        VsrnnError: an option is out of range.
+        VsrnnError: an option is unknown or out of range.
     """
 
     share: float = 0.15
+    schedule: str = "cosine"
+    averages: bool = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "share", part_of("share", self.share))
+        if self.schedule not in ("cosine", "constant"):
+            raise VsrnnError(
+                f"schedule must be 'cosine' or 'constant', not {self.schedule!r}"
+            )
+        object.__setattr__(self, "averages", bool(self.averages))
 
     def fading(self, progress: float) -> float:
         """The share that moves now."""
+        if self.schedule == "constant":
+            return self.share
         return self.share * (1 + cos(pi * progress)) / 2
+
+    def followed(self, rewired: Rewired) -> Rewired:
+        """As given, or with all places new, so that no averages go along."""
+        if self.averages:
+            return rewired
+        return {weight: torch.full_like(s, -1) for weight, s in rewired.items()}
 
 
 class Exchange(NamedTuple):
@@ -239,11 +261,12 @@ class Mover(Work):
             new.append(chosen)
         self.seen, self.twin, self.gradient = None, None, self.gradient[:0]
         after = torch.cat([index[kept], *new]).sort().values
-        return {
+        rewired = {
             self.model.weight(part): self.model.rewire(part, own)
             for part, own in self._split(after).items()
             if not torch.equal(own, self.model.index(part))
         }
+        return self.options.followed(rewired)
 
     def record(self) -> dict[str, Any]:
         """Return the weights in all, and in each block."""
