@@ -1,0 +1,218 @@
+"""Does a network that moves its weights while it learns repair a poor arrangement?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import product
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+from pandas import DataFrame
+
+from vsrnn.design.design import Design
+from vsrnn.design.geometry import Geometry
+from vsrnn.design.shares import control, gains, shared_out
+from vsrnn.runs.config import Config
+from vsrnn.runs.tables import committed_runs
+from vsrnn.tasks import sizes, task_class
+
+# Fixed before any run:
+#
+# - Eight small tasks at the scale "quick", one learning rate, initial deviations by
+#   fan-in. On each, all networks have the same budget and hidden size, but for the
+#   dense one, which is smaller. A pool of eight designs, uniform density and seven
+#   random sharings of the budget, is trained with two seeds; its best and worst by the
+#   mean of the validation measure over all epochs (below chance counts as chance) are
+#   starts of their own. Which they are is decided by these seeds, how good by others.
+# - From the starts uniform, worst and best, five paired seeds: no moves; within blocks
+#   at random (set) and by gradient (rigl); across blocks by gradient and at random;
+#   steered, by gradient, to the shares of the best.
+# - Measures: the mean of the curve (speed) [points]; epochs to nine tenths of the way
+#   from chance to the mean final value of the best start without moves; the test score;
+#   regret, how much the best start without moves is above a run, of speed and score;
+#   shares of the blocks after each epoch.
+# - Recovered: the gain in speed over no moves, as a share of the gap between no moves
+#   and the best start, means over seeds. Looked for: across blocks by gradient recovers
+#   half or more from the worst start on six of eight tasks, and steering recovers as
+#   much or more, averaged over tasks.
+# - Ablations from the worst start, by speed: other scales of magnitudes, averages of
+#   Adam that begin anew at each move.
+# - The task that changes, at once or over five epochs, in four ways: keeping the
+#   weights where they are, moves by rigl and across, and units that begin anew, five
+#   paired seeds from the uniform design. A restart is a network that is trained on the
+#   changed task alone; the pool has two seeds there, too. Recovery is the first epoch
+#   after the change that reaches 95 % of what the best of the pool, by the same two
+#   seeds, ends with after as many epochs; what is never reached counts as one epoch
+#   more than there are. After a gradual change it is counted from its last epoch.
+
+BUDGETS = {
+    "repeat-400": 8_000,
+    "digits-rows": 1_500,
+    "match": 1_500,
+    "counter-3": 1_000,
+    "add-2": 1_000,
+    "flipflop-3": 1_000,
+    "bits-100": 3_000,
+    "glyphs": 3_000,
+}
+"""Weights on each task."""
+SHIFTING, SHIFTING_BUDGET = "shifting", 4_000
+CHANGES, GRADUAL = ("inputs", "outputs", "lag", "targets"), (0, 5)
+BEFORE, AFTER = 15, 15
+"""Epochs before the change, and after it."""
+
+POOL, POOL_SEEDS, SEEDS = 8, (100, 101), range(5)
+RATE = 3e-3
+STARTS = ("uniform", "worst", "best")
+ARMS: dict[str, Mapping[str, Any]] = {
+    "static": {"name": "static"},
+    "set": {"name": "set"},
+    "rigl": {"name": "rigl"},
+    "across": {"name": "across"},
+    "across, random": {"name": "across", "random": 1},
+    "across, fan-in": {"name": "across", "norm": "fan_in"},
+    "across, raw": {"name": "across", "norm": "raw"},
+    "across, deviation": {"name": "across", "norm": "deviation"},
+    "across, averages anew": {"name": "across", "averages": False},
+}
+"""Methods by the name of their arm; "steer" is to the shares of the best."""
+MAIN = ("static", "set", "rigl", "across", "across, random")
+ABLATIONS = tuple(arm for arm in ARMS if arm not in MAIN)
+LASTING = {"moves": 40, "stop": 1, "schedule": "constant"}
+FOLLOWING: dict[str, Mapping[str, Any]] = {
+    "static": {"name": "static"},
+    "recycle": {"name": "recycle"},
+    "rigl": {"name": "rigl", **LASTING},
+    "across": {"name": "across", **LASTING},
+    "across, less": {"name": "across", **LASTING, "share": 0.05},
+}
+"""Methods on the task that changes."""
+
+
+def protocol() -> list[Config]:
+    """All runs: the pools, and then, of pools that are stored, those of the starts."""
+    runs = committed_runs("adaptation_curves")
+    pools = [config for task in (*BUDGETS, SHIFTING) for config in pool(task)]
+    starts = {task: ranked(task, runs) for task in BUDGETS}
+    ready = {task: order for task, order in starts.items() if order}
+    main: list[Config] = []
+    ablation: list[Config] = []
+    for seed in SEEDS:
+        for task, order in ready.items():
+            main += moving(task, seed, order[0], order[-1])
+            ablation += ablated(task, seed, order[-1])
+        main += changing(seed)
+    return [*pools, *main, *ablation]
+
+
+def pool(task: str) -> Iterator[Config]:
+    """The pool of a task; of the one that changes, on what it becomes."""
+    for design, seed in product(designs(task), POOL_SEEDS):
+        if task != SHIFTING:
+            yield _config(task, design, seed)
+            continue
+        for change in CHANGES:
+            yield _changed(change, 0, design, seed)
+
+
+def moving(task: str, seed: int, best: Design, worst: Design) -> Iterator[Config]:
+    """The arms from each start, and the dense network."""
+    given = {"uniform": designs(task)[0], "worst": worst, "best": best}
+    geometry = best.geometry(*sizes(task))
+    weights = {b: round(n) for b, n in geometry.block_weights.items()}
+    shares = {b: round(n / sum(weights.values()), 6) for b, n in weights.items()}
+    steer = {"name": "steer", "shares": shares}
+    for start in STARTS:
+        own = [ARMS[arm] for arm in MAIN] + [steer] * (start != "best")
+        yield from (_config(task, given[start], seed, how) for how in own)
+    yield _config(task, dense(task), seed)
+
+
+def ablated(task: str, seed: int, worst: Design) -> Iterator[Config]:
+    """The other ways across blocks, from the worst start."""
+    yield from (_config(task, worst, seed, ARMS[arm]) for arm in ABLATIONS)
+
+
+def changing(seed: int) -> Iterator[Config]:
+    """The arms on the task that changes, and a network that starts at the change."""
+    uniform = designs(SHIFTING)[0]
+    for change, over in product(CHANGES, GRADUAL):
+        for how in FOLLOWING.values():
+            yield _changed(change, BEFORE, uniform, seed, how, over)
+    for change in CHANGES:
+        yield _changed(change, 0, uniform, seed)
+
+
+def designs(task: str) -> list[Design]:
+    """The pool of a task: uniform density, and random shares of the same budget."""
+    (inputs, outputs), budget = sizes(task), _budget(task)
+    hidden, rng = round(1.5 * budget**0.5), np.random.default_rng(crc32(task.encode()))
+    entries = Geometry(inputs, hidden, outputs, 1).weights
+    even: tuple[float, ...] = (round(budget / entries, 6),) * 6
+    found = [("uniform", even)]
+    while len(found) < POOL:
+        shares = rng.dirichlet([0.8] * 6).tolist()
+        density = shared_out(budget, inputs, hidden, outputs, shares)
+        weights = Geometry(inputs, hidden, outputs, density).block_weights
+        if 2 * weights["yh"] >= outputs:  # as the designs of the meta-data set
+            found.append((f"shares_{len(found)}", density))
+    return [_design(name, hidden, density) for name, density in found]
+
+
+def dense(task: str) -> Design:
+    """The dense network of a task's budget, which has fewer hidden units."""
+    return _design("dense", *control("dense", *sizes(task), _budget(task)))
+
+
+def ranked(task: str, curves: DataFrame) -> list[Design]:
+    """The pool from the fastest to the slowest by its stored curves, if all are."""
+    speed = speeds(task, curves)
+    found: dict[Design, list[float]] = {}
+    for config in pool(task):
+        if config.id not in speed:
+            return []
+        found.setdefault(config.design, []).append(speed[config.id])
+    return sorted(found, key=lambda design: -float(np.mean(found[design])))
+
+
+def speeds(task: str, curves: DataFrame) -> dict[str, float]:
+    """The mean over its epochs of each run's validation measure, at least chance."""
+    kind = task_class(task)
+    name = f"val_{kind.measure}"
+    if name not in curves:
+        return {}
+    own = curves[curves["task"] == task]
+    known = own[name].astype(float).clip(lower=kind.chance)
+    return dict(known.groupby(own["id"]).mean())
+
+
+def _design(name: str, hidden: int, density: Sequence[float]) -> Design:
+    how = {"initial": "fan-in"}
+    return Design(name, hidden, tuple(density), "block", 0, gains(), RATE, how)
+
+
+def _budget(task: str) -> int:
+    return SHIFTING_BUDGET if task == SHIFTING else BUDGETS[task]
+
+
+def _config(
+    task: str, design: Design, seed: int, how: Mapping[str, Any] = ARMS["static"]
+) -> Config:
+    return Config(task, design, "quick", seed, "exact", method=how)
+
+
+def _changed(
+    change: str,
+    at: int,
+    design: Design,
+    seed: int,
+    how: Mapping[str, Any] = ARMS["static"],
+    over: int = 0,
+) -> Config:
+    """On the task that changes; from the change on if that is at 0."""
+    options = {"change": change, "at": at} | ({"over": over} if over else {})
+    config = _config(SHIFTING, design, seed, how)
+    epochs = AFTER if at == 0 else BEFORE + AFTER
+    return replace(config, task_options=options, epochs=epochs)
