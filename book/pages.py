@@ -16,6 +16,7 @@ from sphinx.util.osutil import relative_uri
 
 SVG, LINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 WORDS = ("text", "tspan")
+PREFIXED = re.compile(r'(\bid="|href="#|url\(#)')  # an id, or where one is asked for
 GRAY = re.compile(r"(fill|stroke): #([0-9a-f]{2})\2\2\b")
 BLUE = "#0072b2"  # too dark for lines and words in the dark
 
@@ -36,13 +37,33 @@ class Inline(SphinxPostTransform):
             if node["uri"].endswith(".svg") and known and node.get("alt"):
                 if isinstance(node.parent, nodes.reference):
                     continue
-                text = Path(self.env.srcdir, node["uri"]).read_text("utf-8")
+                source = Path(self.env.srcdir)
+                text = (source / node["uri"]).read_text("utf-8")
                 self.app.builder.images[node["uri"]] = known[1]
                 page = self.app.builder.get_target_uri(self.env.docname)
                 file = relative_uri(page, f"_images/{known[1]}")
-                figure = f'<div class="vsrnn-figure">{inline(text, node["alt"])}'
-                larger = f'<a class="vsrnn-larger" href="{file}">Larger</a></div>'
-                node.replace_self(nodes.raw("", figure + larger, format="html"))
+                drawn = [f'<div class="vsrnn-figure">{inline(text, node["alt"])}</div>']
+                if phone := narrow(source, node):
+                    twin = inline(phone, node["alt"])
+                    larger = f'<a class="vsrnn-larger" href="{file}">Larger</a>'
+                    drawn.append(
+                        f'<div class="vsrnn-figure vsrnn-phone">{twin}{larger}</div>'
+                    )
+                node.replace_self(nodes.raw("", "\n".join(drawn), format="html"))
+
+
+def narrow(source: Path, node: nodes.image) -> str:
+    """A figure as drawn for a phone, if it is: beside its file, or by its name.
+
+    Its ids are not those of the wide one, which a phone hides.
+    """
+    names = [Path(node["uri"]).stem]
+    names += [
+        name.removeprefix("fig-").replace("-", "_") for name in node.parent["ids"]
+    ]
+    paths = (source / f"notebooks/figures/{name}.phone.svg" for name in names)
+    text = next((path.read_text("utf-8") for path in paths if path.exists()), "")
+    return PREFIXED.sub(r"\1phone-", text)
 
 
 def inline(text: str, alt: str) -> str:

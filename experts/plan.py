@@ -63,7 +63,7 @@ class Simulation:
         self._env: Any = env  # owns model and data
         self.model, self.data = env.model, env.data
         self.board = env.target_body_id
-        self._centre, self._range = env.act_mean, env.act_rng
+        self._center, self._range = env.act_mean, env.act_rng
         self._reset = mujoco.mj_resetData
         self._step = mujoco.mj_step
         sites = (env.S_grasp_site_id, env.tool_site_id)
@@ -81,7 +81,7 @@ class Simulation:
         self.model.body_pos[self.board, 2] = height
         self._reset(self.model, self.data)
         total, success = 0.0, False
-        for control in self._centre + np.clip(actions, -1, 1) * self._range:
+        for control in self._center + np.clip(actions, -1, 1) * self._range:
             self.data.ctrl[:] = control
             self._step(self.model, self.data, 5)
             cost, success = self._cost()

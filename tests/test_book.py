@@ -373,6 +373,32 @@ def test_a_figure_in_a_page_has_its_colors_and_its_words(pages, tmp_path):
     assert ids and all(f"#{name}" in text for name in ids)
 
 
+def test_a_page_has_a_figure_as_drawn_for_a_phone(pages, tmp_path):
+    from docutils import nodes
+
+    folder = tmp_path / "notebooks" / "figures"
+    drawn(folder)
+    text = (folder / "one.svg").read_text()
+    (folder / "a_one.phone.svg").write_text(text)
+    found = []
+    for file, name in (
+        ("notebooks/figures/a_one.svg", "front"),
+        ("x.svg", "fig-a-one"),
+    ):
+        node = nodes.image(uri=file)
+        nodes.figure("", node, ids=[name])
+        found.append(pages.narrow(tmp_path, node))
+    asked = set(re.findall(r'(?:href="|url\()#([\w-]+)', text))
+    given = set(re.findall(r'(?:href="|url\()#([\w-]+)', found[0]))
+    assert (
+        found[0] == found[1] and given == {f"phone-{name}" for name in asked} != set()
+    )
+    assert all(f'id="{name}"' in found[0] for name in given)
+    other = nodes.image(uri="y.svg")
+    nodes.figure("", other, ids=["fig-other"])
+    assert pages.narrow(tmp_path, other) == ""
+
+
 def test_the_book_is_printed_where_there_is_a_browser(build, tmp_path, monkeypatch):
     (tmp_path / "book").mkdir()
     page = tmp_path / "singlehtml" / "book" / "index.html"

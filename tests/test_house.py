@@ -1,10 +1,12 @@
 """The order of the rooms: who may import whom, and that nothing private crosses."""
 
 import ast
+import re
 from pathlib import Path
 
 import vsrnn
 
+ROOT = Path(__file__).parent.parent
 PACKAGE = Path(vsrnn.__file__).parent
 GROUND = {"errors", "files"}
 MAY_IMPORT = {
@@ -68,3 +70,26 @@ def test_nothing_private_crosses_a_room():
         if any(part.startswith("_") for part in name)
     ]
     assert not wrong, "\n".join(wrong)
+
+
+BRITISH = re.compile(
+    r"""\b(
+    (penal|regular|optim|normal|initial|standard|summar|recogn|organ|general|minim|maxim
+    |visual|util|character|special|vector|serial|random|quant|discret|parallel
+    |synchron|categor|memor|local|equal|stabil|token|factor)is(ed?|es|ing|ations?)\b
+    |(mod|lab|trav|canc)ell(ed|ing)\b|analys(ed?|ing)\b|learnt\b|whilst|amongst
+    |neighbour|colour|favour|behaviour|honour|centre|grey|licence|catalogue|artefact)""",
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
+def test_there_is_one_spelling():
+    folders = ("vsrnn", "book", "notebooks", "tests", "benchmarks", "experts")
+    ends = {".py", ".md", ".ipynb", ".js", ".css", ".csv"}
+    paths = [path for name in folders for path in (ROOT / name).rglob("*")]
+    found = []
+    for path in sorted([*ROOT.glob("*.md"), *paths]):
+        if path.suffix in ends and path != Path(__file__):
+            text = re.sub('"(test_)?centre"', "", path.read_text("utf-8"))  # stored so
+            found += [f"{path}: {match[0]}" for match in BRITISH.finditer(text)]
+    assert not found, "\n".join(found)

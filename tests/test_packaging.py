@@ -293,7 +293,7 @@ def test_a_release_is_of_a_version_with_a_section(heading, found, tmp_path):
     assert notes.split() == (["New.", "###", "More"] if found else [])
 
 
-def test_licences_of_code_and_of_the_rest():
+def test_licenses_of_code_and_of_the_rest():
     assert (ROOT / "LICENSE").read_text().startswith("MIT License")
     rest = (ROOT / "LICENSE-CC-BY-4.0.md").read_text()
     assert "creativecommons.org/licenses/by/4.0" in rest

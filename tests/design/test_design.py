@@ -282,7 +282,7 @@ def test_one_task_can_be_listed():
     assert len(every) == sum(len(list_designs(task)) for task in set(every.task))
 
 
-def test_an_unknown_design_names_its_neighbours():
+def test_an_unknown_design_names_its_neighbors():
     with pytest.raises(VsrnnError, match=r"'balancd'.*close: balanced.*vsrnn designs"):
         get_design("rad", "balancd")
     with pytest.raises(VsrnnError, match=r"design 'zzz'; `vsrnn designs` lists them"):

@@ -95,7 +95,7 @@ def test_threads_change_no_more_than_rounding(together):
         assert first["train_loss"] == pytest.approx(other["train_loss"], rel=1e-4)
 
 
-def test_a_diverging_model_does_not_touch_its_neighbours():
+def test_a_diverging_model_does_not_touch_its_neighbors():
     tame = Config("rad", Design("tame", 20, (1,) * 6), "smoke")
     *others, diverged = run_many([*CONFIGS[:3], WILD])
     *expected, fine = run_many([*CONFIGS[:3], tame])

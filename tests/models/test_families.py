@@ -23,7 +23,7 @@ SHARES = (0.2, 0.7, 0.4)
 
 
 def design_of(name, options):
-    """A design of a family, its densities as different as those of neighbours."""
+    """A design of a family, its densities as different as those of neighbors."""
     many = len(get_family(name).matrices(options))
     density = [SHARES[n % 3] for n in range(many)]
     return Design("mine", H, density, model=name, options=options)

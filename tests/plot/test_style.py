@@ -4,7 +4,7 @@ import matplotlib
 import pytest
 
 from vsrnn import VsrnnError
-from vsrnn.plot.axes import panels, proportion_axis
+from vsrnn.plot.axes import grid, legend, panels, proportion_axis
 from vsrnn.plot.style import STYLES, chance_line, drawing, label_ends
 
 
@@ -14,10 +14,8 @@ def test_a_style_sets_the_width_and_leaves_the_settings_of_others_alone(style):
     with drawing(style, 0.5) as figure:
         assert matplotlib.rcParams["font.size"] == STYLES[style][1]
     assert dict(matplotlib.rcParams) == before
-    assert figure.get_size_inches().tolist() == [
-        STYLES[style][0],
-        STYLES[style][0] * 0.5,
-    ]
+    width, wide = STYLES[style][0], STYLES["web" if style == "phone" else style][0]
+    assert figure.get_size_inches().tolist() == [width, wide * 0.5]
 
 
 @pytest.mark.parametrize("number, left", [(1, []), (2, ["panel 0", "panel 1"])])
@@ -31,7 +29,10 @@ def test_a_manuscript_has_no_title_but_those_that_tell_panels_apart(number, left
 
 
 def test_an_unknown_style_says_which_there_are():
-    with pytest.raises(VsrnnError, match="web, manuscript"), drawing("poster", 1):
+    with (
+        pytest.raises(VsrnnError, match="web, phone, manuscript"),
+        drawing("poster", 1),
+    ):
         pass
 
 
@@ -47,6 +48,51 @@ def test_panels_fill_rows_and_those_above_a_gap_have_tick_labels():
     ]
     labeled = [any(t.label1.get_visible() for t in ax.xaxis.majorTicks) for ax in axes]
     assert labeled == [False, True, True]
+
+
+def test_on_a_phone_panels_stand_below_each_other_as_high_as_before():
+    found = {}
+    for style in ("web", "phone"):
+        with drawing(style, 0.5) as figure:
+            axes = panels(figure, 2, sharex=True)
+            axes[0].set_title("words that no phone has room for in one line")
+            legend(figure, {f"a name of many letters, {n}": {} for n in range(3)})
+        high = axes[0].get_position().height * figure.get_figheight()
+        found[style] = (axes, high, figure.legends[0]._ncols)
+    left, right = found["web"][0]
+    above, below = found["phone"][0]
+    assert left.get_position().y0 == pytest.approx(right.get_position().y0)
+    assert above.get_position().y0 > below.get_position().y1
+    assert above.get_position().x0 == pytest.approx(below.get_position().x0)
+    assert found["phone"][1] == pytest.approx(found["web"][1], rel=0.2)
+    assert (found["web"][2], found["phone"][2]) == (3, 1)
+    assert "\n" in above.get_title("left") and "\n" not in left.get_title("left")
+
+
+def test_a_grid_keeps_its_rows_together_and_on_a_phone_its_columns_in_bands():
+    for style, order in (("web", "abcdefgh"), ("phone", "abefcdgh")):
+        with drawing(style, 0.5) as figure:
+            axes = grid(figure, 2, 4, {"x": "col", "y": "row"}, (2, 1))
+            for ax, name in zip(axes.flat, "abcdefgh", strict=True):
+                ax.set_title(name)
+        places = {
+            ax.get_title("left"): ax.get_position().bounds[:2] for ax in axes.flat
+        }
+        read = sorted(places, key=lambda n: (-round(places[n][1], 1), places[n][0]))
+        assert "".join(read) == order
+        axes[1, 2].set_xlim(3, 4)
+        axes[0, 3].set_ylim(5, 6)
+        assert axes[0, 2].get_xlim() == (3, 4) != axes[0, 0].get_xlim()
+        assert axes[0, 0].get_ylim() == (5, 6) != axes[1, 0].get_ylim()
+
+
+def test_on_a_phone_pictures_leave_no_empty_rows():
+    with drawing("phone", 1) as figure:
+        for ax in panels(figure, 4):
+            ax.imshow([[0, 1], [1, 0]])
+    axes = figure.axes
+    gap = axes[0].get_position().y0 - axes[2].get_position().y1
+    assert 0 < gap < 0.15 and figure.get_figheight() < 5
 
 
 def test_proportions_are_on_a_square_root_scale():

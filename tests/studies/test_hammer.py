@@ -182,6 +182,10 @@ def test_headings_say_what_the_episodes_show(page):
     assert "Half of the time until the nail is in goes into the grasp" in said
     assert times["let go"] > 2 * times["driven"] and "only later" in said
     episode = page.table("hammer_episode")
+    for _, one in episode[episode["noise [factor]"] == 0].groupby("episode"):
+        moves = one["nail depth [cm]"].diff().to_numpy() > 0.1
+        assert moves.any() and np.diff(np.flatnonzero(moves)).max() == 1
+    assert "One blow is enough for the expert" in said
     struck = episode[episode["driven"]].groupby(["noise [factor]", "episode"])
     assert np.ptp(struck["time [s]"].min()) <= 0.03
     assert "Higher boards are struck as soon as low ones" in said

@@ -1,5 +1,6 @@
 """Results on Adroit Hammer: tables, numbers and claims of a known truth."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -108,6 +109,16 @@ def test_films_are_of_the_first_episode_that_ends_so(monkeypatch, tmp_path):
     never = replace(played, success=np.zeros_like(success))
     page = replace(page, data=replace(page.data, played=never))
     assert "none of the 4 episodes" in study.film("hammer_driven", page, "").origin
+
+
+def test_films_are_of_one_network_that_succeeds_and_fails():
+    said = NOTEBOOK.read_text("utf-8")
+    names = ("hammer_driven", "hammer_missed")
+    records = [json.loads((STORED / f"{name}.json").read_text()) for name in names]
+    assert len({record["provenance"]["id"] for record in records}) == 1
+    assert "## The same network succeeds in one episode and fails in another" in said
+    for words, name in zip(("**A success: ", "**A failure: "), names, strict=True):
+        assert said.index(words) < said.index(name) < said.index(words) + 1500
 
 
 def test_stored_films_are_small():

@@ -79,8 +79,8 @@ def apart(places, space):
 
 
 @pytest.mark.parametrize("space", ["torus", "Klein bottle", "circle"])
-def test_neighbours_are_cheap_by_their_distance(page, space):
-    rows = page.table("moduli_neighbours").query("space == @space")
+def test_neighbors_are_cheap_by_their_distance(page, space):
+    rows = page.table("moduli_neighbors").query("space == @space")
     places, reads = rows[["x", "y"]].to_numpy(), int(rows["reads"].argmax())
     distances = apart(places, space)[reads]
     cheap = (distances > NEAR) & (distances < FAR)
@@ -98,8 +98,8 @@ def test_permuting_moves_costs_and_keeps_them(page):
 
 
 def test_units_are_drawn_where_they_are(page):
-    table = page.table("moduli_neighbours")
-    axes = FIGURES["moduli_neighbours"].draw(table).axes
+    table = page.table("moduli_neighbors")
+    axes = FIGURES["moduli_neighbors"].draw(table).axes
     for ax, (_, rows) in zip(axes, table.groupby("space", sort=False), strict=True):
         for color, own in (
             (BLUE, rows[rows["reads"]]),
@@ -215,7 +215,7 @@ def test_the_page_says_what_the_stored_cells_show(page):
 
 def test_the_explorer_has_the_units_of_the_figure(page):
     html = moduli.explorer(page).html
-    rows = page.table("moduli_neighbours")
+    rows = page.table("moduli_neighbors")
     assert html.count("<circle") == len(rows)
     for title, own in rows.groupby("space", sort=False):
         assert f"{title}: <b>{own['cheap'].sum()}</b>" in html

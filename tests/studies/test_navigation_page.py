@@ -108,7 +108,7 @@ def test_medians_extremes_and_failures_are_those_of_their_groups(page):
     assert (first["failed"] == 2).all()
     rested = table.query("arm == 'permuted' and rest == 4")
     assert (rested["failed"] == 0).all()
-    assert table[["floor", "stay", "centre"]].max().tolist() == [9, 27, 85]
+    assert table[["floor", "stay", "center"]].max().tolist() == [9, 27, 85]
 
 
 def test_curves_say_what_each_step_removes(page):
@@ -201,7 +201,7 @@ def test_errors_are_drawn_where_the_table_says(page, style):
     for ax, ramp in zip(axes, RAMPS, strict=True):
         rest_is_drawn(ax, table[table["schedule"] == ramp], list(MAIN))
     assert drawn.words(axes[0])[:2] == ["2/2", ""]  # none fails once, torus never
-    assert {"floor", "stay", "centre"} <= set(drawn.words(axes[0]))
+    assert {"floor", "stay", "center"} <= set(drawn.words(axes[0]))
     table = page.table("navigation_penalties")
     ax, side = FIGURES["navigation_penalties"].draw(table, style=style).axes
     order = list(arms.PENALTIES)
@@ -366,7 +366,7 @@ def test_the_page_says_what_the_stored_runs_say(stored):
             and after[1] <= curves.loc[("linear 15 in 30", "none", 31), MEDIAN]
         )
     assert "The last steps of a linear ramp break every network" in text
-    assert "from the last ones the unpenalised network takes longest" in text
+    assert "from the last ones the unpenalized network takes longest" in text
     assert curves.loc[("cubic", "none", 15), "removed [%]"] < 1
     kept = stored.table("navigation_matrices").query("schedule == 'linear 15'")
     kept = kept.drop_duplicates(["matrix", "arm"]).set_index(["matrix", "arm"])

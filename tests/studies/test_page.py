@@ -73,6 +73,7 @@ def test_a_figure_is_drawn_from_a_table_that_is_made_once(toy, tmp_path):
     (line,) = shown.figure.axes[0].lines
     assert line.get_ydata().tolist() == [0, 1, 2, 3]
     assert list(shown.paths) == ["svg", "pdf", "png", "csv", "json"]
+    assert (tmp_path / "toy_figure.phone.svg").exists()
     assert ElementTree.fromstring(shown._repr_svg_()).tag.endswith("svg")
     record = json.loads(shown.paths["json"].read_text())
     assert record["function"] == "vsrnn.studies.toy.toy_figure"

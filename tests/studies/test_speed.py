@@ -111,6 +111,22 @@ def test_steps_of_episodes_are_those_measured(page):
     assert set(table["way"]) == {"one model", "dense nn.RNN of equal size"}
 
 
+def test_headings_say_what_was_measured(committed):
+    steps = (
+        committed.table("stepping")
+        .set_index(["design", "way"])["median [ms]"]
+        .unstack()
+    )
+    ratio = steps["one model"] / steps["dense nn.RNN of equal size"]
+    said = NOTEBOOK.read_text("utf-8")
+    assert ratio.between(0.75, 1.25).all()
+    assert "## Playing an episode is about as fast as with a dense RNN of torch" in said
+    times = committed.table("run_times")["median seconds"]
+    card = times.index.str.contains("NVIDIA")
+    assert times[card].max() < 60 and times[~card].min() > 600
+    assert "## On a GPU, runs take seconds instead of many minutes" in said
+
+
 def test_hours_are_those_of_the_whole_study(page):
     rows = page.data.bench.query("design == 'balanced_0' and batch == 16")
     ms = rows[rows["study"] == "designs"].groupby("kind")["ms"].min()

@@ -17,8 +17,8 @@ CHEAP = np.array([[0, 1, 1], [0, 0, 1], [1, 0, 0]], bool)
 TRUE = np.array([[[0, 0], [10, 20]], [[-5, 5], [-110, 110]]])
 
 
-def neighbours():
-    return widgets.neighbours({"a": (PLACES, CHEAP), "b": (PLACES, ~CHEAP)}, 0)
+def neighbors():
+    return widgets.neighbors({"a": (PLACES, CHEAP), "b": (PLACES, ~CHEAP)}, 0)
 
 
 def frames():
@@ -34,7 +34,7 @@ def frames():
 
 
 def test_units_are_where_they_are_and_pairs_are_kept():
-    html = neighbours().html
+    html = neighbors().html
     dots = re.findall(r'<circle cx="(\S+)" cy="(\S+)" r="\d"(?: class="(\w+)")?', html)
     assert dots[:3] == [
         ("0.0", "100.0", "chosen"),
@@ -80,10 +80,10 @@ def explorer():
     return widgets.explorer(FIRST, 100_000, presets, TRAINED)
 
 
-@pytest.mark.parametrize("make", [neighbours, frames, explorer, courses])
+@pytest.mark.parametrize("make", [neighbors, frames, explorer, courses])
 def test_nothing_is_loaded_and_no_title_is_taken_for_html(make):
     assert not re.search(r"(?:src|href)=\"?[^\"#]|@import|url\(", make().html)
-    risky = widgets.neighbours({"a<b": (PLACES, CHEAP)}, 0).html
+    risky = widgets.neighbors({"a<b": (PLACES, CHEAP)}, 0).html
     assert "a&lt;b" in risky and "a<b" not in risky
 
 
@@ -99,15 +99,15 @@ def opened(browser, widget, tmp_path):  # noqa: F811
     )
 
 
-def test_the_slider_shows_the_neighbours_of_another_unit(browser, tmp_path):  # noqa: F811
-    html = opened(browser, neighbours(), tmp_path)(2)
+def test_the_slider_shows_the_neighbors_of_another_unit(browser, tmp_path):  # noqa: F811
+    html = opened(browser, neighbors(), tmp_path)(2)
     assert "Unit 2 reads" in html and "a: <b>1</b>" in html and "b: <b>2</b>" in html
     classes = re.findall(r'<circle [^>]*?class="(\w*)"', html)
     assert classes[:3] == ["cheap", "", "chosen"] and classes[3:5] == ["", "cheap"]
 
 
 def test_pointing_at_a_unit_chooses_it(browser, tmp_path):  # noqa: F811
-    opened(browser, neighbours(), tmp_path)
+    opened(browser, neighbors(), tmp_path)
     said = browser.execute_script("""
       const dot = document.querySelectorAll("circle")[1];
       const box = dot.getBoundingClientRect();

@@ -448,8 +448,8 @@ def test_unknown_names_are_refused_with_what_there_is():
         get_task("rat")
     with pytest.raises(VsrnnError, match=r"unknown scale 'huge'.*smoke, quick, paper"):
         get_task("rad", "huge")
-    with pytest.raises(VsrnnError, match=r"unknown option 'colour'.*split, digits"):
-        get_task("rad", "smoke", colour="red")
+    with pytest.raises(VsrnnError, match=r"unknown option 'color'.*split, digits"):
+        get_task("rad", "smoke", color="red")
 
 
 class OneNumber(own.Classes):

@@ -88,14 +88,14 @@ def test_walks_have_the_published_speeds_and_turns():
     assert turns.std() == pytest.approx(SECONDS * TURN, rel=0.02)
 
 
-def by_hand(place, centres, width):
+def by_hand(place, centers, width):
     """The code of one place, as it is written."""
-    squares = [math.dist(place, centre) ** 2 for centre in centres]
+    squares = [math.dist(place, center) ** 2 for center in centers]
     softmaxes = []
     for variance in (width**2, 2 * width**2):
         each = [math.exp(-square / (2 * variance)) for square in squares]
         softmaxes.append([one / sum(each) for one in each])
-    active = [centre - around for centre, around in zip(*softmaxes, strict=True)]
+    active = [center - around for center, around in zip(*softmaxes, strict=True)]
     shifted = [one + abs(min(active)) for one in active]
     return [one / sum(shifted) for one in shifted]
 
@@ -103,17 +103,17 @@ def by_hand(place, centres, width):
 def test_the_code_is_a_difference_of_softmaxes():
     for name in ("navigation", "navigation-512"):
         task = get_task(name, "smoke")
-        centres = place_cells(task.outputs, CPU).tolist()
-        assert len(centres) == task.outputs == task.inputs - 2
+        centers = place_cells(task.outputs, CPU).tolist()
+        assert len(centers) == task.outputs == task.inputs - 2
         places = task.batch("val", slice(4))[1][:, ::9]
         code = task.code(places)
         for place, found in zip(places.flatten(0, 1), code.flatten(0, 1), strict=True):
-            wanted = by_hand(place.tolist(), centres, task.width)
+            wanted = by_hand(place.tolist(), centers, task.width)
             assert found.tolist() == pytest.approx(wanted, rel=1e-3, abs=1e-7)
         assert code.sum(-1).numpy() == pytest.approx(1, abs=1e-5)
 
 
-def test_centres_are_the_published_ones():
+def test_centers_are_the_published_ones():
     """Numpy's old generator of seed 0: first all x, then all y."""
     drawn = np.random.RandomState(0).random_sample(2 * 512)
     assert drawn[:2] == pytest.approx([0.5488135, 0.7151894])
@@ -126,10 +126,10 @@ def test_errors_are_distances_from_the_three_most_active(task):
     rng = torch.Generator().manual_seed(0)
     output = torch.randn(2, 5, task.steps, task.outputs, generator=rng)
     places = task.batch("val", slice(5))[1]
-    centres = place_cells(task.outputs, CPU)
+    centers = place_cells(task.outputs, CPU)
     for model, error in zip(output, task.accuracy(output, places), strict=True):
         distances = [
-            100 * math.dist(centres[step.argsort()[-3:]].mean(0), place)
+            100 * math.dist(centers[step.argsort()[-3:]].mean(0), place)
             for step, place in zip(
                 model.flatten(0, 1), places.flatten(0, 1), strict=True
             )

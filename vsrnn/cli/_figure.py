@@ -19,7 +19,9 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
     )
     figure.set_defaults(command=_figure)
     figure.add_argument("names", nargs="*", metavar="name", help="of figures, or all")
-    figure.add_argument("--style", default="web", help="web (default) or manuscript")
+    figure.add_argument(
+        "--style", default="web", help="web (default), manuscript or phone"
+    )
     figure.add_argument("--out", default=".", help="folder of the files (default: .)")
     figure.add_argument(
         "--format",

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -12,6 +13,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from pandas import DataFrame
 
 from vsrnn.plot.labels import GRAY
+from vsrnn.plot.style import is_narrow
 
 SQRT = "hidden proportion (square root scale)"
 """Label of an axis as `proportion_axis` makes it."""
@@ -22,16 +24,62 @@ def panels(
 ) -> list[Axes]:
     """So many panels in rows, or side by side; what the last row lacks is left empty.
 
-    More arguments, for instance sharex, are those of `Figure.subplots`.
+    On a phone a row has half as many. More arguments, for instance sharex, are those of
+    `Figure.subplots`.
     """
-    columns = min(columns or number, number)
+    wide = min(columns or number, number)
+    columns = max(1, wide // 2) if is_narrow(figure) else wide
     rows = math.ceil(number / columns)
+    if columns < wide:
+        _grow(figure, rows / math.ceil(number / wide))
+        shared.pop("width_ratios", None)
     axes = figure.subplots(rows, columns, squeeze=False, **shared).ravel()
     for ax in axes[number:]:
         ax.remove()
     for ax in axes[number - columns : number]:  # the lowest of each column
         ax.xaxis.set_tick_params(labelbottom=True)
     return list(axes[:number])
+
+
+def grid(
+    figure: Figure,
+    rows: int,
+    columns: int,
+    share: Mapping[str, str],
+    heights: Sequence[float] | None = None,
+) -> np.ndarray:
+    """Panels in rows and columns, which share axes; on a phone in bands.
+
+    A band has all rows of half the columns, and stands above the next one.
+
+    Args:
+        figure: an empty figure.
+        rows: number of rows.
+        columns: number of columns.
+        share: for x and y, whether panels of a "row", a "col" or "all" share that axis.
+        heights: of the rows, relative to each other.
+    """
+    named: dict[str, Any] = {f"share{x}": how for x, how in share.items()}
+    if not is_narrow(figure):
+        named |= {"squeeze": False, "height_ratios": heights}
+        return figure.subplots(rows, columns, **named)
+    wide = max(1, columns // 2)
+    bands = math.ceil(columns / wide)
+    _grow(figure, bands)
+    outer = figure.add_gridspec(bands, 1)
+    ratios = {"height_ratios": heights}
+    inner = [outer[n].subgridspec(rows, wide, **ratios) for n in range(bands)]
+    axes = np.empty((rows, columns), object)
+    for row, column in np.ndindex(rows, columns):
+        first = {"row": axes[row, 0], "col": axes[0, column], "all": axes[0, 0]}
+        shared = {name: first[how] for name, how in named.items()}
+        band, place = divmod(column, wide)
+        axes[row, column] = figure.add_subplot(inner[band][row, place], **shared)
+    return axes
+
+
+def _grow(figure: Figure, factor: float) -> None:
+    figure.set_figheight(factor * figure.get_figheight())
 
 
 def each_panel(
@@ -93,7 +141,18 @@ def legend(
     """Name lines and markers below a figure: their looks by their words."""
     handles = [Line2D([], [], label=words, **look) for words, look in looks.items()]
     if handles:
-        figure.legend(handles=handles, loc="outside lower center", ncols=columns)
+        legend_below(figure, handles, columns)
+
+
+def legend_below(
+    figure: Figure, handles: Sequence[Artist], columns: int, **given: Any
+) -> None:
+    """Put a legend below a figure; on a phone it has as many columns as fit."""
+    if is_narrow(figure):
+        longest = max(len(str(each.get_label())) for each in handles)
+        columns = max(1, min(columns, 50 // (longest + 8)))
+    given |= {"loc": "outside lower center", "ncols": columns}
+    figure.legend(handles=handles, **given)
 
 
 def note(ax: Axes, words: str) -> None:

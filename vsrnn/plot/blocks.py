@@ -6,7 +6,9 @@ from matplotlib.patches import Patch, Rectangle
 from pandas import DataFrame
 
 from vsrnn.design.geometry import BLOCKS, Geometry
+from vsrnn.plot.axes import legend_below
 from vsrnn.plot.labels import BLOCK_COLORS
+from vsrnn.plot.style import is_narrow
 
 PLACE = (
     *("block", "first row [units]", "first column [units]", "rows [units]"),
@@ -18,7 +20,7 @@ BLOCK_INKS = {b: "white" if b in ("hx", "hh", "yh") else "0.15" for b in BLOCKS}
 """Color of words that are legible on the color of a block."""
 
 _READABLE = 120
-"""Side [units] from which a block has room for its name."""
+"""Side [units] from which a block has room for its name, on the web."""
 
 
 def block_places(geometry: Geometry) -> DataFrame:
@@ -52,12 +54,13 @@ def blocks(
     they are given, and the scale is the length of a unit. The y axis points down, see
     `to_scale`. Names can have the block's density beside them.
     """
+    least = _READABLE * (1.5 if is_narrow(ax.get_figure(root=True)) else 1)
     for block, row, column, rows, columns, density, _ in table[[*PLACE]].to_numpy():
         x, y = left + scale * column, top + scale * row
         width, height, alpha = scale * columns, scale * rows, density**0.6
         look = {"color": BLOCK_COLORS[block], "linewidth": 0, "alpha": alpha}
         ax.add_patch(Rectangle((x, y), width, height, **look))
-        if min(width, height) > _READABLE:
+        if min(width, height) > least:
             ink = BLOCK_INKS[block] if alpha > 0.6 else "black"
             gap = " " if width > 3 * height else "\n"
             name = f"{block}{gap}{density:g}" if densities else block
@@ -85,4 +88,4 @@ def block_legend(figure: Figure, note: str = "") -> None:
         for b, color in BLOCK_COLORS.items()
     ]
     title = f"block{note}" if note else None
-    figure.legend(handles=handles, loc="outside lower center", ncols=3, title=title)
+    legend_below(figure, handles, 3, title=title)

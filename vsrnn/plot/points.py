@@ -18,7 +18,10 @@ from vsrnn.plot.labels import GRAY, look
 from vsrnn.plot.style import chance_line
 
 Looks = Mapping[Any, Mapping[str, Any]]
-_ROW, _DRAWN = "row of the panel", "drawn value"
+DRAWN = "drawn value"
+"""Column of what points stand at, where other words say it: it is not told."""
+
+_ROW = "row of the panel"
 _NUMBERS = {"orient": "y", "native_scale": True}  # rows at numbers, not categories
 _SMALL: dict[str, Any] = {"textcoords": "offset points", "fontsize": "small"}
 
@@ -126,10 +129,10 @@ def _means(
     }
     arrow = {"marker": "<", "clip_on": False}
     for outside, rows in means.groupby(means[x] < within[0]):
-        long = rows.astype(float).melt(_ROW, names, value_name=_DRAWN)
-        long[_DRAWN] = long[_DRAWN].clip(*within)
+        long = rows.astype(float).melt(_ROW, names, value_name=DRAWN)
+        long[DRAWN] = long[DRAWN].clip(*within)
         mark = {**how, **shape, **(arrow if outside else {})}
-        sns.pointplot(long, x=_DRAWN, y=_ROW, ax=ax, **_NUMBERS, **mark)
+        sns.pointplot(long, x=DRAWN, y=_ROW, ax=ax, **_NUMBERS, **mark)
 
 
 def _value_labels(
@@ -184,7 +187,9 @@ def _words(row: Mapping[Any, Any]) -> str:
         plain, _, unit = str(name).rstrip("]").partition(" [")
         if isinstance(value, (float, np.floating)):
             value = f"{value:.4g}" if np.isfinite(value) else ""
-        if value not in ("", None) and name not in (_ROW, _DRAWN):
+        if isinstance(value, (bool, np.bool_)):
+            value = "yes" if value else "no"
+        if value not in ("", None) and name not in (_ROW, DRAWN):
             unit = f" {unit}" if unit and unit != "fraction" else ""
             lines.append(f"{plain}: {value}{unit}")
     return "\n".join(lines)

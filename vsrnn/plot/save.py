@@ -17,7 +17,7 @@ from pandas import DataFrame
 from vsrnn.errors import VsrnnError, refusal
 from vsrnn.files import replace_file
 from vsrnn.plot.labels import DESIGN_LABELS
-from vsrnn.plot.style import SHEET
+from vsrnn.plot.style import SHEET, is_narrow
 
 LICENSE = "CC BY 4.0"
 FORMATS: dict[str, dict[str, str | None]] = {
@@ -144,6 +144,8 @@ def _draw(fig: Figure, kind: str, stem: str, path: Path) -> None:
     given: dict[str, Any] = {"metadata": {"Title": stem, **FORMATS[kind]}}
     if kind == "svg":
         given["facecolor"] = "none"  # it stands on pages of any color
+    if is_narrow(fig):
+        given |= {"bbox_inches": "tight", "pad_inches": 0.12}  # and nothing is cut off
     drawn = BytesIO()
     with matplotlib.style.context(SHEET, after_reset=True):
         fig.savefig(drawn, format=kind, **given)

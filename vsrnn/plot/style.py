@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import matplotlib
@@ -17,7 +18,7 @@ from scipy.optimize import isotonic_regression
 from vsrnn.errors import VsrnnError
 from vsrnn.plot.labels import GRAY
 
-STYLES = {"web": (7.2, 10.0), "manuscript": (5.5, 8.0)}
+STYLES = {"web": (7.2, 10.0), "phone": (3.6, 9.0), "manuscript": (5.5, 8.0)}
 """Width [inch] and font size [point] of each medium; the data never change."""
 
 SHEET = Path(__file__).with_name("vsrnn.mplstyle")
@@ -29,7 +30,9 @@ def drawing(style: str, height: float) -> Iterator[Figure]:
 
     The height is over the width. In a manuscript the caption says what a title would:
     the only title becomes the figure's label, which is kept in its JSON file. Titles
-    that tell panels apart stay, and so does one above these.
+    that tell panels apart stay, and so does one above these. On a phone a figure is as
+    high as on the web and half as wide, long words go over several lines, and
+    `vsrnn.plot.axes` has panels one below the other.
 
     Raises:
         VsrnnError: the style is unknown.
@@ -39,10 +42,49 @@ def drawing(style: str, height: float) -> Iterator[Figure]:
     width, size = STYLES[style]
     sized = {"font.size": size}  # all else at matplotlib's defaults, not the user's
     with matplotlib.style.context([SHEET, sized], after_reset=True):
-        figure = Figure(figsize=(width, width * height), layout="constrained")
+        high = height * STYLES["web" if style == "phone" else style][0]
+        figure = Figure(figsize=(width, high), layout="constrained")
         yield figure
         if style == "manuscript":
             _title_to_label(figure)
+        if is_narrow(figure):
+            _wrap(figure)
+        figure.draw_without_rendering()
+        if is_narrow(figure):
+            _trim(figure)
+
+
+def is_narrow(figure: Figure | None) -> bool:
+    """Whether a figure is drawn for a phone."""
+    return figure is not None and bool(figure.get_figwidth() < 4)
+
+
+def _wrap(figure: Figure) -> None:
+    """Break titles and names of axes that are longer than a narrow figure is wide."""
+    for ax in figure.axes:
+        place = ax.get_subplotspec()
+        room = 36 // (place.get_gridspec().ncols if place else 1)
+        how = {"width": room, "break_long_words": False}
+        for loc in ("left", "center"):
+            ax.set_title(_filled(ax.get_title(loc), **how), loc=loc)
+        ax.set_xlabel(_filled(ax.get_xlabel(), **how))
+
+
+def _filled(words: str, **how: Any) -> str:
+    return "\n".join(fill(line, **how) for line in words.split("\n"))
+
+
+def _trim(figure: Figure) -> None:
+    """Lower a figure by what its rows are higher than panels of a fixed aspect."""
+    rows: dict[int, list[float]] = {}
+    for ax in figure.axes:
+        if place := ax.get_subplotspec():
+            room = ax.get_position(True).height * figure.bbox.height
+            empty = room - ax.get_tightbbox().height  # type: ignore[union-attr]
+            rows.setdefault(place.rowspan.start, []).append(empty)
+    empty = sum(max(0, min(row)) for row in rows.values()) / figure.bbox.height
+    if empty > 0.05:
+        figure.set_figheight((1 - empty + 0.03) * figure.get_figheight())
         figure.draw_without_rendering()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ from vsrnn.plot.labels import (
     design_label,
 )
 from vsrnn.plot.registry import figure
-from vsrnn.plot.style import drawing
+from vsrnn.plot.style import drawing, is_narrow
 from vsrnn.stats import Claim
 from vsrnn.studies import hidden_proportion, widgets
 from vsrnn.studies.labels import task_label
@@ -133,9 +134,8 @@ def six_blocks(table: DataFrame, style: str = "web") -> Figure:
             row = sides.loc[block]
             middle = row["first column [units]"] + row["columns [units]"] / 2
             size = {"input": "X", "hidden state": "H", "output": "Y"}[words]
-            ax.text(
-                middle, -25, f"reads the\n{words}, {size}", ha="center", va="bottom"
-            )
+            told = f"reads the\n{words},\n{size}"
+            ax.text(middle, -25, told, ha="center", va="bottom", fontsize="small")
         for block, words in (
             ("hh", "computes the\nhidden state"),
             ("yy", "computes\nthe output"),
@@ -143,7 +143,7 @@ def six_blocks(table: DataFrame, style: str = "web") -> Figure:
             row = sides.loc[block]
             middle = row["first row [units]"] + row["rows [units]"] / 2
             ax.text(right + 25, middle, words, va="center")
-        to_scale(ax, right + 330, -160, bottom + 210)
+        to_scale(ax, right + 330, -200, bottom + 210)
     return drawn
 
 
@@ -167,12 +167,16 @@ def design_layout(table: DataFrame, style: str = "web") -> Figure:
     """Draw the blocks of named designs to one scale, inked as densely as they are."""
     with drawing(style, 0.4) as drawn:
         ax, top = drawn.subplots(), 0.0
+        line = 220 if is_narrow(drawn) else 85  # height of one [units]
         for name, rows in table.groupby("design", sort=False):
             blocks(ax, rows, 0, top, densities=True)
-            ax.text(0, top - 25, _design_title(str(name), rows), va="bottom")
-            top += rows["rows [units]"].iloc[[0, 3]].sum() + 190
-        scale_bar(ax, 0, top - 110, 500, "500 units, the same across and down")
-        to_scale(ax, _right(table), -110, top - 20)
+            words = _design_title(str(name), rows)
+            words = fill(words, 42) if is_narrow(drawn) else words
+            ax.text(0, top - 25, words, va="bottom")
+            gap = 20 + line * (2 + words.count("\n"))
+            top += rows["rows [units]"].iloc[[0, 3]].sum() + gap
+        scale_bar(ax, 0, top + 80 - gap, 500, "500 units, the same across and down")
+        to_scale(ax, _right(table), 60 - gap, top + 170 - gap)
         block_legend(drawn, "; the paler, the sparser")
     return drawn
 

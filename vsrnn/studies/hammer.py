@@ -23,7 +23,7 @@ from pandas import DataFrame
 from scipy import stats
 
 from vsrnn.errors import VsrnnError
-from vsrnn.plot.axes import images
+from vsrnn.plot.axes import images, panels
 from vsrnn.plot.film import Film
 from vsrnn.plot.film import film as make_film
 from vsrnn.plot.labels import BLUE, GRAY
@@ -197,13 +197,13 @@ def _scores(noises: Sequence[float], episodes: int) -> DataFrame:
 @figure(table=attrgetter("noise"), made_by=attrgetter("noise.attrs"))
 def hammer_noise(table: DataFrame, style: str = "web") -> Figure:
     """Success rate and return of the expert against the noise on its actions."""
-    panels = {
+    measures = {
         "success [%]": ("[%]", "nail driven in [% of episodes]"),
         "return": ("[return]", "mean return [points]"),
     }
     with drawing(style, 0.4) as drawn:
-        axes = drawn.subplots(1, 2)
-        for ax, (name, (unit, label)) in zip(axes, panels.items(), strict=True):
+        axes = panels(drawn, 2)
+        for ax, (name, (unit, label)) in zip(axes, measures.items(), strict=True):
             one = table.assign(player="expert")
             places = (NOISE, name, f"low {unit}", f"high {unit}")
             looks = {"expert": {"color": BLUE, "marker": "o"}}

@@ -16,17 +16,18 @@ from vsrnn.forecast.effects import AREA, EPOCHS
 from vsrnn.forecast.measures import RANK
 from vsrnn.forecast.table import DENSITIES, FEATURES, SCORE
 from vsrnn.forecast.validation import MIN_DESIGNS
-from vsrnn.plot.axes import SQRT, each_panel, legend, proportion_axis
+from vsrnn.plot.axes import SQRT, each_panel, legend, panels, proportion_axis
 from vsrnn.plot.labels import (
     BLUE,
     DESIGN_LABELS,
     GRAY,
     ORANGE,
     PROPORTION,
+    design_label,
     look,
 )
 from vsrnn.plot.lines import scatter
-from vsrnn.plot.points import dots
+from vsrnn.plot.points import DRAWN, dots
 from vsrnn.plot.registry import figure
 from vsrnn.plot.style import accuracy_top, chance_line, drawing
 from vsrnn.runs.tables import study_curves, study_runs
@@ -235,8 +236,15 @@ def speed_and_failures(table: DataFrame, style: str = "web") -> Figure:
     gray = {"color": "0.75", "marker": "o"}
     looks = {BESIDE: gray, NAMED: {"color": "black", "marker": "o"}}
     with drawing(style, 0.5) as fig:
-        left, right = fig.subplots(1, 2, width_ratios=(5, 4))
-        scatter(left, speed, PROPORTION, EPOCHS, hue="table", looks=looks)
+        left, right = panels(fig, 2, width_ratios=(5, 4))
+        own_words = speed["table"].map(table_label)
+        soon = "after " + speed[EPOCHS].map("{:.3g} epochs".format)
+        late = f"not within {last:.0f} epochs"
+        told = {"design": speed["design"].map(design_label), "designs": own_words}
+        told |= {PROPORTION: speed[PROPORTION], DRAWN: speed[EPOCHS]}
+        told[f"passes {passed:.0f} %"] = soon.mask(speed[EPOCHS] > last, late)
+        named = {table_label(name): shape for name, shape in looks.items()}
+        scatter(left, DataFrame(told), PROPORTION, DRAWN, hue="designs", looks=named)
         for row in own[own["design"].isin(THREE)].to_dict("records"):
             word, shape = DESIGN_LABELS[row["design"]], look(row["design"])
             place, how = (row[PROPORTION], row[EPOCHS]), {"color": shape["color"]}
@@ -257,10 +265,7 @@ def speed_and_failures(table: DataFrame, style: str = "web") -> Figure:
         right.set(xlim=(0, 80), xlabel="random designs [%]")
         right.set(ylabel="hidden proportion")
         right.set_title("How many never learn")
-        words = {
-            table_label(name): {**shape, "ls": ""} for name, shape in looks.items()
-        }
-        legend(fig, words, 2)
+        legend(fig, {name: {**shape, "ls": ""} for name, shape in named.items()}, 2)
     return fig
 
 

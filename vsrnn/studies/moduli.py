@@ -18,7 +18,7 @@ from pandas import DataFrame, Series
 from vsrnn.design.published import get_design
 from vsrnn.methods.geometric import Geometric
 from vsrnn.methods.spaces import INHIBITORS, SIDE
-from vsrnn.plot.axes import legend, panels
+from vsrnn.plot.axes import grid, legend, panels
 from vsrnn.plot.labels import BLUE, GRAY, GREEN, ORANGE
 from vsrnn.plot.lines import lines
 from vsrnn.plot.points import cloud, dots
@@ -37,7 +37,7 @@ from vsrnn.studies.arms import (
 )
 from vsrnn.studies.page import Page
 from vsrnn.studies.watched import CHEAP, KEPT, REACHED, SIZE, VIEWS
-from vsrnn.studies.widgets import Widget, neighbours
+from vsrnn.studies.widgets import Widget, neighbors
 
 DISTANCE, COST = "distance", "cost [% of the highest]"
 MEAN = f"mean {COST}"
@@ -126,7 +126,7 @@ def moduli_inhibitors_table(data: Data) -> DataFrame:
     return pd.concat(parts, ignore_index=True).round(4)
 
 
-def moduli_neighbours_table(data: Data) -> DataFrame:
+def moduli_neighbors_table(data: Data) -> DataFrame:
     """Places of units in each space, and what one of them pays to read the others."""
     parts, (unit, spaces) = [], _units(data)
     for name, (places, costs, cheap) in spaces.items():
@@ -202,8 +202,8 @@ def moduli_inhibitors(table: DataFrame, style: str = "web") -> Figure:
     return drawn
 
 
-@figure(table=moduli_neighbours_table, made_by=_MADE_BY)
-def moduli_neighbours(table: DataFrame, style: str = "web") -> Figure:
+@figure(table=moduli_neighbors_table, made_by=_MADE_BY)
+def moduli_neighbors(table: DataFrame, style: str = "web") -> Figure:
     """Units in four spaces, and those that one of them reads at little cost."""
     groups = list(table.groupby("space", sort=False))
     with drawing(style, 0.4) as drawn:
@@ -241,7 +241,7 @@ def moduli_spaces(table: DataFrame, style: str = "web") -> Figure:
     """Share of cheap pairs and mean cost in each space, a point a set of places."""
     looks = {name: {"color": BLUE, "marker": "o"} for name in table["space"]}
     with drawing(style, 0.42) as drawn:
-        axes = drawn.subplots(1, 2, sharey=True)
+        axes = panels(drawn, 2, sharey=True)
         for ax, name in zip(axes, (CHEAP, MEAN), strict=True):
             how: dict[str, Any] = {"points": name, "looks": looks, "how": ".1f"}
             dots(ax, table, f"mean of {name}", "space", **how, beside=True)
@@ -261,7 +261,7 @@ def moduli_weights(table: DataFrame, style: str = "web") -> Figure:
     arms = {BEFORE: "before\ntraining", "none": "pruned\nwithout penalty"}
     arms |= {"torus": "pruned\nwith torus", "permuted": "pruned\nwith permuted"}
     with drawing(style, 0.58) as drawn:
-        axes = drawn.subplots(2, len(arms))
+        axes = grid(drawn, 2, len(arms), {})
         for line, view in zip(axes, VIEWS, strict=True):
             for ax, arm in zip(line, arms, strict=True):
                 rows = table[(table["arm"] == arm) & (table["view"] == view)]
@@ -316,7 +316,7 @@ def explorer(page: Page) -> Widget:
         name: ((places - places.min()) / np.ptp(places), cheap)
         for name, (places, _, cheap) in spaces.items()
     }
-    return neighbours(shown, unit)
+    return neighbors(shown, unit)
 
 
 def numbers(page: Page) -> dict[str, str]:

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from pandas import DataFrame
 
 from vsrnn.design.published import get_design
-from vsrnn.plot.axes import legend, log_ticks, panels, plain_numbers
+from vsrnn.plot.axes import grid, legend, log_ticks, panels, plain_numbers
 from vsrnn.plot.labels import BLUE, GRAY, ORANGE
 from vsrnn.plot.lines import lines
 from vsrnn.plot.points import cloud, dots
@@ -34,7 +34,7 @@ from vsrnn.studies.widgets import Widget
 #
 # - The measure is the position error [cm] on the 1,000 trajectories of validation,
 #   which nothing is chosen by, one epoch after the last pruning ("rest 1", published)
-#   and four epochs after it ("rest 4"). Printed beside it: floor, stay, centre.
+#   and four epochs after it ("rest 4"). Printed beside it: floor, stay, center.
 # - Seeds are paired: the same initial weights and trajectories in every arm.
 # - A run fails when its error is above that of staying at the start.
 # - A claim "a is better than b" is the mean over seeds of b's error less a's, with the
@@ -142,8 +142,7 @@ def navigation_penalties(table: DataFrame, style: str = "web") -> Figure:
 def navigation_curves(table: DataFrame, style: str = "web") -> Figure:
     """Error by epoch above the share of weights left, on each schedule."""
     with drawing(style, 0.62) as drawn:
-        how: dict[str, Any] = {"sharex": "col", "sharey": "row", "squeeze": False}
-        axes = drawn.subplots(2, len(RAMPS), height_ratios=(2, 1), **how)
+        axes = grid(drawn, 2, len(RAMPS), {"x": "col", "y": "row"}, (2, 1))
         for (ax, below), (ramp, title) in zip(axes.T, RAMPS.items(), strict=True):
             rows = table[table["schedule"] == ramp]
             ends = ("low", "high")
@@ -167,7 +166,7 @@ def navigation_sparser(table: DataFrame, style: str = "web") -> Figure:
     """Error against sparsity on three schedules, soon after pruning and later."""
     ramps = [name for name in RAMPS if name in set(table["schedule"])]
     with drawing(style, 0.7) as drawn:
-        axes = drawn.subplots(2, len(ramps), sharex=True, sharey=True)
+        axes = grid(drawn, 2, len(ramps), {"x": "all", "y": "all"})
         for (line, rest), (n, ramp) in product(
             zip(axes, RESTS, strict=True), enumerate(ramps)
         ):
@@ -259,7 +258,8 @@ def navigation_rates(table: DataFrame, style: str = "web") -> Figure:
             ):
                 grid = own.pivot(index="row", columns="column", values="rate")
                 ax.imshow(grid, origin="lower", vmin=0)
-            line[0].set_ylabel(f"{arm},\nepoch {epoch}", fontsize="small")
+            words: dict[str, Any] = {"rotation": 0, "ha": "right", "va": "center"}
+            line[0].set_ylabel(f"{arm},\nepoch {epoch}", fontsize="small", **words)
         for ax in axes.flat:
             ax.set(xticks=[], yticks=[])
         axes[-1, 0].set_xlabel("box", fontsize="small")

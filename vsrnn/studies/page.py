@@ -120,9 +120,11 @@ class Page:
     ) -> Shown:
         """Draw a figure of the study and write its files.
 
+        Where all are asked for, the book gets a narrow drawing, too: NAME.phone.svg.
+
         Args:
             name: of the figure.
-            style: "web" or "manuscript".
+            style: "web", "manuscript" or "phone".
             kinds: which of svg, pdf, png, csv and json to write; all if absent.
 
         Raises:
@@ -139,6 +141,9 @@ class Page:
             made_by = spec.made_by(self.data)
         function = f"{spec.module}.{name}"
         paths = save(drawn, name, table, self.folder, made_by, kinds, function)
+        if kinds is None and style == "web":
+            narrow = spec.draw(table, style="phone")
+            save(narrow, f"{name}.phone", table, self.folder, kinds=["svg"])
         return Shown(drawn, paths)
 
     def numbers(self) -> dict[str, str]:

@@ -17,7 +17,7 @@ from vsrnn.plot.axes import images, legend
 from vsrnn.plot.labels import BLUE, DESIGN_LABELS, ORANGE
 from vsrnn.plot.lines import heat, scatter
 from vsrnn.plot.registry import figure
-from vsrnn.plot.style import chance_line, drawing
+from vsrnn.plot.style import chance_line, drawing, is_narrow
 from vsrnn.runs.config import Config
 from vsrnn.runs.results import get_results
 from vsrnn.runs.run import train
@@ -155,7 +155,9 @@ def transforms(table: DataFrame, style: str = "web") -> Figure:
     with drawing(style, 0.05 + 0.125 * len(rows)) as drawn:
         axes = images(drawn, [list(_pictures(row)) for _, row in rows])
         for ax, name in zip(axes[0], table["transform"].unique(), strict=True):
-            ax.set_title(name.replace("_", "\n"), fontsize="small", loc="center")
+            words: dict[str, Any] = {"fontsize": "small", "loc": "center"}
+            words |= {"rotation": 45, "ha": "left"} if is_narrow(drawn) else {}
+            ax.set_title(name.replace("_", "\n"), **words)
         for ax, (draw, _) in zip(axes[:, 0], rows, strict=True):
             ax.set_ylabel(f"draw {draw}", fontsize="small")
     return drawn

@@ -30,7 +30,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 ERROR, MEDIAN, LEFT = "position error [cm]", "median [cm]", "weights left [%]"
 CHEAP, PAIRS = "on cheap pairs [%]", "cheap pairs [%]"
 PUBLISHED = "published [cm]"
-LEVELS = {"floor": "test_floor", "stay": "test_stay", "centre": "test_centre"}
+LEVELS = {"floor": "test_floor", "stay": "test_stay", "center": "test_centre"}
 """Errors of true place codes, of staying at the start, of answering the middle."""
 
 RESTS: dict[int, dict[str, Any]] = {

@@ -95,7 +95,7 @@ def hidden_sizes(model: Any, task: Task) -> np.ndarray:
 def by_place(sizes: np.ndarray, places: np.ndarray) -> DataFrame:
     """Sizes of weights by the places of their units on a torus, and by displacement.
 
-    Each of 32 x 32 cells is a mean over weights of neighbours in the order of the first
+    Each of 32 x 32 cells is a mean over weights of neighbors in the order of the first
     coordinate, each of 20 x 20 one over weights of about the same displacement, from
     the unit that reads to the one that is read.
     """

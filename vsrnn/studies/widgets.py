@@ -69,7 +69,7 @@ _SLIDES = """
 const slider = root.querySelector("input");
 slider.addEventListener("input", () => show(+slider.value));"""
 
-_NEIGHBOURS = """\
+_NEIGHBORS = """\
 const all = drawings.map((svg) => [...svg.querySelectorAll("circle")]);
 const bits = drawings.map((svg) => atob(svg.dataset.cheap));
 const cheap = (panel, unit, other) => {
@@ -234,9 +234,7 @@ class Widget:
         return self.html
 
 
-def neighbours(
-    panels: Mapping[str, tuple[np.ndarray, np.ndarray]], unit: int
-) -> Widget:
+def neighbors(panels: Mapping[str, tuple[np.ndarray, np.ndarray]], unit: int) -> Widget:
     """Let a reader choose a unit, and show which others it reads at little cost.
 
     Args:
@@ -260,8 +258,8 @@ def neighbours(
             f"<p>{escape(title)}: <b>{cheap[unit].sum()}</b> units</p></div>"
         )
     given = {"what": "unit", "value": unit, "most": len(cheap) - 1, "least": "9rem"}
-    given |= {"said": f"Unit {unit} reads at little cost:", "script": _NEIGHBOURS}
-    return _slides("vsrnn-neighbours", parts, given)
+    given |= {"said": f"Unit {unit} reads at little cost:", "script": _NEIGHBORS}
+    return _slides("vsrnn-neighbors", parts, given)
 
 
 def paths(

@@ -35,14 +35,14 @@ class Navigation(Task):
     one. Within 3 cm of a wall that it faces, a walk moves at a quarter of its speed,
     and turns until it is parallel to the wall.
 
-    Place cells, whose centres lie anywhere in the box, tell a place: a softmax over
-    cells of -r²/2σ², r the distance to a cell's centre, minus one of twice the
+    Place cells, whose centers lie anywhere in the box, tell a place: a softmax over
+    cells of -r²/2σ², r the distance to a cell's center, minus one of twice the
     variance, shifted to 0 or more and scaled to a sum of 1. A network reads that code
     of the start at the first step and, after it, the two coordinates [m] of each step's
     move; a masked cell with as many inputs of its option ``start`` as there are cells
     begins with it. It learns by cross-entropy the code of where each step leads. Its
     score is an error, the lower the better: the distance [cm] of that place from the
-    mean centre of the three most active cells.
+    mean center of the three most active cells.
 
     Training walks are fresh in every epoch, and the same whatever a run's seed.
 
@@ -108,14 +108,14 @@ class Navigation(Task):
 
     def code(self, places: Tensor) -> Tensor:
         """Return how active the place cells are, (..., cells), at places, (..., 2)."""
-        centres = place_cells(self.outputs, places.device) / self.width
+        centers = place_cells(self.outputs, places.device) / self.width
         # -r²/2σ², but for what is the same for all cells
-        near = linear(places / self.width, centres, -centres.square().sum(1) / 2)
+        near = linear(places / self.width, centers, -centers.square().sum(1) / 2)
         active = near.softmax(-1) - (near / 2).softmax(-1)  # of sum 0
         return (1 - active / active.amin(-1, keepdim=True)) / self.outputs
 
     def decode(self, active: Tensor) -> Tensor:
-        """Return the mean centre of the three most active cells."""
+        """Return the mean center of the three most active cells."""
         left, most = active.clone(), []
         for _ in range(3):  # takes half the time of `topk`
             most.append(left.argmax(-1, keepdim=True))
@@ -179,9 +179,9 @@ def walk(rng: np.random.Generator, number: int, steps: int) -> np.ndarray:
 
 @cache
 def place_cells(number: int, device: torch.device) -> Tensor:
-    """Centres of place cells, (number, 2); the 512 are the published ones."""
-    centres = np.random.RandomState(0).uniform(-HALF, HALF, (2, number))
-    return torch.from_numpy(centres.T).to(device, torch.float32)
+    """Centers of place cells, (number, 2); the 512 are the published ones."""
+    centers = np.random.RandomState(0).uniform(-HALF, HALF, (2, number))
+    return torch.from_numpy(centers.T).to(device, torch.float32)
 
 
 def _error(answers: Tensor, places: Tensor) -> Tensor:
