@@ -258,8 +258,8 @@ def activity(seen: Seen) -> dict[str, float]:
 def spectra(seen: Seen) -> dict[str, float]:
     """Effective rank and hidden covariance of the last hidden states."""
     last = seen.h[-1].double()
-    centred = last - last.mean(0)
-    squares = torch.linalg.eigvalsh(centred @ centred.T).clamp(min=0)
+    centered = last - last.mean(0)
+    squares = torch.linalg.eigvalsh(centered @ centered.T).clamp(min=0)
     values = squares.sqrt()
     share = values / values.sum().clamp(min=TINY)
     entropy = -(share * share.clamp(min=TINY).log()).sum()

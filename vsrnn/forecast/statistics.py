@@ -129,8 +129,8 @@ def _window(before: Tensor, most: int = 1024) -> Tensor:
 
 def _participation(rows: Tensor) -> float:
     """Squared trace of the covariance over the trace of its square, as a share."""
-    centred = (rows - rows.mean(0)).double()
-    small = centred if len(centred) >= centred.shape[1] else centred.T
+    centered = (rows - rows.mean(0)).double()
+    small = centered if len(centered) >= centered.shape[1] else centered.T
     gram = small.T @ small
     squares = float(gram.square().sum())
     number = min(rows.shape[1], len(rows))
