@@ -91,20 +91,42 @@ FOLLOWING: dict[str, Mapping[str, Any]] = {
 """Methods on the task that changes."""
 
 
+Labelled = tuple[dict[str, Any], Config]
+"""What a run is for, and the run."""
+
+
 def protocol() -> list[Config]:
     """All runs: the pools, and then, of pools that are stored, those of the starts."""
-    runs = committed_runs("adaptation_curves")
-    pools = [config for task in (*BUDGETS, SHIFTING) for config in pool(task)]
-    starts = {task: ranked(task, runs) for task in BUDGETS}
+    return [config for _, config in labelled(committed_runs("adaptation_curves"))]
+
+
+def labelled(curves: DataFrame) -> list[Labelled]:
+    """The same with what each is for, the most wanted first."""
+    pools: list[Labelled] = [
+        ({"start": config.design.name, "arm": "pool"}, config)
+        for task in (*BUDGETS, SHIFTING)
+        for config in pool(task)
+    ]
+    starts = {task: ranked(task, curves) for task in BUDGETS}
     ready = {task: order for task, order in starts.items() if order}
-    main: list[Config] = []
-    ablation: list[Config] = []
+    rest: list[Labelled] = []
     for seed in SEEDS:
         for task, order in ready.items():
-            main += moving(task, seed, order[0], order[-1])
-            ablation += ablated(task, seed, order[-1])
-        main += changing(seed)
-    return [*pools, *main, *ablation]
+            rest += moving(task, seed, order[0], order[-1])
+            rest += ablated(task, seed, order[-1])
+        rest += changing(seed)
+    return [*pools, *sorted(rest, key=_wanted)]
+
+
+def _wanted(run: Labelled) -> tuple[int, int]:
+    """The worst start and the best without moves come first, then sudden changes."""
+    (labels, config), arms = run, (*MAIN, "steer")
+    start, arm = labels["start"], labels["arm"]
+    if config.task == SHIFTING:
+        return (2 if "over" in config.task_options else 1), config.seed
+    if (start == "worst" and arm in arms) or (start, arm) == ("best", "static"):
+        return config.seed // 3 * 2, config.seed
+    return 3 + (arm in ABLATIONS), config.seed
 
 
 def pool(task: str) -> Iterator[Config]:
@@ -117,32 +139,36 @@ def pool(task: str) -> Iterator[Config]:
             yield _changed(change, 0, design, seed)
 
 
-def moving(task: str, seed: int, best: Design, worst: Design) -> Iterator[Config]:
+def moving(task: str, seed: int, best: Design, worst: Design) -> Iterator[Labelled]:
     """The arms from each start, and the dense network."""
     given = {"uniform": designs(task)[0], "worst": worst, "best": best}
     geometry = best.geometry(*sizes(task))
     weights = {b: round(n) for b, n in geometry.block_weights.items()}
     shares = {b: round(n / sum(weights.values()), 6) for b, n in weights.items()}
-    steer = {"name": "steer", "shares": shares}
+    steer: dict[str, Any] = {"steer": {"name": "steer", "shares": shares}}
     for start in STARTS:
-        own = [ARMS[arm] for arm in MAIN] + [steer] * (start != "best")
-        yield from (_config(task, given[start], seed, how) for how in own)
-    yield _config(task, dense(task), seed)
+        own = {arm: ARMS[arm] for arm in MAIN} | (steer if start != "best" else {})
+        for arm, how in own.items():
+            yield {"start": start, "arm": arm}, _config(task, given[start], seed, how)
+    yield {"start": "dense", "arm": "static"}, _config(task, dense(task), seed)
 
 
-def ablated(task: str, seed: int, worst: Design) -> Iterator[Config]:
+def ablated(task: str, seed: int, worst: Design) -> Iterator[Labelled]:
     """The other ways across blocks, from the worst start."""
-    yield from (_config(task, worst, seed, ARMS[arm]) for arm in ABLATIONS)
+    for arm in ABLATIONS:
+        yield {"start": "worst", "arm": arm}, _config(task, worst, seed, ARMS[arm])
 
 
-def changing(seed: int) -> Iterator[Config]:
+def changing(seed: int) -> Iterator[Labelled]:
     """The arms on the task that changes, and a network that starts at the change."""
     uniform = designs(SHIFTING)[0]
     for change, over in product(CHANGES, GRADUAL):
-        for how in FOLLOWING.values():
-            yield _changed(change, BEFORE, uniform, seed, how, over)
+        for arm, how in FOLLOWING.items():
+            own = _changed(change, BEFORE, uniform, seed, how, over)
+            yield {"start": "uniform", "arm": arm}, own
     for change in CHANGES:
-        yield _changed(change, 0, uniform, seed)
+        own = _changed(change, 0, uniform, seed)
+        yield {"start": "uniform", "arm": "restart"}, own
 
 
 def designs(task: str) -> list[Design]:
