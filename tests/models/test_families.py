@@ -18,6 +18,7 @@ CHOICES = {
         for layers in (1, 2)
     ],
     "graph": [{}, {"graph": "ws", "cell": "lstm"}],
+    "modular": [{}, {"modules": 3, "heads": 3}, {"modules": 1, "heads": 2}],
 }
 SHARES = (0.2, 0.7, 0.4)
 

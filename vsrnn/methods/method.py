@@ -29,6 +29,9 @@ class Work:
         model: what is trained.
     """
 
+    task: Any = None
+    """The task, which the loop tells before the first step."""
+
     def __init__(self, model: nn.Module) -> None:
         self.model = model
 

@@ -21,7 +21,7 @@ from vsrnn.errors import VsrnnError, check_int
 from vsrnn.models.batch import ModelLoop
 from vsrnn.models.cells import GATES, KERNELS, State, quiet
 from vsrnn.models.ragged import Inputs, Lengths
-from vsrnn.models.sparse import Region, SparseModule, check_mask, draw_mask
+from vsrnn.models.sparse import Region, SparseModule, check_mask, scattered
 
 KINDS = ("ba", "ws")
 LEAST = 10
@@ -380,14 +380,3 @@ def allowed_places(
         unit += own
     allowed |= {"links": links, "hh": hh, "head": torch.ones(outputs, sizes[-1])}
     return {part: own.bool() for part, own in allowed.items()}
-
-
-def scattered(
-    allowed: Tensor, share: float, mask: str, generator: torch.Generator
-) -> Tensor:
-    """A mask of a share of the entries that are allowed."""
-    places = allowed.nonzero()
-    drawn = draw_mask((len(places), 1), share, mask, generator)[:, 0]
-    inside = torch.zeros_like(allowed)
-    inside[tuple(places[drawn].T)] = True
-    return inside

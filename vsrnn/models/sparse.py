@@ -393,6 +393,17 @@ def draw_mask(
     return (order < round(density * entries)).view(shape)
 
 
+def scattered(
+    allowed: Tensor, share: float, mask: str, generator: torch.Generator
+) -> Tensor:
+    """A mask of a share of the entries that are allowed."""
+    places = allowed.nonzero()
+    drawn = draw_mask((len(places), 1), share, mask, generator)[:, 0]
+    inside = torch.zeros_like(allowed)
+    inside[tuple(places[drawn].T)] = True
+    return inside
+
+
 def check_mask(mask: str) -> None:
     """Refuse a way to draw masks that there is not.
 

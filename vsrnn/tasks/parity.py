@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
+from torch.optim import SGD
 
 from vsrnn.errors import VsrnnError, check_int
 from vsrnn.tasks._cache import checksum
@@ -116,7 +119,8 @@ class ParityHeads(Parity):
 
     Outputs 2k and 2k + 1 are the classes of the last k + 2 bits. The loss is the sum of
     the cross-entropies of all, the accuracy the mean. Outputs that are always 0 add a
-    constant, so a method can open one pair of outputs after the other.
+    constant, so a method can open one pair of outputs after the other, see
+    :class:`vsrnn.methods.grow_modules.GrowModules`.
 
     For parity, bits are 1 by a chance that is drawn anew for each stream, so for few
     bits one class is the more frequent one.
@@ -135,7 +139,7 @@ class ParityHeads(Parity):
 
     name, label = "parity-heads", "Parity of 2, 3, ... bits"
     bits, steps, outputs = 9, 24, 16
-    training = Training(clip=2)
+    training = Training(partial(SGD, momentum=0.1, nesterov=True), clip=2)
 
     def __init__(
         self,

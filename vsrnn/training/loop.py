@@ -94,6 +94,8 @@ def fit(
     rates = [trainee.rate for trainee in trainees]
     optimizer = make_optimizer(models, rates, training)
     works = [work for trainee in trainees for work in trainee.works]
+    for work in works:
+        work.task = task
     order = torch.Generator().manual_seed(seed)
     run = _Run(trainees, optimizer, order)
     begun = checkpoint.load() if checkpoint else None
