@@ -13,7 +13,7 @@ from pandas import DataFrame
 
 from vsrnn.design.design import Design
 from vsrnn.design.geometry import Geometry
-from vsrnn.design.shares import control, gains, shared_out
+from vsrnn.design.shares import GAINS, control, shared_out
 from vsrnn.runs.config import Config
 from vsrnn.runs.tables import committed_runs
 from vsrnn.tasks import sizes, task_class
@@ -216,7 +216,7 @@ def speeds(task: str, curves: DataFrame) -> dict[str, float]:
 
 def _design(name: str, hidden: int, density: Sequence[float]) -> Design:
     how = {"initial": "fan-in"}
-    return Design(name, hidden, tuple(density), "block", 0, gains(), RATE, how)
+    return Design(name, hidden, tuple(density), "block", 0, GAINS, RATE, how)
 
 
 def _budget(task: str) -> int:
