@@ -175,5 +175,5 @@ $(STAMP): pyproject.toml requirements.lock
 	  "'apt install python3-venv') and try again."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --disable-pip-version-check \
-	  -c requirements.lock -e ".[adroit,book,cluster,lab,onnx,test,text]"
+	  -c requirements.lock -e ".[adroit,book,cluster,fast,lab,onnx,test,text]"
 	@touch $@

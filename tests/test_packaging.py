@@ -62,7 +62,8 @@ def test_environment_file_uses_the_lock_and_a_supported_python():
     assert "-c requirements.lock" in pip
     (package,) = (line for line in pip if line.startswith("-e "))
     extras = re.fullmatch(r"-e \.\[([a-z,]+)\]", package)
-    assert extras and set(extras[1].split(",")) == {"adroit", "book", "lab", "text"}
+    wanted = {"adroit", "book", "fast", "lab", "text"}
+    assert extras and set(extras[1].split(",")) == wanted
     assert set(extras[1].split(",")) <= set(EXTRAS)
 
 

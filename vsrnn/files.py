@@ -1,14 +1,23 @@
 """Files written whole or not at all, and committed ones that are as they were."""
 
 import hashlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
+
+from platformdirs import user_cache_path
 
 from vsrnn.errors import VsrnnError
 
 SUMS = "SHA256SUMS"
 """A folder's list of its committed files, as ``sha256sum`` writes it."""
+
+
+def cache_folder(folder: str | os.PathLike[str] | None = None) -> Path:
+    """Return where data are kept: as given, else VSRNN_CACHE, else the platform's."""
+    chosen = folder or os.environ.get("VSRNN_CACHE") or user_cache_path("vsrnn")
+    return Path(chosen).expanduser()
 
 
 def replace_file(path: Path, write: Callable[[Path], object]) -> None:

@@ -12,7 +12,8 @@ from torch.nn.utils.rnn import PackedSequence
 
 from vsrnn.design.geometry import Geometry
 from vsrnn.errors import VsrnnError
-from vsrnn.models._kernels.propagate import Layout, propagate
+from vsrnn.models._kernels.layout import Layout
+from vsrnn.models._kernels.propagate import propagate
 from vsrnn.models.ragged import Inputs, Lengths, run_ragged
 from vsrnn.models.recurrent import Network, below
 from vsrnn.models.sparse import Places

@@ -15,14 +15,10 @@ from vsrnn.design.design import Design
 from vsrnn.design.family import Counts, Family, register
 from vsrnn.design.geometry import BLOCKS, Geometry
 from vsrnn.errors import VsrnnError
+from vsrnn.models._kernels.layout import Layout
+from vsrnn.models._kernels.plain import ACTIVATIONS
 from vsrnn.models._kernels.products import SPARSE_BELOW
-from vsrnn.models._kernels.propagate import (
-    ACTIVATIONS,
-    Layout,
-    advance,
-    propagate,
-    transformed,
-)
+from vsrnn.models._kernels.propagate import advance, propagate, transformed
 from vsrnn.models.batch import ModelBatch
 from vsrnn.models.dense import DenseBlock
 from vsrnn.models.ragged import Inputs, Lengths

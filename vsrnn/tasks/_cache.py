@@ -12,20 +12,14 @@ from typing import Any
 
 import numpy as np
 from filelock import FileLock
-from platformdirs import user_cache_path
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from vsrnn.errors import VsrnnError, refusal
+from vsrnn.files import cache_folder
 
 Tensors = dict[str, Tensor]
-
-
-def cache_folder(folder: str | os.PathLike[str] | None = None) -> Path:
-    """Return where data are kept: as given, else VSRNN_CACHE, else the platform's."""
-    chosen = folder or os.environ.get("VSRNN_CACHE") or user_cache_path("vsrnn")
-    return Path(chosen).expanduser()
 
 
 def take(kept: Tensor, rows: slice | Tensor) -> Tensor:

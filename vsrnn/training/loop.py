@@ -21,6 +21,7 @@ from vsrnn.models.batch import ModelLoop
 from vsrnn.tasks.task import SPLITS, Task, Training
 from vsrnn.training.checkpoint import Checkpoint
 from vsrnn.training.cuda_graph import RecordedStep, Step
+from vsrnn.training.fused import fused_step
 from vsrnn.training.optimizer import Optimizer, TorchOptimizer, make_optimizer
 
 Curve = list[dict[str, float]]
@@ -284,14 +285,18 @@ def make_step(
     looking = [work for work in works if type(work).before_step is not Work.before_step]
     clock = clock or _Clock()
 
+    fused = fused_step(network, optimizer, task, works)
+
     def step(x: Tensor, y: Tensor) -> tuple[Tensor, ...]:
         for work in looking:
             work.before_step(clock.made, clock.total, partial(_loss, task, x, y))
         clock.made += 1
-        loss, output = train_step(network, optimizer, task, x, y, works)
+        means = fused(x, y) if fused else None
+        if means is None:
+            loss, output = train_step(network, optimizer, task, x, y, works)
         for work in active:
             optimizer.carry(work.after_step())  # type: ignore[union-attr]
-        return loss, task.accuracy(output, y)
+        return means or (loss, task.accuracy(output, y))
 
     # a graph of CUDA has fixed shapes
     able = all(getattr(each, "recordable", False) for each in (network, optimizer))

@@ -120,10 +120,6 @@ class InputProduct:
             whole.scatter_(0, which, values)
         return whole
 
-    def input_grad(self, grad: Tensor, weight: Tensor) -> Tensor:
-        """Gradient on the inputs, ``(n, inputs)``."""
-        return grad.t() @ fill(weight, self.index, (self.rows, self.inputs))
-
     def _dense(self, weight: Tensor) -> Tensor:
         shape = (len(self.dense_rows), self.inputs)
         return fill(_pick(weight, self.thick), self.dense_index, shape)
