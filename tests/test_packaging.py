@@ -22,7 +22,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 EXTRA_LINES = [line for lines in EXTRAS.values() for line in lines]
 IMPORT_NAMES = {"sklearn": "scikit-learn"}
-CORE = {"filelock", "numpy", "platformdirs", "safetensors", "torch", "tqdm"}
+CORE = {"filelock", "networkx", "numpy", "platformdirs", "safetensors", "torch", "tqdm"}
 
 
 def requirements(lines: list[str]) -> dict[str, Requirement]:
