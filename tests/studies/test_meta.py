@@ -1,9 +1,11 @@
 """Runs over many tasks: what is planned, and the table of what is stored."""
 
 from collections import Counter
+from itertools import product
 
 import numpy as np
 import pytest
+from pandas import DataFrame
 
 from vsrnn import BLOCKS
 from vsrnn.runs.tables import committed_runs
@@ -93,3 +95,48 @@ def test_the_table_has_a_row_a_run_with_its_curve():
             std = runs.loc[row.id, f"init_std_{block}"]
             scale = reads**0.5 if row.arm == "absolute" else 1
             assert getattr(row, f"gain_{block}") == pytest.approx(std * scale)
+
+
+def test_levels_lie_between_a_guess_and_the_best():
+    guess = dict(committed_runs("meta_tasks")[["task", "guess"]].to_numpy())
+    losses = {
+        "add-2": [[guess["add-2"], 0.1, np.nan], [np.inf, 9.0, 0.3]],
+        "match": [[0.5, guess["match"] + 0.05, 0.4], [0.2, np.nan, np.nan]],
+    }
+    rows = [(task, np.array(loss)) for task, own in losses.items() for loss in own]
+    table = meta.with_levels(DataFrame(rows, columns=["task", "val_loss"]))
+    first, second, third, fourth = table["level"]
+    assert first.tolist() == [0, 1, -1]
+    share = (guess["add-2"] - 0.3) / (guess["add-2"] - 0.1)
+    assert second.tolist() == pytest.approx([-1, -1, share])
+    whole = guess["match"] - 0.2
+    wanted = [(guess["match"] - 0.5) / whole, -0.05 / whole, (whole - 0.2) / whole]
+    assert third.tolist() == pytest.approx(wanted)
+    assert fourth.tolist() == [1, -1, -1]
+
+
+def test_the_gate_compares_designs_with_seeds():
+    (guess,) = committed_runs("meta_tasks").query("task == 'add-2'")["guess"]
+    rng, rows = np.random.default_rng(0), []
+    means = rng.uniform(0.2, 0.9, (2, 8))
+    noise = rng.normal(0, 0.01, (2, 8, 2))
+    for b, n, seed in product(range(2), range(8), range(2)):
+        level = means[b, n] + noise[b, n, seed]
+        row = {"task": "add-2", "arm": "fixed", "budget": meta.budgets("add-2")[b]}
+        row |= {
+            "design": f"{n:03d}",
+            "seed": seed,
+            "val_loss": [guess * (1 - level)] * 4,
+        }
+        rows.append(row | {"val_accuracy": [level] * 4})
+    best = {"arm": "control", "design": "dense", "val_loss": [0.0] * 4}
+    table = DataFrame([*rows, {**rows[0], **best}])
+    table["val_loss"] = table["val_loss"].map(np.array)
+    (found,) = meta.gate(table).to_dict("records")
+    seeds = np.sqrt(np.mean(noise.var(2, ddof=1)))
+    each = (means + noise.mean(2)).ravel()
+    assert found["apart"] == pytest.approx(np.std(each, ddof=1) / seeds)
+    assert found["learnable"] == pytest.approx(np.median(each) / seeds)
+    assert found["best"] == pytest.approx((means[..., None] + noise).max())
+    assert found["designs"] == 16 and found["family"] == "arithmetic"
+    assert found["fails"] == "" and found["slowest"] > 3
