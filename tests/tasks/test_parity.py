@@ -105,3 +105,23 @@ def test_a_network_learns_a_match_in_a_few_epochs():
     options = {"bits": 2, "rule": "match"}
     result = run(Config("parity", design, "smoke", epochs=30, task_options=options))
     assert result["score"] > 0.9
+
+
+def test_longer_streams_are_answered_by_heads_that_pass(heads):
+    """One that counts the last bits passes everywhere, one that guesses nowhere."""
+
+    class Counting(torch.nn.Module):
+        def __init__(self, known):
+            super().__init__()
+            self.known = known
+
+        def forward(self, x):
+            sums = [(x[:, -1 - n : -1, 0] > 0).sum(1) % 2 for n in range(2, 6)]
+            output = torch.zeros(*x.shape[:2], 8)
+            for head, odd in enumerate(sums[: self.known]):
+                output[:, -1, 2 * head + 1] = 2.0 * odd - 1
+            return output, None
+
+    assert heads.score(Counting(4)) == {"passed": 4, "longer": 1}
+    assert heads.score(Counting(2)) == {"passed": 2, "longer": 1}
+    assert heads.score(Counting(0)) == {"passed": 0, "longer": 0}
