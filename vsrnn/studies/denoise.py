@@ -11,8 +11,8 @@ from vsrnn.runs.config import Config
 # Fixed before any run:
 #
 # - Networks of 64 units, a masked ReLU cell and a block RNN, add two of ten numbers for
-#   four epochs of 250 steps at the rate 3e-3, all of them: nothing is tuned. The measure
-#   is the share of the variance of the sums explained on the 2,000 test sequences (1 is
+#   four epochs of 250 steps, all at the rate 3e-3: nothing is tuned. The measure is the
+#   share of the variance of the sums explained on the 2,000 test sequences (1 is
 #   perfect, 0 a guess, less is cut off at 0), a mean over paired seeds with the 95 %
 #   interval of Student's t on differences.
 # - Densities are of each matrix. Arms: "static" draws exact masks before training;
