@@ -43,6 +43,10 @@ def test_rounds_cover_tasks_alike_and_share_no_design(plan):
     for arm in ("fixed", "drawn", "absolute"):
         own = {c.design.name for c in every if c.design.name.startswith(arm)}
         assert len(own) == 2 * arms[arm]["designs"]
+    more = meta.one_round(1, meta.MORE_SEEDS)
+    assert {c.design for c in more} < {c.design for c in plan[1]}
+    assert {c.seed for c in more} == set(meta.MORE_SEEDS)
+    assert arms["fixed"]["seeds"] == [*meta.SEEDS["fixed"], *meta.MORE_SEEDS]
     seeds = {c.seed for c in every if c.design.name == "control_1800_hp_0.5"}
     assert sorted(seeds) == arms["control"]["seeds"]
 

@@ -7,7 +7,7 @@ What they are, and what a parent is judged by, was fixed before any of them in
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from itertools import product, zip_longest
@@ -44,6 +44,8 @@ ROUNDS = 4
 EACH = {"fixed": 8, "drawn": 4, "absolute": 2}
 """Designs of an arm at each budget and in each round."""
 SEEDS = {"fixed": (0, 1), "drawn": (0,), "absolute": (0,)}
+MORE_SEEDS = (2, 3)
+"""Of the fixed arm, trained last: in half of the tasks seeds differ as designs do."""
 CONTROL_SEEDS = range(5)
 ABSOLUTE = 0.05
 SPLIT = "meta/split.json"
@@ -125,27 +127,31 @@ def lower(rate: float) -> float:
 
 
 def protocol() -> list[Config]:
-    """All runs, round after round, each over all tasks."""
-    return [config for number in range(ROUNDS) for config in one_round(number)]
+    """All runs, round after round, each over all tasks; then again with more seeds."""
+    rounds = [one_round(number) for number in range(ROUNDS)]
+    rounds += [one_round(number, MORE_SEEDS) for number in range(ROUNDS)]
+    return [config for one in rounds for config in one]
 
 
-def one_round(number: int) -> list[Config]:
+def one_round(number: int, more: Sequence[int] = ()) -> list[Config]:
     """The runs of a round, the first of each task, then the second, and so on.
 
-    They are new designs of each arm, and the next seeds of the controls.
+    They are new designs of each arm, and the next seeds of the controls; or the same
+    designs of the fixed arm with more seeds.
     """
-    each = [list(_round_of(task, number)) for task in tasks()]
+    each = [list(_round_of(task, number, more)) for task in tasks()]
     return [config for turn in zip_longest(*each) for config in turn if config]
 
 
-def _round_of(task: str, number: int) -> Iterator[Config]:
-    seeds, rate = list(CONTROL_SEEDS)[number::ROUNDS], task_rates()[task]
-    for arm, count in EACH.items():
-        for budget in budgets(task):
-            drawn = designs(task, arm, budget)[number * count : (number + 1) * count]
-            for design, seed in product(drawn, SEEDS[arm]):
-                yield _config(task, design, seed)
-    for budget, name, seed in product(budgets(task), CONTROLS, seeds):
+def _round_of(task: str, number: int, more: Sequence[int]) -> Iterator[Config]:
+    arms = {"fixed": tuple(more)} if more else SEEDS
+    for (arm, seeds), budget in product(arms.items(), budgets(task)):
+        count = EACH[arm]
+        drawn = designs(task, arm, budget)[number * count : (number + 1) * count]
+        for design, seed in product(drawn, seeds):
+            yield _config(task, design, seed)
+    own, rate = list(CONTROL_SEEDS)[number::ROUNDS], task_rates()[task]
+    for budget, name, seed in product(budgets(task), CONTROLS, () if more else own):
         design = replace(_control(task, name, budget), learning_rate=rate)
         yield _config(task, design, seed)
 
@@ -244,6 +250,7 @@ def gate(table: DataFrame) -> DataFrame:
     """
     first = [f"{n:03d}" for n in range(EACH["fixed"])]
     probes = table[(table["arm"] == "fixed") & table["design"].isin(first)]
+    probes = probes[probes["seed"].isin(SEEDS["fixed"])]
     probes = with_levels(table).loc[probes.index]
     facts = committed_runs("meta_tasks").set_index("task")
     rows = []
