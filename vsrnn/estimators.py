@@ -189,8 +189,9 @@ class SparseRNNClassifier(ClassifierMixin, _SparseRNN):
 
         Args:
             X: sequences, an array (cases, steps, channels) or a list of arrays (steps,
-                channels) or (steps,), which may differ in their steps. A table (cases,
-                steps) is of one channel. Each channel is standardized.
+                channels) or (steps,), which may differ in their steps: shorter ones are
+                padded behind their ends, which takes time and changes no result. A
+                table (cases, steps) is of one channel. Each channel is standardized.
             y: the class of each, (cases,), numbers or strings.
         """
         parts = self._read(X, y)

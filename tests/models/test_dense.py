@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch.nn.utils.rnn import pack_padded_sequence
 
 from vsrnn import BlockRNN, Geometry, MaskedCell, ModelBatch
 from vsrnn.models.cells import GATES
@@ -52,6 +53,11 @@ def test_twins_compute_the_same():
         agree(twin(x), model(x))
         _, state = model(x)
         agree(twin(x, state), model(x, state))
+        lengths = torch.tensor([2, 5, 3])
+        agree(twin(x, lengths=lengths), model(x, lengths=lengths))
+        agree(twin(x, state, lengths), model(x, state, lengths))
+        packed = pack_padded_sequence(x, lengths, True, False)
+        assert torch.allclose(twin(packed)[0].data, model(packed)[0].data, atol=1e-5)
         for parameter in twin.parameters():
             parameter.data.zero_()
         assert model(x)[0].any()

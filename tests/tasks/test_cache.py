@@ -48,6 +48,15 @@ def test_a_damaged_file_is_made_again_and_said_so(tmp_path, capsys):
         _cache.cached("few", {}, pytest.fail, folder)
 
 
+def test_a_file_that_is_cut_under_a_program_does_not_end_it(tmp_path):
+    """Tensors mapped from it would: the system sends SIGBUS."""
+    tensors, checksum = _cache.cached("few", {}, numbers, tmp_path)
+    (file,) = tmp_path.glob("*.safetensors")
+    os.truncate(file, 0)
+    assert _cache.checksum(tensors) == checksum
+    assert _cache.cached("few", {}, numbers, tmp_path)[1] == checksum
+
+
 def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")

@@ -12,9 +12,10 @@ import numpy as np
 import own
 import pytest
 import torch
+from torch.nn.functional import cross_entropy, mse_loss
 
 import vsrnn
-from vsrnn import Config, Design, draw_designs, run
+from vsrnn import BlockRNN, Config, Design, Geometry, draw_designs, run
 from vsrnn.design.family import get_family
 from vsrnn.errors import VsrnnError
 from vsrnn.runs.rows import table
@@ -239,6 +240,26 @@ def test_a_run_of_ragged_sequences_scores_their_ends():
         for other in others:
             assert first["curve"] == other["curve"]
             assert first["score"] == other["score"]
+
+
+def test_padding_changes_no_loss_and_no_gradient():
+    """Sequences one at a time, each cut where it ends, give the same."""
+    for name, by in (("own:Ragged", cross_entropy), ("own:RaggedEvery", mse_loss)):
+        task = get_task(name)
+        x, y = task.batch("train", slice(0, 6))
+        ends = [int(row.any(-1).nonzero().max()) + 1 for row in x]
+        assert len(set(ends)) > 1
+        model = BlockRNN(Geometry(task.inputs, 5, task.outputs, 1), seed=1)
+        task.loss(model(x)[0], y).backward()
+        padded = [p.grad.clone() for p in model.parameters()]
+        model.zero_grad()
+        asked = (y != -100).sum() if by is cross_entropy else (~y.isnan()).sum()
+        for row, wanted, end in zip(x, y, ends, strict=True):
+            output, _ = model(row[None, :end])
+            loss = by(output[0], wanted[:end], reduction="sum")
+            (loss / asked).backward()
+        for p, before in zip(model.parameters(), padded, strict=True):
+            torch.testing.assert_close(p.grad, before)
 
 
 def test_an_option_named_as_another_column_does_not_change_it(monkeypatch):

@@ -7,6 +7,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
+
+from vsrnn.models.ragged import Inputs, Lengths, run_ragged
 
 Pair = tuple[Tensor, Tensor]
 KINDS: dict[str, Any] = {"lstm": nn.LSTM, "gru": nn.GRU}
@@ -29,8 +32,15 @@ class DenseBlock(nn.Module):
         self.input = _linear(reads, bias)
         self.state = _linear(matrix)
 
-    def forward(self, x: Tensor, state: Pair | None = None) -> tuple[Tensor, Pair]:
-        """Run ``(batch, time, inputs)`` to ``(batch, time, outputs)`` and a state."""
+    def forward(
+        self, x: Inputs, state: Pair | None = None, lengths: Lengths | None = None
+    ) -> tuple[Any, Pair]:
+        """Run ``(batch, time, inputs)`` to ``(batch, time, outputs)`` and a state.
+
+        Packed sequences, or ``lengths`` of padded ones, are as for the network.
+        """
+        if isinstance(x, PackedSequence) or lengths is not None:
+            return run_ragged(self.forward, _unchecked, x, state, lengths)
         before = None if state is None else torch.cat(state, -1)
         outputs, activate = [], getattr(torch, self.activation)
         for step in self.input(x).unbind(1):
@@ -74,20 +84,30 @@ class DenseCell(nn.Module):
                     name = f"{kind}_{part.replace('_', '_l')}"
                     setattr(self.rnn, name, nn.Parameter(value))
 
-    def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
-        """Run ``(batch, time, inputs)`` to ``(batch, time, outputs)`` and a state."""
-        if self.symbols is not None:
-            x = self.symbols(x)
+    def forward(
+        self, x: Inputs, state: Any = None, lengths: Lengths | None = None
+    ) -> tuple[Any, Any]:
+        """Run ``(batch, time, inputs)`` to ``(batch, time, outputs)`` and a state.
+
+        Packed sequences, or ``lengths`` of padded ones, are as for the network.
+        """
+        if isinstance(x, PackedSequence) or lengths is not None:
+            return run_ragged(self.forward, _unchecked, x, state, lengths)
+        read: Tensor = x if self.symbols is None else self.symbols(x)
         if self.start is not None:
             width = self.start.in_features
             if state is None:
-                first = self.start(x[:, 0, :width])[None]
+                first = self.start(read[:, 0, :width])[None]
                 zeros = first.new_zeros(self.rnn.num_layers, *first.shape[1:])
                 h = torch.cat([first, zeros[1:]])
                 state = (h, zeros) if isinstance(self.rnn, nn.LSTM) else h
-            x = x[..., width:]
-        hidden, state = self.rnn(x, state)
+            read = read[..., width:]
+        hidden, state = self.rnn(read, state)
         return self.head(hidden), state
+
+
+def _unchecked(x: Any, state: Any) -> tuple[Tensor, Any]:
+    return x, state
 
 
 def _linear(matrix: Tensor, bias: Tensor | None = None) -> nn.Linear:

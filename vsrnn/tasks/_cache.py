@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import multiprocessing
 import os
 import pickle
 import subprocess
@@ -41,8 +42,9 @@ def cached(
     """Return tensors from the cache, building them only if they are not there.
 
     A damaged file is built again. Of several processes that start at once, one
-    builds and the others wait for it. Loaded tensors are mapped from the file, so
-    processes share their memory.
+    builds and the others wait for it. In workers loaded tensors are mapped from the
+    file, so they share their memory. A program itself holds copies: where somebody cuts
+    a mapped file, the system ends what reads it without a word.
 
     Args:
         name: start of the file's name.
@@ -96,6 +98,8 @@ def _load(path: Path) -> tuple[Tensors, str] | None:
         with safe_open(path, framework="pt") as file:
             names = file.keys()
             tensors = {name: file.get_tensor(name) for name in names}
+            if multiprocessing.parent_process() is None:
+                tensors = {name: each.clone() for name, each in tensors.items()}
             expected = (file.metadata() or {}).get("sha256")
     except PermissionError as problem:
         raise VsrnnError(

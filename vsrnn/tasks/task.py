@@ -124,7 +124,9 @@ class Task:
 
     Sequences of different lengths are lists of arrays, of inputs and, where there is a
     target at every step, of targets; or one array in which all inputs behind the end of
-    a sequence are NaN. The last step is then each sequence's own.
+    a sequence are NaN. The last step is then each sequence's own. Behind their ends
+    they are padded with zeros, which takes time and changes no loss, gradient or score;
+    only `vsrnn.methods.scores` that look at hidden states see these steps, too.
 
     A subclass sets:
 
