@@ -30,12 +30,15 @@ def test_examples_run_one_after_another(tmp_path, monkeypatch, capsys):
             continue
         exec(code, known)
         ran += 1
-    assert ran >= 8 - (not find_spec("onnx"))
+    assert ran >= 9 - (not find_spec("onnx"))
     said = capsys.readouterr().out.split()
     assert said.count("True") == 2 and "False" not in said
     model, x = known["model"], known["x"]
     error = (model(x)[0][:, -1] - known["target"]).square().mean()
     assert error < 0.9 * known["target"].square().mean()
+    late = {moves: sum(found[-500:]) for moves, found in known["errors"].items()}
+    assert late["with moves"] < 0.1 * late["without"] and Path("drift.svg").exists()
+    assert known["report"]["moves"] == 0 and known["report"]["updates"] == 299
     torch.testing.assert_close(known["answer"], model(x[:1])[0][0, -1])
     torch.testing.assert_close(known["twin"](x)[0], model(x)[0], atol=1e-4, rtol=1e-4)
 

@@ -37,6 +37,7 @@ from vsrnn.tasks.task import Training as Training
 from vsrnn.training.loop import evaluate as evaluate
 from vsrnn.training.loop import predict as predict
 from vsrnn.training.optimizer import parameter_groups as parameter_groups
+from vsrnn.training.serving import adapt as adapt
 
 if typing.TYPE_CHECKING:
     from vsrnn.estimators import SparseRNNClassifier as SparseRNNClassifier
