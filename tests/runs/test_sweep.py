@@ -131,6 +131,10 @@ def test_shards_part_the_runs(folder, monkeypatch, capsys):
     *parts, whole = seen
     assert sorted(chain(*parts)) == whole and len(whole) == 8
     assert [len(part) for part in parts] == [3, 3, 2]
+    seen.clear()
+    for part in "1/2", "2/2":
+        assert main(["study", "meta", "--first", "35", "--shard", part]) == 0
+    assert [len(part) for part in seen] == [18, 17]
 
 
 WRONG = [

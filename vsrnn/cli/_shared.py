@@ -65,6 +65,22 @@ def add_workers(parser: Any) -> None:
     add_store(parser)
 
 
+def add_machines(parser: Any) -> None:
+    """Add the arguments of commands that several machines can share."""
+    where = parser.add_argument_group("on several machines").add_argument
+    where("--shard", metavar="I/N", help="only the I-th of N parts, from 1/N to N/N")
+    where("--scheduler", metavar="ADDRESS", help="of dask, whose workers are to train")
+
+
+def shard(arguments: Any, configs: Sequence[Config]) -> Sequence[Config]:
+    """The part of the runs that is asked for."""
+    text = arguments.shard or "1/1"
+    part, _, parts = text.partition("/")
+    if not (part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts)):
+        raise VsrnnError(f"--shard takes I/N, from 1/N to N/N, not {text!r}")
+    return configs[int(part) - 1 :: int(parts)]
+
+
 def add_store(parser: Any) -> None:
     """Add the argument of every command that looks at results."""
     parser.add_argument("--store", default="runs", help="folder of results (runs)")

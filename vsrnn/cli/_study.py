@@ -18,11 +18,12 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
         description="Train the runs of a study that its store lacks, the most wanted "
         "first. It can be stopped at any moment, and goes on from there.",
     )
-    study.set_defaults(command=_study, scheduler=None)
+    study.set_defaults(command=_study)
     study.add_argument("name", help="of a study with runs of its own, as navigation")
     study.add_argument("--first", type=int, metavar="N", help="only the first N runs")
     _shared.add_workers(study)
     study.set_defaults(store=None)
+    _shared.add_machines(study)
 
 
 def _study(arguments: argparse.Namespace) -> int:
@@ -33,7 +34,8 @@ def _study(arguments: argparse.Namespace) -> int:
         known = ", ".join(sorted(PROTOCOLS))
         raise VsrnnError(f"no study {arguments.name!r} has runs of its own: {known}")
     arguments.store = arguments.store or f"results/{arguments.name}"
-    configs = PROTOCOLS[arguments.name]()[: arguments.first]
+    wanted = PROTOCOLS[arguments.name]()[: arguments.first]
+    configs = _shared.shard(arguments, wanted)
     origin, results = _shared.trained(arguments, configs)
     print(f"{len(origin)} runs: {_shared.count(origin)} (store: {arguments.store})")
     wrong = [result for result in results if result["error"]]

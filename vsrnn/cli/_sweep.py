@@ -61,18 +61,15 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
     _shared.add_training(how)
     retry = "run what failed before again"
     how.add_argument("--retry-failed", action="store_true", help=retry)
-    where = sweep.add_argument_group("on several machines").add_argument
-    where("--shard", metavar="I/N", help="only the I-th of N parts, from 1/N to N/N")
-    where("--scheduler", metavar="ADDRESS", help="of dask, whose workers are to train")
+    _shared.add_machines(sweep)
 
 
 def _sweep(arguments: argparse.Namespace) -> int:
     _shared.check_training(arguments)
     name, chosen = _designs(arguments)
     designs = with_rate(chosen, arguments.learning_rate)
-    part, parts = _shard(arguments.shard or "1/1")
     every = _shared.configs_of(arguments, designs, arguments.run_seed)
-    configs = every[part - 1 :: parts]
+    configs = _shared.shard(arguments, every)
     task, store = arguments.task, Store(arguments.store)
     check_task(task, arguments.scale, _shared.task_options(task, arguments.option))
     path = store.folder / "designs" / f"{task.replace(':', '_')}_{name}.csv"
@@ -111,13 +108,6 @@ def _designs(arguments: argparse.Namespace) -> tuple[str, list[Design]]:
     if len(name) > LONGEST:
         name = f"{name[: LONGEST - 9]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
     return name, _shared.named_designs(task, given)
-
-
-def _shard(text: str) -> tuple[int, int]:
-    part, _, parts = text.partition("/")
-    if not (part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts)):
-        raise VsrnnError(f"--shard takes I/N, from 1/N to N/N, not {text!r}")
-    return int(part), int(parts)
 
 
 def _summary(results: Sequence[Result]) -> str:

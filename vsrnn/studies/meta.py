@@ -156,7 +156,8 @@ def _round_of(task: str, number: int, more: Sequence[int]) -> Iterator[Config]:
         yield _config(task, design, seed)
 
 
-def designs(task: str, arm: str, budget: int) -> list[Design]:
+@cache
+def designs(task: str, arm: str, budget: int) -> tuple[Design, ...]:
     """The designs of an arm at a budget, each arm with draws of its own."""
     number, seed = ROUNDS * EACH[arm], list(EACH).index(arm)
     seed += 10 * list(families()).index(task)
@@ -170,10 +171,10 @@ def designs(task: str, arm: str, budget: int) -> list[Design]:
         rng = np.random.default_rng([seed, budget])
         spread = SPREAD ** rng.uniform(-0.5, 0.5, number)
         both = zip(named, rate * spread, strict=True)
-        return [replace(d, learning_rate=float(f"{own:.3g}")) for d, own in both]
+        return tuple(replace(d, learning_rate=float(f"{r:.3g}")) for d, r in both)
     if arm == "absolute":
         named = [replace(d, init_std=(ABSOLUTE,) * 6, options=()) for d in named]
-    return with_rate(named, rate)
+    return tuple(with_rate(named, rate))
 
 
 @cache
