@@ -202,7 +202,8 @@ def meta_table(
     curves = committed_runs("meta_curves") if curves is None else curves
     parts = runs["design"].str.split("_", n=2, expand=True)
     table = runs.assign(arm=parts[0], budget=parts[1].astype(int), design=parts[2])
-    table["family"] = table["task"].map(families())
+    facts = committed_runs("meta_tasks").set_index("task")
+    table["family"] = table["task"].map(facts["family"])
     table = pd.concat([table, _gains(table)], axis=1)
     for name in ("train_loss", "val_loss", "val_accuracy"):
         wide = curves.pivot(index="id", columns="epoch", values=name)
@@ -278,7 +279,7 @@ def gate(table: DataFrame) -> DataFrame:
         failed = " ".join(name for name, good in fits.items() if not good)
         rows.append({"task": task, "designs": len(levels), **figures, "fails": failed})
     found = DataFrame(rows)
-    found.insert(1, "family", found["task"].map(families()))
+    found.insert(1, "family", found["task"].map(facts["family"]))
     return found
 
 
