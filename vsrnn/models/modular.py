@@ -186,7 +186,6 @@ class ModularFamily(Family):
     def expected(self, design: Design, inputs: int, outputs: int) -> Counts:
         """From the densities."""
         modules, heads = map(design.option, self.defaults)
-        _check(design.hidden, outputs, modules, heads)
         allowed = allowed_places(inputs, design.hidden, outputs, modules, heads)
         pairs = zip(allowed.items(), design.density, strict=True)
         weights = {part: share * int(own.sum()) for (part, own), share in pairs}
