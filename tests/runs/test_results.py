@@ -23,7 +23,7 @@ def test_a_study_is_in_order_and_every_run_gives_its_config():
             get_results(f"{path.parent.name}_curves"),
         )
         assert set(runs["id"]) == set(ids) >= set(curves["id"])
-        for row in runs.to_dict("records"):
+        for row in runs.iloc[:: 1 + len(runs) // 500].to_dict("records"):
             config = Config.from_dict(json.loads(row["config"]))
             assert config.id == row["id"] and config.design.name == row["design"]
             assert (config.scale, config.seed) == (row["scale"], row["seed"])

@@ -10,7 +10,7 @@ from pandas import DataFrame
 from vsrnn import BLOCKS
 from vsrnn.runs.tables import committed_runs
 from vsrnn.studies import meta
-from vsrnn.tasks import list_tasks, sizes
+from vsrnn.tasks import get_task, list_tasks, sizes
 
 
 @pytest.fixture(scope="module")
@@ -145,3 +145,24 @@ def test_the_gate_compares_designs_with_seeds():
     assert found["best"] == pytest.approx((means[..., None] + noise).max())
     assert found["designs"] == 16 and found["family"] == "arithmetic"
     assert found["fails"] == "" and found["slowest"] > 3
+
+
+def test_a_guess_is_the_best_constant_answer():
+    facts = committed_runs("meta_tasks").set_index("task")
+    assert list(facts.index) == list(meta.families())
+    for name, row in facts.iterrows():
+        assert sizes(name) == (row["inputs"], row["outputs"])
+        assert row["family"] == meta.families()[name]
+    for name in ("add-2", "match"):
+        task = get_task(name, "quick")
+        train, val = (task.batch(s, slice(None))[1].numpy() for s in ("train", "val"))
+        if name == "add-2":
+            loss = np.mean((val - train.mean(0)) ** 2)
+        else:
+            share = (1 + train.sum()) / (2 + len(train))
+            loss = -np.mean(np.where(val, np.log(share), np.log(1 - share)))
+        assert facts.loc[name, "guess"] == pytest.approx(loss, rel=1e-4)
+    # a step behind has nothing of two that are summed, all of what is to be denoised
+    far = facts["last"] / facts["guess"]
+    assert far["add-2"] > 0.95 and far["denoise-50"] < 0.2
+    assert far["counter-3"] > 0.95 > 0.9 > far["flipflop-3"]
