@@ -64,6 +64,14 @@ def test_sequences_of_other_lengths_are_each_read_to_their_own_end(small):
     np.testing.assert_allclose(together, alone, rtol=1e-5)
 
 
+def test_a_single_sequence_is_not_taken_for_a_table():
+    x, y = ragged(channels=2)
+    model = vsrnn.SparseRNNClassifier(500, epochs=1, random_state=0).fit(x, y)
+    with pytest.raises(vsrnn.VsrnnError, match=r"reads 2 channels, and X has 1: .*X\[None\]"):
+        model.predict(x[0])
+    assert model.predict(x[0][None]).shape == (1,)
+
+
 def test_lists_arrays_and_tensors_are_read_alike(small):
     x, y = data()
     model = small.fit(x, y)

@@ -122,7 +122,13 @@ class _SparseRNN(BaseEstimator):
         """Outputs at the end of each sequence, (cases, outputs)."""
         check_is_fitted(self, "model_")
         check_device(self.device)
-        sequences = _tensors(self._read(X), self._scale)
+        parts, channels = self._read(X), len(self._scale[0])
+        if parts[0].shape[1] != channels:  # a table where sequences were, or one of them
+            raise VsrnnError(
+                f"the network reads {channels} channels, and X has {parts[0].shape[1]}: "
+                "give (cases, steps, channels); one sequence is X[None]"
+            )
+        sequences = _tensors(parts, self._scale)
         answers = []
         try:
             model = self.model_.to(self.device)
