@@ -85,6 +85,7 @@ ifdef VSRNN_POLICIES
 	  --store results/hammer_named_dapg
 endif
 	$(BIN)/vsrnn study hammer_weights --per-pass 5
+	$(BIN)/vsrnn study meta --per-pass 24
 	for study in navigation survivors sequences; do \
 	  $(BIN)/vsrnn study $$study --masks || exit 1; \
 	done

@@ -221,7 +221,9 @@ def train(
     model = build_model(config, task).to(device)
     told = [callbacks] if callable(callbacks) else callbacks
     if wrong := [each for each in told if not callable(each)]:
-        raise VsrnnError(f"a callback is a function of model and point, not {wrong[0]!r}")
+        raise VsrnnError(
+            f"a callback is a function of model and point, not {wrong[0]!r}"
+        )
     how: Any = {"training": training, "callbacks": told}
     if checkpoint is not None:
         given = [config], task, device, threads, training
