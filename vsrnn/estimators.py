@@ -127,8 +127,9 @@ class _SparseRNN(BaseEstimator):
             parts[0].shape[1] != channels
         ):  # a table where sequences were, or one of them
             raise VsrnnError(
-                f"the network reads {channels} channels, and X has {parts[0].shape[1]}: "
-                "give (cases, steps, channels); one sequence is X[None]"
+                f"the network reads {channels} channels, and X has "
+                f"{parts[0].shape[1]}: give (cases, steps, channels); one sequence is "
+                "X[None]"
             )
         sequences = _tensors(parts, self._scale)
         answers = []

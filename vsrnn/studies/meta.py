@@ -248,8 +248,8 @@ def gate(table: DataFrame) -> DataFrame:
         the end over the deviation of seeds), apart (deviation of the mean level between
         designs over that of seeds), best (score at the end), slowest (epochs to half of
         the way over those of the fastest), last (level of a linear read-out of the last
-        input; those of the families linear and letters do not claim to need memory), and
-        which of these it fails: it is kept all the same.
+        input; families linear and letters do not claim to need memory), and which of
+        these it fails: it is kept all the same.
     """
     first = [f"{n:03d}" for n in range(EACH["fixed"])]
     probes = table[(table["arm"] == "fixed") & table["design"].isin(first)]
