@@ -131,13 +131,16 @@ small: $(STAMP)
 	  --out results/rounding_quick.csv
 	$(MAKE) sums
 
-# Measures how fast networks train, and writes results/bench.csv: 16 minutes on two
-# cores that do nothing else. PEER=path runs the authors' code, too, from a checkout of
+# Measures how fast networks train, and writes results/bench.csv: half an hour on two
+# cores that do nothing else. ONLY="ahead" measures the comparison with JAX alone, in
+# some ten minutes, and keeps the rest of the table. PEER=path runs the authors' code, too, from a checkout of
 # https://github.com/qbhershey/iterativenn.
 bench: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  -c requirements.lock -e ".[bench]"
 	$(if $(PEER),$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	  -c requirements.lock -r benchmarks/peer.txt)
-	$(BIN)/python -m benchmarks $(if $(PEER),--peer $(PEER))
+	$(BIN)/python -m benchmarks $(if $(PEER),--peer $(PEER)) $(if $(ONLY),--only $(ONLY))
 	$(MAKE) sums
 
 # Builds what is released, and tests it where nothing else of this folder is.

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
-SHAPES = {"rad": 11, "hammer": 200}
-"""Time steps of a sequence of each task, as published."""
+SHAPES = {"rad": 11, "hammer": 200, "tiny": 9}
+"""Time steps of a sequence of each task, as published, and of tiny networks."""
 
 DESIGNS = {"rad": ("balanced_0", "111111_", "000000_"), "hammer": ("10AH00", "10AH12")}
 BATCHES = {"rad": (16, 256), "hammer": (16, 64, 256)}
 MANY = 16
 """Models that the many-run trains at once."""
+
+AHEAD = {
+    ("rad", 16): DESIGNS["rad"],
+    ("rad", 256): ("balanced_0",),
+    ("hammer", 64): DESIGNS["hammer"],
+    ("tiny", 32): ("",),
+}
+"""Designs that are compared with JAX, by task and batch."""
+
+TINY = (0.5, 24)
+"""Density and hidden units of tiny networks, such as a parent network learns from."""
 
 VARIED = (0.1, 1, 1, 0.1, 0.1, 0.1)
 """Densities of balanced_0, the arrangement that grows in weights."""
@@ -22,10 +34,10 @@ class Case:
     """One thing to measure.
 
     Args:
-        study: the question it belongs to: "designs", "weights", "density", "steps",
-            "models" or "stepping".
+        study: the question it belongs to: "ahead", "designs", "weights", "density",
+            "steps", "models" or "stepping".
         kind: what is measured, a key of `benchmarks.worker.KINDS`.
-        task: "rad" or "hammer", whose sizes it has.
+        task: "rad", "hammer" or "tiny", whose sizes it has.
         design: a published name, "mixed" for several, or "" where density and either
             weights or hidden say what it is.
         batch: sequences in a batch.
@@ -54,32 +66,58 @@ class Case:
     hidden: int = 0
 
 
-def groups(threads: int, device: str, peer: bool) -> list[list[Case]]:
+def groups(
+    threads: int,
+    device: str,
+    peer: bool = False,
+    rivals: Collection[str] = (),
+    studies: Collection[str] = (),
+) -> list[list[Case]]:
     """The cases, together where they are compared, each group with a product.
 
     Args:
         threads: of a process that works alone.
         device: "cpu" or "cuda".
         peer: whether the authors' code is there to be measured.
+        rivals: "jax" and "compiled", where they are there to be measured.
+        studies: which; all if none is named.
     """
     found = [*_designs(peer), *_weights(), *_density(), *_steps()]
-    found += [_models(), list(_stepping())]
+    found += [_models(), list(_stepping()), *_ahead(threads, rivals)]
     return [
         [_run_on(case, threads, device) for case in (*cases, _product(cases[0]))]
         for cases in found
+        if not studies or cases[0].study in studies
     ]
 
 
-def small(threads: int, device: str, peer: bool) -> list[list[Case]]:
+def small(*given: Any, **how: Any) -> list[list[Case]]:
     """The least of every study, to see that all of it works."""
     studies: dict[str, list[Case]] = {}
-    for cases in groups(threads, device, peer):
+    for cases in groups(*given, **how):
         studies.setdefault(cases[0].study, cases)
     return [[_shrunk(case) for case in cases] for cases in studies.values()]
 
 
 def _shrunk(case: Case) -> Case:
     return replace(case, batch=4, steps=min(case.steps, 11), models=min(case.models, 2))
+
+
+def _ahead(threads: int, rivals: Collection[str]) -> Iterator[list[Case]]:
+    """One network and many, against the same by JAX and by a compiler of torch."""
+    for (task, batch), names in AHEAD.items():
+        for name in names:
+            one = Case("ahead", "single", task, name, batch, SHAPES[task], threads=0)
+            if task == "tiny":
+                one = replace(one, density=(TINY[0],) * 6, hidden=TINY[1])
+            numbers = (MANY, 64) if task == "tiny" else (MANY,)
+            every = [one, *(replace(one, kind="many", models=n) for n in numbers)]
+            if "jax" in rivals:
+                every += [replace(case, kind="jax") for case in list(every)]
+            if "compiled" in rivals and task != "hammer":  # 200 steps take it minutes
+                every.append(replace(one, kind="compiled"))
+            for n in sorted({1, threads}):
+                yield [replace(case, threads=n) for case in every]
 
 
 def _designs(peer: bool) -> Iterator[list[Case]]:
@@ -155,5 +193,5 @@ def _run_on(case: Case, threads: int, device: str) -> Case:
     One is what `vsrnn.run` steps episodes with: the products of a step are small.
     """
     alone = case.processes == 1 and case.study != "stepping"
-    threads = threads if alone else 1
+    threads = case.threads if case.study == "ahead" else threads if alone else 1
     return replace(case, threads=threads, device=device)

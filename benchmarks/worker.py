@@ -18,11 +18,13 @@ from tqdm import tqdm
 import vsrnn
 from benchmarks.baselines import MaskedDense
 from benchmarks.peer import peer_work
-from benchmarks.plan import Case
+from benchmarks.plan import SHAPES, Case
+from benchmarks.rivals import compiled_work, jax_work
 from vsrnn.models import BlockRNN, ModelBatch, PlainRNN, ProjectedLSTM
 from vsrnn.models.batch import ModelLoop
 from vsrnn.runs.provenance import provenance
 from vsrnn.tasks import sizes
+from vsrnn.tasks.task import SPLITS, Task, time_first
 from vsrnn.training.loop import make_step, train_epoch
 from vsrnn.training.optimizer import Optimizer
 from vsrnn.training.resources import keep_memory
@@ -43,7 +45,7 @@ Work = Callable[[], int]
 _held = threading.local()  # what this worker works on
 
 
-class Recorded:
+class Recorded(Task):
     """Sequences of numbers in the sizes of a task, with a target at every step.
 
     Args:
@@ -52,27 +54,41 @@ class Recorded:
         number: how many sequences there are.
     """
 
-    shuffle, carries, checksum, measure = True, False, "", "accuracy"
+    name = "benchmarks:Recorded"
 
     def __init__(self, name: str, steps: int, number: int) -> None:
-        generator = torch.Generator().manual_seed(0)
         self.inputs, self.outputs = sizes(name)
+        self.steps, self.batch_size = steps, number
+        super().__init__()
+        self._data = {part: time_first(own) for part, own in self._data.items()}
         self.provenance = {"task": f"random numbers in the sizes of {name}"}
-        self.sizes, self.batch_size = {"train": number}, number
-        self._x = torch.randn(steps, number, self.inputs, generator=generator)
-        self._y = torch.randn(steps, number, self.outputs, generator=generator)
+
+    def data(self) -> dict[str, Any]:
+        """The same sequences for every split."""
+        draw = torch.Generator().manual_seed(0)
+        ends = self.inputs, self.outputs
+        shape = self.batch_size, self.steps
+        pair = tuple(torch.randn(*shape, n, generator=draw) for n in ends)
+        return dict.fromkeys(SPLITS, pair)
 
     def batch(self, split: str, rows: slice | Tensor) -> tuple[Tensor, Tensor]:
-        """Inputs ``(batch, steps, inputs)`` and targets ``(batch, steps, outputs)``."""
-        return self._x[:, rows].transpose(0, 1), self._y[:, rows].transpose(0, 1)
+        """Inputs and targets ``(batch, steps, ...)``, which lie time first."""
+        inputs, targets = (self._data[f"train_{part}"][rows] for part in self.parts)
+        return inputs, targets
 
-    def loss(self, output: Tensor, targets: Tensor) -> Tensor:
-        """The mean squared difference, of each model."""
-        return (output - targets).square().mean((-3, -2, -1))
 
-    def accuracy(self, output: Tensor, targets: Tensor) -> Tensor:
-        """Nothing: numbers are not right or wrong."""
-        return output.new_zeros(output.shape[:-3])
+class Tiny(Task):
+    """Short sequences of a few numbers, and a class at the end of each."""
+
+    name = "benchmarks:Tiny"
+    inputs, outputs, steps, batch_size = 8, 10, SHAPES["tiny"], 32
+
+    def data(self) -> dict[str, Any]:
+        """The same sequences for every split."""
+        draw = torch.Generator().manual_seed(0)
+        x = torch.randn(1024, self.steps, self.inputs, generator=draw)
+        y = torch.randint(0, self.outputs, (1024,), generator=draw)
+        return dict.fromkeys(SPLITS, (x, y))
 
 
 def prepare(case: Case, share: int, peer: Path | None) -> dict[str, Any]:
@@ -121,6 +137,9 @@ def _task(case: Case) -> Any:
     if case.task == "rad":
         task = vsrnn.get_task("rad", "smoke")
         sequences = min(sequences, task.sizes["train"])
+    elif case.task == "tiny":
+        task = Tiny()
+        sequences = min(1024, case.batch * UPDATES * 4)
     else:
         task = Recorded(case.task, case.steps, sequences)
     task.sizes = task.sizes | {"train": sequences}
@@ -128,9 +147,14 @@ def _task(case: Case) -> Any:
     return task
 
 
+def _ends(task: str) -> tuple[int, int]:
+    """Inputs and outputs."""
+    return (Tiny.inputs, Tiny.outputs) if task == "tiny" else sizes(task)
+
+
 def _block(case: Case, seed: int) -> BlockRNN:
     """The block RNN of a case; of several designs, each seed is another one."""
-    inputs, outputs = sizes(case.task)
+    inputs, outputs = _ends(case.task)
     if case.density:
         sized = (inputs, outputs, case.density)
         if case.weights:
@@ -242,7 +266,7 @@ def _adam(networks: list[nn.Module], kind: str) -> Optimizer | torch.optim.Optim
 
 def _step(network: Any, case: Case) -> Work:
     """Run episodes a step at a time, without training."""
-    x = torch.randn(case.batch, sizes(case.task)[0], device=case.device)
+    x = torch.randn(case.batch, _ends(case.task)[0], device=case.device)
 
     @torch.no_grad()
     def work() -> int:
@@ -252,6 +276,12 @@ def _step(network: Any, case: Case) -> Work:
         return case.steps
 
     return work
+
+
+def _rival(case: Case, task: Any, blocks: list[BlockRNN], peer: Path | None) -> Work:
+    """Train networks as another library does."""
+    make = {"jax": jax_work, "compiled": compiled_work}[case.kind]
+    return make(blocks, task, case.threads)
 
 
 def _authors(case: Case, task: Any, blocks: list[BlockRNN], peer: Path | None) -> Work:
@@ -290,6 +320,7 @@ def _peak() -> float:
 
 KINDS: dict[str, Callable[..., Work]] = {
     **dict.fromkeys(("single", "many", "masked", "masked_fused", *LIBRARY), _train),
+    **dict.fromkeys(("jax", "compiled"), _rival),
     "peer": _authors,
     "product": _product,
 }

@@ -4,16 +4,19 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
 
 import vsrnn
 from benchmarks import __main__ as bench
-from benchmarks import plan, worker
+from benchmarks import plan, rivals, worker
 from benchmarks.baselines import MaskedDense
 from benchmarks.measure import measure
 from benchmarks.report import report
+from vsrnn.models import ModelBatch
+from vsrnn.training.optimizer import Optimizer
 
 ROOT = Path(__file__).parent.parent
 
@@ -63,6 +66,23 @@ def test_masked_dense_network_has_the_same_outputs_and_gradients(task, name):
     torch.testing.assert_close(dense.bias.grad, model.bias.grad, rtol=1e-3, atol=1e-5)
 
 
+def test_jax_learns_the_same():
+    pytest.importorskip("jax")
+    pytest.importorskip("optax")
+    x, y = data("hammer")
+    blocks = [pair("hammer", "10AH00")[0] for _ in range(2)]
+    network, adam = ModelBatch(blocks), Optimizer(blocks, [1e-4] * 2)
+    single, several = rivals.jax_step(blocks[:1]), rivals.jax_step(blocks)
+    for _ in range(5):
+        loss = (network(x) - y).square().mean((1, 2, 3))
+        loss.sum().backward()
+        adam.step()
+        adam.zero_grad()
+        wanted = loss.detach().numpy()
+        np.testing.assert_allclose(several(x, y), wanted, rtol=1e-5)
+        np.testing.assert_allclose(single(x, y), wanted[0], rtol=1e-5)
+
+
 def test_masked_dense_network_learns_the_same():
     model, dense = pair("hammer", "10AH00")
     x, y = data("hammer")
@@ -89,7 +109,7 @@ def test_plan_has_every_case_that_is_promised():
         assert {"single", "many", "masked", "rnn", "lstm", "peer"} <= {
             c.kind for c in own
         }
-    growth = {"weights", "density", "steps", "models"}
+    growth = {"weights", "density", "steps", "models", "ahead"}
     assert {c.study for c in cases} == {"designs", "stepping", *growth}
     assert {c.kind for c in cases} <= set(worker.KINDS)
     assert len(set(cases)) == len(cases) - repeated_products(cases)
@@ -103,13 +123,16 @@ def repeated_products(cases):
 
 
 def test_each_group_measures_one_product_and_compares_equal_shapes():
-    for group in plan.groups(3, "cpu", peer=True):
+    for group in plan.groups(3, "cpu", peer=True, rivals=("jax", "compiled")):
         assert [case.kind for case in group].count("product") == 1
         assert len({(c.study, c.task, c.batch, c.steps) for c in group}) == 1
         for case in group:
             assert case.models % case.processes == 0
             alone = case.processes == 1 and case.study != "stepping"
-            assert case.threads == (3 if alone else 1)
+            if case.study == "ahead":
+                assert case.threads == group[0].threads and case.threads in (1, 3)
+            else:
+                assert case.threads == (3 if alone else 1)
 
 
 def test_table_has_a_row_a_case_and_says_what_made_it(table):

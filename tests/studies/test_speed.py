@@ -30,7 +30,8 @@ def committed():
 def measured():
     """Measurements of the cases of the plan up to batches of 100, made up."""
     rows = []
-    groups = plan.groups(threads=2, device="cpu", peer=True)
+    rivals = "jax", "compiled"
+    groups = plan.groups(threads=2, device="cpu", peer=True, rivals=rivals)
     for cases in (group for group in groups if group[0].batch <= 100):
         for number, case in enumerate(cases[:-1]):
             ms = (1 + number) * case.steps / case.batch
@@ -83,6 +84,25 @@ def test_one_model_is_one_model(committed):
     many = rates.query("models > processes and kind != 'many'")
     turns = {"one model, 16 in turn", "masked dense matrices, 16 in turn"}
     assert set(many["way"]) == turns
+
+
+def test_the_least_favourable_case_beside_jax_comes_first(page, committed):
+    table, rows = page.table("ahead"), page.data.bench.query("study == 'ahead'")
+    keys = ["task", "batch", "design", "threads", "models", "kind"]
+    ms = rows.set_index(keys)["ms"]
+    assert set(table["rival"]) == {"JAX", "torch.compile"} and table.shape[0] > 20
+    for row in table.to_dict("records"):
+        case = tuple(row[key] for key in keys[:-1])
+        own = "single" if row["models"] == 1 else "many"
+        kind = "jax" if row["rival"] == "JAX" else "compiled"
+        ratio = ms[(*case, kind)] / ms[(*case, own)]
+        assert row["times as fast"] == pytest.approx(ratio, rel=1e-3)
+    assert table["times as fast"].is_monotonic_increasing
+    least = table.query("rival == 'JAX'")["times as fast"].min()
+    assert page.numbers()["least_jax"] == f"{least:.1f}"
+    nobody = Page("speed", study.Data(page.data.bench.query("kind != 'jax'")))
+    assert nobody.numbers()["least_jax"] == "not measured"
+    assert len(committed.table("ahead").columns) == len(table.columns)
 
 
 def test_memory_is_what_training_adds(page):

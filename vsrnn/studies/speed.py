@@ -29,6 +29,8 @@ WAYS = {
     "rnn_same_size": "dense nn.RNN of equal size",
     "lstm": "nn.LSTM of equal weights",
     "peer": "the authors' code",
+    "jax": "JAX",
+    "compiled": "torch.compile",
 }
 """What trains, by kind of measurement; many models have words of their own."""
 
@@ -110,6 +112,27 @@ def speed_ratio_table(data: Data) -> DataFrame:
     ratios["low"] = both[LOW] / both[f"{HIGH} of baseline"]
     ratios["high"] = both[HIGH] / both[f"{LOW} of baseline"]
     return ratios.round(4)
+
+
+def ahead_table(data: Data) -> DataFrame:
+    """Times of a training step beside those of the same network compiled by others.
+
+    That is dense matrices with masks by JAX, with many by ``vmap``, and by
+    ``torch.compile``. The least favourable case comes first.
+
+    Returns:
+        One row a case and rival: milliseconds for a step of one model, the rival's, and
+        how many times as fast the package is.
+    """
+    bench = data.bench[data.bench["study"] == "ahead"]
+    keys = ["task", "batch", "design", "threads", "models"]
+    table = bench[[*keys, "kind"]].assign(**{"ours [ms]": bench["ms"] * bench["batch"]})
+    own = table["kind"].isin(["single", "many"])
+    theirs = table[~own].rename(columns={"ours [ms]": "theirs [ms]"})
+    both = table[own].drop(columns="kind").merge(theirs, on=keys)
+    both["rival"] = [WAYS[kind] for kind in both.pop("kind")]
+    both["times as fast"] = both["theirs [ms]"] / both["ours [ms]"]
+    return both.sort_values("times as fast", ignore_index=True).round(4)
 
 
 def stepping_table(data: Data) -> DataFrame:
@@ -198,6 +221,10 @@ def numbers(page: Page) -> dict[str, str]:
         for kind, how in (("masked", ".1f"), ("peer", ".0f")):
             same = (ratios["trained"] == trained) & (ratios["baseline"] == WAYS[kind])
             found[f"{name}_{kind}"] = _extent(ratios.loc[same, "ratio"], how)
+    ahead = page.table("ahead")
+    for rival in (WAYS["jax"], WAYS["compiled"]):
+        least = ahead.loc[ahead["rival"] == rival, "times as fast"].nsmallest(1)
+        found[f"least_{rival.removeprefix('torch.').lower()}"] = _extent(least, ".1f")
     varied = rates[(rates["design"] == "balanced_0") & (rates["batch"] == 16)]
     varied = varied[(varied["processes"] == 1) | (varied["kind"] == "many")]
     for kind in ("peer", "masked", "single", "many"):
