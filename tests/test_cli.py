@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from each import each
 
 from vsrnn import VsrnnError, get_method
 from vsrnn.cli import main
@@ -83,16 +84,14 @@ SAID = {
 }
 
 
-@pytest.mark.parametrize("text", SAID)
+@each("text", SAID)
 def test_options_are_what_they_say(text):
     read = task_options("own:Last", [f"factor={text}"])["factor"]
     assert read == SAID[text] and type(read) is type(SAID[text])
     assert task_options("rad", [f"split={text}"]) == {"split": text}
 
 
-@pytest.mark.parametrize(
-    "wrong", ["factor=true", "factor=False", "factor=much", "factor=1", "factor=.5"]
-)
+@each("wrong", ["factor=true", "factor=False", "factor=much", "factor=1", "factor=.5"])
 def test_a_truth_is_no_number(wrong):
     options = task_options("own:Last", [wrong])
     if options["factor"] in (1, 0.5) and options["factor"] is not True:

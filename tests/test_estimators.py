@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from each import each
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -67,7 +68,9 @@ def test_sequences_of_other_lengths_are_each_read_to_their_own_end(small):
 def test_a_single_sequence_is_not_taken_for_a_table():
     x, y = ragged(channels=2)
     model = vsrnn.SparseRNNClassifier(500, epochs=1, random_state=0).fit(x, y)
-    with pytest.raises(vsrnn.VsrnnError, match=r"reads 2 channels, and X has 1: .*X\[None\]"):
+    with pytest.raises(
+        vsrnn.VsrnnError, match=r"reads 2 channels, and X has 1: .*X\[None\]"
+    ):
         model.predict(x[0])
     assert model.predict(x[0][None]).shape == (1,)
 
@@ -151,7 +154,7 @@ def test_random_state_decides_everything_and_touches_nothing(small):
     assert torch.equal(torch.get_rng_state(), before)
 
 
-@pytest.mark.parametrize(
+@each(
     "wrong, said",
     [
         ({"weights": 1}, "leaves no hidden unit"),
@@ -170,10 +173,10 @@ def test_random_state_decides_everything_and_touches_nothing(small):
 )
 def test_parameters_of_no_use_are_refused(wrong, said, small):
     with pytest.raises(ValueError, match=said):
-        small.set_params(**wrong).fit(*data())
+        clone(small).set_params(**wrong).fit(*data())
 
 
-@pytest.mark.parametrize(
+@each(
     "change, said",
     [
         (lambda x, y: (x[:, 0, 0], y), "Expected 2D array, got 1D array"),
@@ -196,7 +199,7 @@ def test_parameters_of_no_use_are_refused(wrong, said, small):
 )
 def test_data_of_no_use_are_refused(change, said, small):
     with pytest.raises((ValueError, TypeError), match=said):
-        small.fit(*change(*data()))
+        clone(small).fit(*change(*data()))
 
 
 def test_data_of_another_kind_than_those_of_the_fit_are_refused(small):

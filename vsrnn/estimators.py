@@ -123,9 +123,7 @@ class _SparseRNN(BaseEstimator):
         check_is_fitted(self, "model_")
         check_device(self.device)
         parts, channels = self._read(X), len(self._scale[0])
-        if (
-            parts[0].shape[1] != channels
-        ):  # a table where sequences were, or one of them
+        if parts[0].shape[1] != channels:  # as of one sequence
             raise VsrnnError(
                 f"the network reads {channels} channels, and X has "
                 f"{parts[0].shape[1]}: give (cases, steps, channels); one sequence is "

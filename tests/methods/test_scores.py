@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from each import each
 from own import Last
 
 from vsrnn import Config, Design, VsrnnError, run
@@ -88,8 +89,8 @@ def test_units_that_never_vary_have_no_score_but_a_magnitude(name):
     assert bool((scores == 0).all()) == (name != "magnitude")
 
 
-@pytest.mark.parametrize(("kind", "options"), OWN)
-@pytest.mark.parametrize("name", SCORES)
+@each("kind, options", OWN)
+@each("name", SCORES)
 def test_the_lowest_scores_go_whatever_the_matrix(kind, options, name):
     model = model_of(kind, options)
     x = Last().batch("train", slice(0, 24))[0]
@@ -122,9 +123,9 @@ def ends_of(model, kind, x):
         return {block: (ends[block[1]], ends[block[0]]) for block in model.regions}
     start = len(model.matrices().get("start", [[]])[0])
     ends = {"start": (x[: len(x) // 5, :start], h[0])} if start else {}
-    for k, each in enumerate(h):
-        ends[f"ih_{k}"] = (h[k - 1] if k else x[:, start:]), each
-        ends[f"hh_{k}"] = each, each
+    for k, own in enumerate(h):
+        ends[f"ih_{k}"] = (h[k - 1] if k else x[:, start:]), own
+        ends[f"hh_{k}"] = own, own
     return ends | {"head": (h[-1], y)}
 
 

@@ -5,6 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
+from each import each
 
 from vsrnn import VsrnnError
 from vsrnn.methods.spaces import INHIBITORS, SPACES, TRAINED
@@ -73,7 +74,7 @@ def test_there_is_an_oracle_for_each_space():
     assert ORACLES.keys() == SPACES.keys()
 
 
-@pytest.mark.parametrize("name", SPACES)
+@each("name", SPACES)
 def test_distances_are_those_by_brute_force(name):
     points = drawn(name)
     distances = SPACES[name].distances(points).numpy()
@@ -83,7 +84,7 @@ def test_distances_are_those_by_brute_force(name):
     np.testing.assert_allclose(single, distances, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", SPACES)
+@each("name", SPACES)
 def test_distances_are_a_metric_on_every_space(name):
     distances = SPACES[name].distances(drawn(name, 60)).numpy()
     assert np.array_equal(np.diag(distances), np.zeros(60))
@@ -127,7 +128,7 @@ def test_the_trained_s3_is_half_as_wide():
     torch.testing.assert_close(wide, 2 * narrow)
 
 
-@pytest.mark.parametrize("name", SPACES)
+@each("name", SPACES)
 def test_points_are_as_published(name):
     points = drawn(name, 4000)
     flat_part = points[:, 3:] if name == "mixed" else points
@@ -146,7 +147,7 @@ def test_points_are_as_published(name):
     assert not torch.equal(points, drawn(name, 4000, seed=1))
 
 
-@pytest.mark.parametrize("name", SPACES)
+@each("name", SPACES)
 def test_gradients_are_those_of_finite_differences(name):
     points = drawn(name, 5).requires_grad_()
     factors = torch.arange(25.0).view(5, 5).double()
@@ -155,7 +156,7 @@ def test_gradients_are_those_of_finite_differences(name):
     )
 
 
-@pytest.mark.parametrize("name", SPACES)
+@each("name", SPACES)
 def test_gradients_stay_finite_for_equal_and_opposite_points(name):
     for inhibitor in INHIBITORS.values():
         points = drawn(name, 4).float()

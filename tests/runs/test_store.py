@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from each import each
 
 import vsrnn
 from vsrnn import Config, Design, Store, VsrnnError, run, sweep
@@ -342,12 +343,13 @@ EDITS = {
 }
 
 
-@pytest.mark.parametrize("what", EDITS)
-@pytest.mark.parametrize("hashed", [True, False])
+@each("what", EDITS)
+@each("hashed", [True, False])
 def test_an_edited_result_is_named_and_not_used(kept, what, hashed):
     """Without its hash, as results once were stored, what does not fit is noticed."""
     path = min(kept.folder.glob("*.json"))
-    result = json.loads(path.read_text())
+    stored = path.read_text()
+    result = json.loads(stored)
     if not hashed:
         del result["check"]
         path.write_text(json.dumps(result))
@@ -356,6 +358,7 @@ def test_an_edited_result_is_named_and_not_used(kept, what, hashed):
     if hashed or what not in ("curve", "share", "seconds"):
         with pytest.raises(VsrnnError, match=f"{path.name} is damaged"):
             kept.collect()
+    path.write_text(stored)
 
 
 def test_an_edited_line_of_a_pack_is_named_and_not_used(kept):

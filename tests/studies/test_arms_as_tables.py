@@ -3,14 +3,15 @@
 import numpy as np
 import pandas as pd
 import pytest
+from each import each
 from scipy import stats
 
 from vsrnn import Config, get_method
 from vsrnn.studies import PROTOCOLS, arms, navigation
 
 
-@pytest.mark.parametrize("name", arms.PENALTIES)
-@pytest.mark.parametrize("weight", [None, 0.001])
+@each("name", arms.PENALTIES)
+@each("weight", [None, 0.001])
 def test_an_arm_is_recognized_by_its_config(name, weight):
     more = {} if weight is None else {"weight": weight, "seed": 3}
     how = arms.methods(name, 0.1, "cubic", **more)

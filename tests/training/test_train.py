@@ -88,7 +88,7 @@ def test_a_callback_can_end_the_training():
     vsrnn.train(CONFIG, callbacks=note)
     kept = model.state_dict()
     assert all(torch.equal(kept[name], value) for name, value in again[0].items())
-    with pytest.raises(VsrnnError, match="a callback is a function .*, not 7"):
+    with pytest.raises(VsrnnError, match=r"a callback is a function .*, not 7"):
         vsrnn.train(CONFIG, callbacks=[note, 7])
     for answer in (True, 1, np.True_, object()):  # as of a bar's update
         assert len(vsrnn.train(CONFIG, callbacks=lambda *_, a=answer: a)[1]) == 5
