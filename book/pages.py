@@ -18,6 +18,7 @@ SVG, LINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 WORDS = ("text", "tspan")
 PREFIXED = re.compile(r'(\bid="|href="#|url\(#)')  # an id, or where one is asked for
 GRAY = re.compile(r"(fill|stroke): #([0-9a-f]{2})\2\2\b")
+WIDE = "The wide drawing, whose left and right the caption means"
 BLUE = "#0072b2"  # too dark for lines and words in the dark
 
 
@@ -45,7 +46,7 @@ class Inline(SphinxPostTransform):
                 drawn = [f'<div class="vsrnn-figure">{inline(text, node["alt"])}</div>']
                 if phone := narrow(source, node):
                     twin = inline(phone, node["alt"])
-                    larger = f'<a class="vsrnn-larger" href="{file}">Larger</a>'
+                    larger = f'<a class="vsrnn-larger" href="{file}">{WIDE}</a>'
                     drawn.append(
                         f'<div class="vsrnn-figure vsrnn-phone">{twin}{larger}</div>'
                     )

@@ -133,7 +133,7 @@ def navigation_penalties(table: DataFrame, style: str = "web") -> Figure:
         cloud(side, error, rows, {"color": "black", "markersize": 6})
         _scale(side)
         ax.set(title="here: 256 units", xlabel=ERROR)
-        side.set(title="published: 4,096 units", xlabel=ERROR)
+        side.set(title="published: 4,096 units", xlabel=ERROR, ylabel="")
         legend(drawn, _WORDS)
     return drawn
 
