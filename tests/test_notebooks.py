@@ -35,6 +35,7 @@ def drawn(cell):
 def test_all_notebooks_are_there():
     assert [path.stem for path in PATHS] == [
         "contrast",
+        "denoise",
         "equal_weights",
         "forecast",
         "geometry",
@@ -43,6 +44,7 @@ def test_all_notebooks_are_there():
         "hidden_proportion",
         "moduli",
         "navigation",
+        "pruning",
         "sequences",
         "speed",
         "survivors",
