@@ -133,7 +133,7 @@ def denoise_density(table: DataFrame, style: str = "web") -> Figure:
             chance_line(ax, rows["dense"].mean())
             log_ticks(ax, DENSITIES)
             ax.set(title=rows["panel"].iloc[0], ylabel=EXPLAINED, ylim=(-0.05, 1.05))
-            if not ax.get_subplotspec().is_first_col():
+            if not ax.get_subplotspec().is_first_col():  # type: ignore[union-attr]
                 ax.set_ylabel("")
             if known.empty:
                 ax.set_xlim(min(DENSITIES) / 1.2, max(DENSITIES) * 1.2)
