@@ -97,9 +97,9 @@ MUTATIONS: list[Mutation] = [
     Mutation(
         "outputs are the memory of all states",
         *(
-            PASS,
-            "return output.clone(memory_format=plain), last",
-            "return output, last",
+            "vsrnn/models/_kernels/fast.py",
+            "[..., :batch].clone(memory_format=torch.contiguous_format)",
+            "[..., :batch]",
         ),
         f"{PROMISED} -k belong",
     ),
@@ -413,7 +413,7 @@ MUTATIONS: list[Mutation] = [
     ),
     Mutation(
         "markers shifted by 10 in every panel",
-        *(POINTS, "long[_DRAWN].clip(*within)", "10 + long[_DRAWN].clip(*within)"),
+        *(POINTS, "long[DRAWN].clip(*within)", "10 + long[DRAWN].clip(*within)"),
         POINTS_TEST,
     ),
     Mutation(

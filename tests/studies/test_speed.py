@@ -86,7 +86,7 @@ def test_one_model_is_one_model(committed):
     assert set(many["way"]) == turns
 
 
-def test_the_least_favourable_case_beside_jax_comes_first(page, committed):
+def test_the_least_favorable_case_beside_jax_comes_first(page, committed):
     table, rows = page.table("ahead"), page.data.bench.query("study == 'ahead'")
     keys = ["task", "batch", "design", "threads", "models", "kind"]
     ms = rows.set_index(keys)["ms"]

@@ -118,7 +118,7 @@ def ahead_table(data: Data) -> DataFrame:
     """Times of a training step beside those of the same network compiled by others.
 
     That is dense matrices with masks by JAX, with many by ``vmap``, and by
-    ``torch.compile``. The least favourable case comes first.
+    ``torch.compile``. The least favorable case comes first.
 
     Returns:
         One row a case and rival: milliseconds for a step of one model, the rival's, and
