@@ -57,6 +57,13 @@ def test_noise_is_the_policys_own_times_a_factor():
     assert drawn.std(0).mean() == pytest.approx(np.exp(-3), rel=0.05)
 
 
+def test_episodes_are_the_same_however_many_processes_play_them(tmp_path, monkeypatch):
+    kept = Hammer("smoke", cache=tmp_path / "alone").checksum
+    monkeypatch.setattr(hammer, "ALONE", 0)
+    monkeypatch.setattr(hammer, "TOGETHER", 9)
+    assert Hammer("smoke", cache=tmp_path / "shared").checksum == kept
+
+
 def test_the_noise_of_an_episode_is_drawn_from_its_seed():
     policy = Policy(arrays())
     act, seen = policy.noisy([7]), np.zeros((1, HAMMER.inputs))

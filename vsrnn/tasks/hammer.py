@@ -14,10 +14,10 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from vsrnn.errors import VsrnnError, check_int
+from vsrnn.errors import VsrnnError, check_int, needs
 from vsrnn.tasks._imitation import Imitation
 from vsrnn.tasks._imitation import acting as acting
-from vsrnn.tasks.adroit import DOOR, HAMMER, STEPS, play
+from vsrnn.tasks.adroit import DOOR, HAMMER, STEPS, Robot, play
 from vsrnn.tasks.policy import FILES, Policy, load_policy
 from vsrnn.tasks.task import Scale, register
 
@@ -26,6 +26,8 @@ EXPERT = Path(__file__).with_name("hammer.safetensors")
 
 TOGETHER = 50
 """Episodes that a policy plays at a time while data are made."""
+ALONE = 4 * TOGETHER
+"""Most episodes that are played in one process; more are shared out over the cores."""
 
 
 SCALES = {
@@ -161,18 +163,34 @@ class Hammer(Imitation):
     def _played(self, policy: Policy) -> dict[str, Tensor]:
         """Let a policy play all episodes; each split has seeds of its own."""
         noise, seed = self.settings["noise"], self.settings["data_seed"]
-        made: dict[str, Tensor] = {}
+        with needs("experiments"):
+            from joblib import Parallel, delayed
+        parts = []
         for number, (split, size) in enumerate(self.sizes.items()):
-            first, seen, done = (3 * seed + number + 1) * 100_000, [], []
+            first = (3 * seed + number + 1) * 100_000
             some = range(first, first + size)
-            for start in tqdm(some[::TOGETHER], "playing", leave=False, delay=1):
-                seeds = range(start, min(start + TOGETHER, some.stop))
-                played = play(self.robot, policy.noisy(seeds, noise), seeds)
-                seen.append(np.float32(played.observations[:, :-1]))
-                done.append(played.actions)
-            made[f"{split}_observations"] = torch.from_numpy(np.concatenate(seen))
-            made[f"{split}_actions"] = torch.from_numpy(np.concatenate(done))
-        return made
+            parts += [(split, some[n : n + TOGETHER]) for n in range(0, size, TOGETHER)]
+        jobs = -1 if sum(self.sizes.values()) > ALONE else 1
+        how: Any = {"backend": "loky", "return_as": "generator"}
+        calls = (delayed(_demonstrated)(self.robot, policy, s, noise) for _, s in parts)
+        played = Parallel(jobs, **how)(calls)
+        pairs: dict[str, list[Any]] = {split: [] for split in self.sizes}
+        shown = tqdm(played, "playing", len(parts), leave=False, delay=1)
+        for (split, _), pair in zip(parts, shown, strict=True):
+            pairs[split].append(pair)
+        return {
+            f"{split}_{name}": torch.from_numpy(np.concatenate(own))
+            for split, each in pairs.items()
+            for name, own in zip(self.parts, zip(*each, strict=True), strict=True)
+        }
+
+
+def _demonstrated(
+    robot: Robot, policy: Policy, seeds: range, noise: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """What a policy sees and does in episodes of these seeds."""
+    played = play(robot, policy.noisy(seeds, noise), seeds)
+    return played.observations[:, :-1].astype(np.float32), played.actions
 
 
 @register
