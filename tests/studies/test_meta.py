@@ -83,7 +83,14 @@ def test_a_rate_is_the_best_of_its_scan():
 
 
 def test_the_table_has_a_row_a_run_with_its_curve():
-    table = meta.meta_table()
+    more = [committed_runs(f"meta_seeds{end}") for end in ("", "_curves")]
+    seeds, table = meta.meta_table(*more), meta.meta_table()
+    assert set(seeds["seed"]) == set(meta.MORE_SEEDS) and set(seeds["arm"]) == {"fixed"}
+    keys = ["task", "budget", "design", "hidden", "gain_hh"]
+    rows = seeds[keys].drop_duplicates()
+    assert len(
+        rows.merge(table[table["arm"] == "fixed"][keys].drop_duplicates())
+    ) == len(rows)
     runs = committed_runs("meta").set_index("id")
     assert len(table) == len(runs) > 0
     known = dict(table[["task", "family"]].to_numpy())

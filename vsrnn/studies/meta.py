@@ -45,7 +45,8 @@ EACH = {"fixed": 8, "drawn": 4, "absolute": 2}
 """Designs of an arm at each budget and in each round."""
 SEEDS = {"fixed": (0, 1), "drawn": (0,), "absolute": (0,)}
 MORE_SEEDS = (2, 3)
-"""Of the fixed arm, trained last: in half of the tasks seeds differ as designs do."""
+"""Of the fixed arm, trained last: in half of the tasks seeds differ as designs do.
+Those that are stored are in ``results/meta_seeds``."""
 CONTROL_SEEDS = range(5)
 ABSOLUTE = 0.05
 SPLIT = "meta/split.json"
@@ -189,6 +190,10 @@ def meta_table(
     runs: DataFrame | None = None, curves: DataFrame | None = None
 ) -> DataFrame:
     """All runs that are stored, one row a run.
+
+    Args:
+        runs: of a table such as "meta_seeds"; those of "meta" if absent.
+        curves: their epochs.
 
     Returns:
         id, task, family, budget, arm ("fixed", "drawn", "absolute", "control"), design
