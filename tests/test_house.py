@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "methods": GROUND | {"design", "models"},
     "training": GROUND | {"models", "tasks", "methods"},
     "runs": GROUND | {"design", "models", "tasks", "methods", "training"},
-    "estimators": GROUND | {"design", "models", "tasks", "training"},
+    "estimators": GROUND | {"design", "models", "tasks", "training", "forecast"},
     "forecast": GROUND | {"design", "models", "tasks", "training", "runs", "stats"},
 }
 MAY_IMPORT["studies"] = set(MAY_IMPORT)

@@ -34,6 +34,7 @@ def drawn(cell):
 
 def test_all_notebooks_are_there():
     assert [path.stem for path in PATHS] == [
+        "before",
         "contrast",
         "denoise",
         "equal_weights",
@@ -44,6 +45,7 @@ def test_all_notebooks_are_there():
         "hidden_proportion",
         "moduli",
         "navigation",
+        "parent",
         "pruning",
         "sequences",
         "speed",

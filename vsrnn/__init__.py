@@ -42,12 +42,14 @@ from vsrnn.training.serving import adapt as adapt
 if typing.TYPE_CHECKING:
     from vsrnn.estimators import SparseRNNClassifier as SparseRNNClassifier
     from vsrnn.estimators import SparseRNNRegressor as SparseRNNRegressor
+    from vsrnn.forecast.choose import choose as choose
     from vsrnn.forecast.probe import probe as probe
 
 
 _LATER = {
     "SparseRNNClassifier": ("estimators", "sklearn"),
     "SparseRNNRegressor": ("estimators", "sklearn"),
+    "choose": ("forecast.choose", "experiments"),
     "probe": ("forecast.probe", "experiments"),
 }
 

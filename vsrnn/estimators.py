@@ -20,6 +20,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 from torch import Tensor
 
+from vsrnn.design.design import design_of
 from vsrnn.design.geometry import BLOCKS, Geometry
 from vsrnn.errors import VsrnnError, check_int
 from vsrnn.models import BlockRNN, ModelBatch
@@ -39,11 +40,12 @@ class _SparseRNN(BaseEstimator):
     model_: BlockRNN
     loss_curve_: list[float]
     _scale: Scale
+    _rate: float
 
     def __init__(
         self,
         weights: float = 10_000,
-        density: float | Sequence[float] = 0.2,
+        density: float | Sequence[float] | str = 0.2,
         *,
         epochs: int = 50,
         learning_rate: float = 1e-3,
@@ -72,17 +74,21 @@ class _SparseRNN(BaseEstimator):
         seed = int(check_random_state(self.random_state).randint(2**31))
         steps = np.concatenate(parts)
         sizes = self.weights, steps.shape[1], outputs
-        geometry = Geometry.for_budget(*sizes, self.density)
+        scale = self._scale if self._goes_on else _standard(steps)
+        task = _Given(_tensors(parts, scale), y, outputs, size)
+        if isinstance(self.density, str):
+            geometry, deviations, rate = self._chosen(task, seed)
+        else:
+            geometry = Geometry.for_budget(*sizes, self.density)
+            deviations = _deviations(geometry)
         if self._goes_on:
             if geometry != self.model_.geometry:
                 raise VsrnnError(
                     f"warm_start goes on with {self.model_.geometry}, not {geometry}"
                 )
-            model, scale = deepcopy(self.model_), self._scale
+            model = deepcopy(self.model_)
         else:
-            model = BlockRNN(geometry, init_std=_deviations(geometry), seed=seed)
-            scale = _standard(steps)
-        task = _Given(_tensors(parts, scale), y, outputs, size)
+            model = BlockRNN(geometry, init_std=deviations, seed=seed)
         trainee = Trainee(model.to(self.device), float(rate), [])
         network = ModelBatch([model])
         fit([trainee], network, task, epochs=epochs, seed=seed, device=self.device)
@@ -92,6 +98,26 @@ class _SparseRNN(BaseEstimator):
         self.loss_curve_ = before + [point["train_loss"] for point in trainee.curve]
         self.model_, self._scale = model.cpu(), scale
         return self
+
+    def _chosen(self, task: Task, seed: int) -> tuple[Geometry, list[float], float]:
+        """The first choice of `vsrnn.choose`: geometry, deviations, rate."""
+        if self.density != "choose":
+            raise VsrnnError(
+                f"density is numbers in 0..1 or 'choose', not {self.density!r}"
+            )
+        if self._goes_on:
+            return self.model_.geometry, [], self._rate
+        from vsrnn.forecast.choose import choose
+
+        table = choose(budget=self.weights, data=task, seed=seed % 2**31)
+        design = design_of(table.iloc[0].to_dict())
+        geometry = design.geometry(task.inputs, task.outputs)
+        self._rate = design.learning_rate
+        sizes = geometry.inputs, geometry.hidden, geometry.outputs
+        reads = dict(zip("xhy", sizes, strict=True))
+        both = zip(BLOCKS, design.init_std, design.density, strict=True)
+        own = [g / math.sqrt(max(s * reads[b[1]], 1)) for b, g, s in both]
+        return geometry, own, self._rate
 
     @property
     def _goes_on(self) -> bool:
@@ -160,7 +186,8 @@ class SparseRNNClassifier(ClassifierMixin, _SparseRNN):
         weights: budget of weights, which decides the hidden size, see
             :meth:`vsrnn.Geometry.for_budget`.
         density: share of entries that are weights, one number or one each for hx, hh,
-            hy, yx, yh, yy.
+            hy, yx, yh, yy; or ``"choose"``: densities, hidden size, initial deviations
+            and learning rate are those of the first design of :func:`vsrnn.choose`.
         epochs: how often each sequence is seen.
         learning_rate: of Adam.
         batch_size: sequences of a training step.

@@ -115,10 +115,15 @@ def test_halving_picks_what_lasts_and_spends_what_it_may():
 
 def test_rivals_with_the_right_order_lose_nothing():
     ends = TABLES.end
-    found = ladder.rivals(TABLES, {"oracle": ends, "wrong": -ends}, draws=50)
+    found = ladder.rivals(
+        TABLES, {"oracle": {0: ends, 1: ends}, "wrong": {0: -ends}}, draws=50
+    )
     mean = found.pivot_table(index="rival", columns="epochs", values="regret")
     assert mean.loc["oracle", 0] == 0 < mean.loc["wrong", 0]
-    assert mean.loc["random", 0] > mean.loc["random", 100]
+    assert (
+        mean.loc["oracle, again", 32] == 0 and "oracle, again" not in mean[10].dropna()
+    )
+    assert mean.loc["random", 0] > mean.loc["random", 96]
     assert mean.loc["halving", 160] <= mean.loc["halving", 1] + 1e-9
     assert mean.loc["dense"].nunique() == 1
     assert ladder.over_tasks(found[found["rival"] == "oracle"], "points")[0] >= 0

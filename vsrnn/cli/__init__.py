@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from importlib import metadata
 
-from vsrnn.cli import _designs, _figure, _run, _study, _sweep, _table, _verify
+from vsrnn.cli import _choose, _designs, _figure, _run, _study, _sweep, _table, _verify
 from vsrnn.errors import VsrnnError, needs, printable
 
 EXAMPLES = """\
@@ -22,6 +22,7 @@ examples:
   vsrnn table --out runs.csv --curves curves.csv
   vsrnn verify rad_smoke --number 20
   vsrnn figure final_accuracy --style manuscript
+  vsrnn choose --inputs 300 --outputs 5 --budget 20000
 """
 
 
@@ -80,6 +81,6 @@ def _parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--debug", action="store_true", help="show tracebacks")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (_run, _sweep, _study, _designs, _table, _verify, _figure):
+    for command in (_choose, _run, _sweep, _study, _designs, _table, _verify, _figure):
         command.add(commands, common)
     return parser

@@ -114,11 +114,29 @@ def _joined(each: Sequence[tuple[np.ndarray, Forecast]], number: int) -> Forecas
     return Forecast(**found)
 
 
+def families(tables: Tables) -> list[str]:
+    """The family of each task."""
+    each = tables.designs.drop_duplicates("task").set_index("task")["family"]
+    return [str(family) for family in each.loc[tables.tasks.index]]
+
+
+def apart(forecast: Forecast, tables: Tables) -> float:
+    """Deviation of ends from their forecasts, less what their pool has in common."""
+    rest = tables.levels[:, :, -1] - forecast.median[:, -1:]
+    found = []
+    for rows in tables.pools.values():
+        own = rest[rows]
+        found.append(np.ravel(own - np.nanmean(own)))
+    every = np.concatenate(found)
+    return float(np.sqrt(np.nanmean(every**2)))
+
+
 def stretches(tables: Tables, parts: Sequence[Fold]) -> np.ndarray:
     """How much wider the intervals of each design's task are, by its distance."""
     found = np.full(len(tables), np.nan)
     for _, known, asked in parts:
-        distance = Distance(tables.of(known).tasks)
+        part = tables.of(known)
+        distance = Distance(part.tasks, families(part))
         for task in tables.designs["task"].iloc[asked].unique():
             rows = asked[tables.designs["task"].iloc[asked] == task]
             found[rows] = distance.stretch(tables.tasks.loc[task])
@@ -228,7 +246,8 @@ def measures(forecast: Forecast, tables: Tables, raw: Forecast) -> DataFrame:
         task, family, budget, arm, designs, crps, crps_raw, and of intervals at 50, 80
         and 95 %: held_ and width_; rank_end and rank_speed; gap (best end less median);
         regret_1 and regret_5 (top 1 and 5, over the gap), points_1 and points_5 (times
-        100, not over it).
+        100, not over it); and after ``speed_`` the same of the speed, with designs in
+        the order of the speed that is forecast.
     """
     found = []
     for key, rows in tables.pools.items():
@@ -252,8 +271,13 @@ def measures(forecast: Forecast, tables: Tables, raw: Forecast) -> DataFrame:
         middle = forecast.median[rows].mean(1)
         by_speed = middle if np.ptp(middle) > 1e-9 else order
         own["rank_speed"] = float(spearman(by_speed, tables.speed[rows]))
-        found.append(own | regrets(order, tables.end[rows]))
+        own |= regrets(order, tables.end[rows])
+        sooner = regrets(by_speed.round(9), tables.speed[rows])
+        found.append(own | {f"speed_{name}": sooner[name] for name in _LOST})
     return DataFrame(found)
+
+
+_LOST = ("regret_1", "regret_5", "points_1", "points_5")
 
 
 def regrets(order: np.ndarray, ends: np.ndarray) -> dict[str, float]:
@@ -342,14 +366,14 @@ def _cost(number: int, first: int, third: int, epochs: int) -> float:
     return total
 
 
-BUDGETS = (0, 1, 2, 5, 10, 20, 30, 60, 100, 160)
-"""Epochs that rivals may train, of all designs together."""
+BUDGETS = (0, 1, 2, 5, 10, 20, 32, 64, 96, 160)
+"""Epochs that rivals may train, of all designs of a pool together."""
 
 
 def rivals(
     tables: Tables,
-    orders: dict[str, np.ndarray],
-    draws: int = 200,
+    orders: dict[str, dict[int, np.ndarray]],
+    draws: int = 100,
     seed: int = 0,
 ) -> DataFrame:
     """Regret of ways to pick a design of a pool, at equal numbers of trained epochs.
@@ -359,85 +383,101 @@ def rivals(
     the best; "one epoch" trains designs for one, in random order; halving as `halving`.
     With an order, the first designs of it are trained for one epoch, or five if the
     epochs pay for more than one of each of the pool, and the best of these is taken;
-    without epochs it is the first. Dense and uniform are what they are at any number.
+    without epochs it is the first. An order after some epochs of all designs gives a
+    rival of its own, "..., again", which takes the first of it. Dense and uniform are
+    what they are at any number.
 
     Args:
         tables: of all tasks.
-        orders: of designs, larger first, by name; of pools where all are finite.
+        orders: of designs, larger first, by name and by epochs that were seen; of pools
+            where all are finite.
         draws: random orders.
         seed: of these.
 
     Returns:
         One row a pool of the fixed rate, rival and number of epochs: task, family,
-        budget, arm, rival, epochs, regret, points.
+        budget, arm, rival, epochs, regret (nan where ends hardly differ), points, and
+        speed_points, of the speed of the same design.
     """
     rng = np.random.default_rng(seed)
     found = []
     for key, rows in tables.pools.items():
-        ends, seen = tables.end[rows], tables.shares[rows, 0]
-        gap = float(ends.max() - np.median(ends))
-        if key[-1] != "fixed" or len(rows) < 5 or gap < LEAST_GAP:
+        if key[-1] != "fixed" or len(rows) < 5:
             continue
+        ends, speeds = tables.end[rows], tables.speed[rows]
+        gap = float(ends.max() - np.median(ends))
         about = tables.designs.iloc[rows[0]][["task", "family", "budget", "arm"]]
         shuffled = [rng.permutation(len(rows)) for _ in range(draws)]
+        own = {
+            name: {seen: each[rows] for seen, each in by_seen.items()}
+            for name, by_seen in orders.items()
+            if np.isfinite([each[rows] for each in by_seen.values()]).all()
+        }
         for epochs in BUDGETS:
-            picked = _picked(seen, ends, shuffled, epochs)
-            for name, order in orders.items():
-                if np.isfinite(order[rows]).all():
-                    ranked = np.argsort(-order[rows], kind="stable")
-                    picked[name] = ends[_after(seen, ranked, epochs)]
-            picked |= _controls(tables, key)
-            found += [
-                {
-                    **about,
-                    "rival": name,
-                    "epochs": epochs,
-                    "regret": (ends.max() - end) / gap,
-                    "points": 100 * (ends.max() - end),
-                }
-                for name, end in picked.items()
-            ]
+            picked = _picked(tables.shares[rows, 0], shuffled, epochs)
+            picked |= _picked_in_order(tables.shares[rows, 0], own, epochs)
+            means = {n: (ends[p].mean(), speeds[p].mean()) for n, p in picked.items()}
+            for name, (end, speed) in (means | _controls(tables, key)).items():
+                lost = float(ends.max() - end)
+                found.append(
+                    {
+                        **about,
+                        "rival": name,
+                        "epochs": epochs,
+                        "regret": lost / gap if gap >= LEAST_GAP else np.nan,
+                        "points": 100 * lost,
+                        "speed_points": 100 * float(speeds.max() - speed),
+                    }
+                )
     return DataFrame(found)
 
 
 def _picked(
-    seen: np.ndarray, ends: np.ndarray, shuffled: list[np.ndarray], epochs: int
-) -> dict[str, float]:
-    """Mean end of what rivals without an order pick."""
+    seen: np.ndarray, shuffled: list[np.ndarray], epochs: int
+) -> dict[str, np.ndarray]:
+    """What rivals without an order pick, once for each random one."""
     whole = epochs // seen.shape[1]
-    found: dict[str, list[float]] = {"random": []}
+    found: dict[str, list[int]] = {"random": []}
     if epochs:
         found |= {"one epoch": [], "halving": []}
     for order in shuffled:
         tried = order[: max(whole, 1)]
-        best = tried[np.argmax(seen[tried, -1])] if whole else tried[0]
-        found["random"].append(ends[best])
+        best = np.argmax(seen[tried, -1]) if whole else 0
+        found["random"].append(int(tried[best]))
         if epochs:
             first = order[:epochs]
-            found["one epoch"].append(ends[first[np.argmax(seen[first, 0])]])
-            longest = max(
-                (f for f in (1, 2, 5) if len(order) * f <= max(epochs / 2, 1)),
-                default=1,
-            )
-            found["halving"].append(ends[order[halving(seen[order], epochs, longest)]])
-    return {name: float(np.mean(each)) for name, each in found.items()}
+            found["one epoch"].append(int(first[np.argmax(seen[first, 0])]))
+            enough = (f for f in (2, 5) if 2 * len(order) * f <= epochs)
+            own = halving(seen[order], epochs, max(enough, default=1))
+            found["halving"].append(int(order[own]))
+    return {name: np.array(each) for name, each in found.items()}
 
 
-def _after(seen: np.ndarray, ranked: np.ndarray, epochs: int) -> int:
-    """The best, after one epoch or five, of the first that the epochs pay for."""
-    if not epochs:
-        return int(ranked[0])
-    longest = 5 if epochs > len(ranked) else 1
-    first = ranked[: max(epochs // longest, 1)]
-    return int(first[np.argmax(seen[first, longest - 1])])
+def _picked_in_order(
+    seen: np.ndarray, orders: dict[str, dict[int, np.ndarray]], epochs: int
+) -> dict[str, np.ndarray]:
+    """What rivals with an order pick."""
+    found = {}
+    for name, by_seen in orders.items():
+        ranked = np.argsort(-by_seen[0], kind="stable")
+        picked = ranked[0]
+        if epochs:
+            longest = 5 if epochs > len(ranked) else 1
+            first = ranked[: max(epochs // longest, 1)]
+            picked = first[np.argmax(seen[first, longest - 1])]
+        found[name] = np.array([picked])
+        if paid := [n for n in by_seen if n and n * len(ranked) <= epochs]:
+            found[f"{name}, again"] = np.array([by_seen[max(paid)].argmax()])
+    return found
 
 
-def _controls(tables: Tables, key: tuple[str, ...]) -> dict[str, float]:
-    """Ends of dense and uniform of the same task and budget."""
+def _controls(tables: Tables, key: tuple[str, ...]) -> dict[str, tuple[float, float]]:
+    """Ends and speeds of dense and uniform of the same task and budget."""
     rows = tables.pools.get((*key[:2], "control"), np.array([], int))
-    names = tables.designs["design"].iloc[rows]
-    own = dict(zip(names, tables.end[rows], strict=True))
-    return {name: float(own[name]) for name in ("dense", "uniform") if name in own}
+    names = tables.designs["design"].iloc[rows].tolist()
+    both = zip(tables.end[rows], tables.speed[rows], strict=True)
+    own = dict(zip(names, both, strict=True))
+    return {name: own[name] for name in ("dense", "uniform") if name in own}
 
 
 def over_tasks(

@@ -243,10 +243,11 @@ class Distance:
     """How far tasks are from known ones: Mahalanobis's distance of statistics.
 
     Its covariance is shrunk (Ledoit and Wolf 2004), since tasks are few; statistics
-    that hardly vary count little.
+    that hardly vary count little. Usual is the distance of a known task from the
+    nearest of another family, since that is how far forecasts were tried.
     """
 
-    def __init__(self, tasks: DataFrame) -> None:
+    def __init__(self, tasks: DataFrame, family: Sequence[str] | None = None) -> None:
         self.names = list(tasks.index)
         values = tasks.to_numpy(float)
         self.mean = values.mean(0)
@@ -255,9 +256,9 @@ class Distance:
         shrunk = LedoitWolf(assume_centered=True).fit(self.known)
         self.precision = np.asarray(shrunk.precision_)
         own = self.between(self.known)
-        np.fill_diagonal(own, np.inf)
+        names = np.array(self.names if family is None else family)
+        own[names[:, None] == names] = np.inf
         self.usual = np.sort(own.min(1))
-        """Distance of each known task from the nearest other, rising."""
 
     def between(self, standard: np.ndarray) -> np.ndarray:
         """Distances of standardized rows from all known tasks."""

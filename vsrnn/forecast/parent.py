@@ -13,8 +13,8 @@ from torch.nn import functional
 from vsrnn.forecast.meta import LEAST, Tables
 from vsrnn.forecast.rungs import QUANTILES, Forecast, Rung
 
-MEMBERS, STEPS, POOLS, DESIGNS = 5, 500, 6, 24
-MOST_SEEN, RATE, DECAY, DROPPED = 5, 2e-3, 0.03, 0.15
+MEMBERS, STEPS, POOLS, DESIGNS = 5, 120, 6, 16
+MOST_SEEN, RATE, DECAY, DROPPED = 5, 3e-3, 0.03, 0.15
 UNKNOWN = 0.25  # of the pools of training, so many have no statistics, or no probes
 ORDERED = 0.2  # weight of the loss of order
 WIDTH = 96
@@ -92,7 +92,8 @@ class Parent(Rung):
             "own": np.stack([own.mean(0), np.maximum(own.std(0), 1e-3)]),
             "task": np.stack([task.mean(0), np.maximum(task.std(0), 0.05)]),
         }
-        self.members = [self._train(known, seed) for seed in range(self.number)]
+        pools = self._pools(known)
+        self.members = [self._train(known, pools, n) for n in range(self.number)]
 
     def predict(self, asked: Tables) -> Forecast:
         """Forecast designs of one task, pool by pool."""
@@ -157,14 +158,16 @@ class Parent(Rung):
         scaled = np.clip((values - mean) / deviation, -4, 4)
         return torch.from_numpy(scaled.astype(np.float32))
 
-    def _train(self, known: Tables, seed: int) -> Child:
+    def _train(self, known: Tables, every: Pools, seed: int) -> Child:
         """One network."""
         rng = np.random.default_rng(seed)
         sizes = self.moments["own"].shape[1], self.moments["task"].shape[1]
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             member = Child(*sizes, known.epochs)
-            pools = self._pools(known, rng)
+            names = list(known.tasks.index)
+            kept = rng.permutation(names)[: max(1, round(0.8 * len(names)))]
+            pools = [pool for task in kept for pool in every[task]]
             how: dict[str, Any] = {"lr": RATE, "weight_decay": DECAY}
             optimizer = torch.optim.AdamW(member.parameters(), **how)
             schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -179,26 +182,25 @@ class Parent(Rung):
                 schedule.step()
         return member.eval()
 
-    def _pools(self, known: Tables, rng: np.random.Generator) -> list[Pool]:
-        """Pools of four in five of the tasks."""
-        names = list(known.tasks.index)
-        kept = set(rng.permutation(names)[: max(1, round(0.8 * len(names)))])
-        pools = []
-        for rows in known.pools.values():
-            part = known.of(rows)
-            if part.designs["task"].iloc[0] in kept and len(part) > 2:
-                pools.append(_pool(self, part))
-        return pools
+    def _pools(self, known: Tables) -> Pools:
+        """The pools of each task."""
+        found: Pools = {task: [] for task in known.tasks.index}
+        for (task, *_), rows in known.pools.items():
+            if len(rows) > 2:
+                found[task].append(_pool(self, known.of(rows)))
+        return found
 
 
 class Blind(Parent):
     """The same, which knows of a task only its sizes, and measures nothing."""
 
     name, blind = "parent network, sizes only", True
+    contexts = (0,)
 
 
 Pool = tuple[Tensor, Tensor, list[Tensor], Tensor]
 """What is known of designs, of their task, contexts by epochs seen, levels by seed."""
+Pools = dict[str, list[Pool]]
 
 
 def _pool(parent: Parent, part: Tables) -> Pool:

@@ -13,6 +13,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegresso
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 from sklearn.linear_model import LogisticRegression, RidgeCV
+from sklearn.model_selection import GroupKFold
 from sklearn.multioutput import MultiOutputRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -111,7 +112,7 @@ class Regression(Rung):
     design differs by from its pool is another regression, on what `inputs` reads.
     """
 
-    model: Callable[[], Any]
+    model: Callable[[np.ndarray], Any]
 
     def inputs(self, tables: Tables) -> np.ndarray:
         """What the regression reads of designs, (designs, columns)."""
@@ -126,10 +127,10 @@ class Regression(Rung):
         apart = known.level - means
         self.basis = np.linalg.svd(apart, full_matrices=False)[2][:SCORES]
         scores = apart @ self.basis.T
-        self.level_model = make_pipeline(
-            StandardScaler(), RidgeCV(np.geomspace(1, 1e4, 9))
-        ).fit(self._of_pool(seen)[first], means[first])
-        self.design_model = type(self).model()
+        family = known.designs["family"].to_numpy()
+        self.level_model = _ridge(family[first])
+        self.level_model.fit(self._of_pool(seen)[first], means[first])
+        self.design_model = type(self).model(family)
         self._fit(self.inputs(seen), scores)
         rest = known.level - self.curves(seen)
         self.spread = np.sqrt(np.square(rest).mean(0)) + 0.02
@@ -149,17 +150,23 @@ class Regression(Rung):
         return np.asarray(np.clip(level + apart - asked.pool_mean(apart), LEAST, 1))
 
 
-def _ridge() -> Any:
-    return make_pipeline(StandardScaler(), RidgeCV(np.geomspace(1, 1e5, 11)))
+def _ridge(family: np.ndarray) -> Any:
+    """A ridge whose penalty is the best where families are left out in turn."""
+    number = len(np.unique(family))
+    parts = (
+        GroupKFold(min(number, 5)).split(family, groups=family) if number > 1 else []
+    )
+    penalties = RidgeCV(np.geomspace(1, 1e6, 7), cv=list(parts) or None)
+    return make_pipeline(StandardScaler(), penalties)
 
 
-def _forest() -> Any:
+def _forest(family: np.ndarray) -> Any:
     how: dict[str, Any] = {"max_features": 1 / 3, "min_samples_leaf": 4}
-    return RandomForestRegressor(100, **how, random_state=0)
+    return RandomForestRegressor(60, **how, random_state=0)
 
 
-def _boosting() -> Any:
-    how: dict[str, Any] = {"max_iter": 80, "learning_rate": 0.06, "max_leaf_nodes": 12}
+def _boosting(family: np.ndarray) -> Any:
+    how: dict[str, Any] = {"max_iter": 50, "learning_rate": 0.08, "max_leaf_nodes": 12}
     how |= {"min_samples_leaf": 15, "l2_regularization": 1.0, "random_state": 0}
     return MultiOutputRegressor(HistGradientBoostingRegressor(**how))
 
@@ -256,7 +263,7 @@ class Process(Regression):
         return np.hstack([own / own.shape[1] ** 0.5, task / task.shape[1] ** 0.5])
 
     @staticmethod
-    def model() -> Any:
+    def model(family: np.ndarray) -> Any:
         """A smooth function and noise."""
         kernel = ConstantKernel(1.0) * RBF(1.0) + WhiteKernel(0.5)
         return GaussianProcessRegressor(kernel, normalize_y=True, random_state=0)
@@ -346,11 +353,15 @@ class Portfolio(Rung):
     def order(self, asked: Tables, curves: np.ndarray) -> np.ndarray:
         """The nearest to each of the list in turn, then all by the first of it."""
         places = self.scaler.transform(asked.features[[*RELATIVE]].to_numpy())
-        gaps = cdist(places, np.array(self.listed))
+        return self.tried(cdist(places, np.array(self.listed)))
+
+    @staticmethod
+    def tried(gaps: np.ndarray) -> np.ndarray:
+        """An order from distances of designs from the list, (designs, listed)."""
         order, free = -gaps[:, 0] - 1, np.ones(len(gaps), bool)
         for turn, gap in enumerate(gaps.T[: len(gaps)]):
             chosen = int(np.where(free, gap, np.inf).argmin())
-            order[chosen], free[chosen] = len(self.listed) - turn, False
+            order[chosen], free[chosen] = gaps.shape[1] - turn, False
         return order
 
 
