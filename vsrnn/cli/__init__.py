@@ -10,8 +10,23 @@ from collections.abc import Sequence
 from contextlib import suppress
 from importlib import metadata
 
-from vsrnn.cli import _choose, _designs, _figure, _run, _study, _sweep, _table, _verify
+from vsrnn.cli import (
+    _choose,
+    _compare,
+    _designs,
+    _figure,
+    _run,
+    _study,
+    _sweep,
+    _table,
+    _verify,
+)
 from vsrnn.errors import VsrnnError, needs, printable
+
+COMMANDS = (
+    *(_choose, _run, _sweep, _study, _compare),
+    *(_designs, _table, _verify, _figure),
+)
 
 EXAMPLES = """\
 examples:
@@ -19,6 +34,7 @@ examples:
   vsrnn run rad balanced_0 --scale quick --seed 0
   vsrnn run rad 111111_ 000000_ balanced_0 --seed 0 1 2 --jobs 2
   vsrnn sweep rad normal_size --number 20 --budget 50000
+  vsrnn compare adding --budget 800 --epochs 4
   vsrnn table --out runs.csv --curves curves.csv
   vsrnn verify rad_smoke --number 20
   vsrnn figure final_accuracy --style manuscript
@@ -81,6 +97,6 @@ def _parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--debug", action="store_true", help="show tracebacks")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (_choose, _run, _sweep, _study, _designs, _table, _verify, _figure):
+    for command in COMMANDS:
         command.add(commands, common)
     return parser

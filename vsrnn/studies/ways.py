@@ -235,14 +235,17 @@ def _pruned(task: str, units: int, weights: int) -> dict[str, Any]:
     return {"name": "magnitude", "density": density}
 
 
-def compared(task: str, weights: int, units: int, **given: Any) -> list[Config]:
-    """Runs of all ways on a task, every rate and seed.
+def compared(
+    task: str, weights: int, units: int, seeds: int, **given: Any
+) -> list[tuple[str, Config]]:
+    """Runs of all ways on a task, every rate and seed, with the name of each.
 
     Args:
         task: which.
         weights: budget.
         units: of the dense network.
-        **given: what else a config takes, and ``seeds``, how many.
+        seeds: how many.
+        **given: what else a config takes.
 
     Raises:
         VsrnnError: the budget is not below the weights of the dense network.
@@ -253,10 +256,8 @@ def compared(task: str, weights: int, units: int, **given: Any) -> list[Config]:
             f"the budget lies below the {most} weights of a dense network of {units} "
             f"units, not {weights}; give more units or a smaller budget"
         )
-    seeds = range(given.pop("seeds", 3))
+    how = {"task": task, "units": units, **given}
     return [
-        run_of(name, weights, rate, seed, task=task, units=units, **given)
-        for name, rate, seed in product(
-            ways_of(weights, task, units, **given), RATES, seeds
-        )
+        (name, run_of(name, weights, rate, seed, **how))
+        for name, rate, seed in product(ways_of(weights, **how), RATES, range(seeds))
     ]
