@@ -23,7 +23,7 @@ def test_every_way_ends_within_its_budget():
         if name in PRUNING:
             final = config.method[-2].density * sum(model.block_entries().values())
             assert final == pytest.approx(weights, rel=0.01)
-        elif name != "dense, 64 units":
+        elif name != "dense, unpruned":
             assert 0.75 * weights < drawn < 1.12 * weights, name
 
 

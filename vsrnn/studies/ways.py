@@ -141,7 +141,7 @@ def _fits(task: str, weights: int, design: Design) -> bool:
     return small or _expected(task, design) <= weights
 
 
-@way("dense, 64 units")
+@way("dense, unpruned")
 def dense(task: str, units: int, weights: int, epochs: int) -> Any:
     """The dense network, whatever the budget."""
     return Design("dense", units, 1), []
