@@ -34,6 +34,7 @@ def drawn(cell):
 
 def test_all_notebooks_are_there():
     assert [path.stem for path in PATHS] == [
+        "adaptation",
         "before",
         "contrast",
         "denoise",
