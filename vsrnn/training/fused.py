@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -84,13 +85,18 @@ class FusedStep:
         each = y.dim() == (3 if numbers else 2)
         by = y.stride() if each else (y.stride(0), 0, *y.stride()[1:])
         by_output = by[2] if numbers else 0
-        trained = run.train(
-            self.table.ctypes.data, 0, len(self.models), self.rates.ctypes.data,
-            self.optimizer.training.weight_decay, read.data_ptr(), batch, width,
-            time, seen, self.tanh, y.data_ptr(), not numbers, self.task._gaps, by[0],
-            by[1], by_output, time if each else 1, losses.data_ptr(), scores.data_ptr(),
+        given = (
+            self.rates.ctypes.data, self.optimizer.training.weight_decay,
+            read.data_ptr(), batch, width, time, seen, self.tanh, y.data_ptr(),
+            not numbers, self.task._gaps, by[0], by[1], by_output,
+            time if each else 1, losses.data_ptr(), scores.data_ptr(),
         )  # fmt: skip
-        if not trained:
+
+        def train(part: tuple[int, int]) -> bool:
+            return bool(run.train(self.table.ctypes.data, *part, *given))
+
+        trained = [*(self.pool.map if self.pool else map)(train, self.parts)]
+        if not all(trained):
             return None
         torch._foreach_add_([group.step for group in self.optimizer.groups], 1)
         torch.autograd.graph.increment_version(self.flat)
@@ -138,7 +144,7 @@ class FusedStep:
                 one.data_ptr() for one in (*group.means, *group.squares, group.step)
             )
             key.append(group.rate)
-        key += (width, time)
+        key += (width, time, torch.get_num_threads())
         if key == self.key:
             return True
         self.key = None
@@ -155,18 +161,35 @@ class FusedStep:
         rates = [own[id(model.bias)][0].rate for model in self.models]
         self.rates = np.array(rates)
         rows = int(self.table[:, run.ROWS].max())
-        self.states = torch.empty(2, (1 + time) * rows * width)
+        share = self._share()
+        self.states = torch.empty(len(self.parts), 2, (1 + time) * rows * width)
         parts = run.READS, run.MATRIX, run.BIAS
         self.grads = [
-            torch.empty(max(1, *(len(each[n]) for each in self.parameters)))
-            for n in range(3)
+            torch.empty(len(self.parts), most + -most % 16)
+            for most in (
+                max(map(len, each)) for each in zip(*self.parameters, strict=True)
+            )
         ]
-        for job, weights in zip(self.table, self.parameters, strict=True):
-            job[run.STATES], job[run.GRADS] = (part.data_ptr() for part in self.states)
-            for part, weight, grad in zip(parts, weights, self.grads, strict=True):
+        for n, (job, weights) in enumerate(
+            zip(self.table, self.parameters, strict=True)
+        ):
+            states = self.states[n // share]
+            job[run.STATES], job[run.GRADS] = (part.data_ptr() for part in states)
+            grads = [buffer[n // share] for buffer in self.grads]
+            for part, weight, grad in zip(parts, weights, grads, strict=True):
                 group, mean, square = own[id(weight)]
                 tensors = weight, grad, mean, square
                 job[part : part + 4] = [one.data_ptr() for one in tensors]
             job[run.STEP] = group.step.data_ptr()
         self.key = key
         return True
+
+    def _share(self) -> int:
+        """Models of a thread, of which each has as many."""
+        number = len(self.models)
+        share = -(-number // min(torch.get_num_threads(), number))
+        starts = range(0, number, share)
+        self.parts = [(first, min(first + share, number)) for first in starts]
+        several = len(self.parts) > 1
+        self.pool = ThreadPoolExecutor(len(self.parts)) if several else None
+        return share
