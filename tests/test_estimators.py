@@ -158,7 +158,7 @@ def test_random_state_decides_everything_and_touches_nothing(small):
     "wrong, said",
     [
         ({"weights": 1}, "leaves no hidden unit"),
-        ({"density": "choose"}, "densities are numbers in"),
+        ({"density": "best"}, "density is numbers in"),
         ({"density": (1, 1)}, "give one density, or one each"),
         ({"epochs": 0}, "epochs must be a whole number"),
         ({"batch_size": 2.5}, "batch_size must be a whole number"),
