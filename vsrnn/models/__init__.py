@@ -3,7 +3,10 @@
 from importlib import import_module
 from pkgutil import iter_modules
 
+from vsrnn.models._kernels import fast as fast
+from vsrnn.models._kernels.plain import blank_end as blank_end
 from vsrnn.models._kernels.products import SPARSE_BELOW as SPARSE_BELOW
+from vsrnn.models._kernels.propagate import transformed as transformed
 from vsrnn.models.batch import ModelBatch as ModelBatch
 from vsrnn.models.block import BlockRNN as BlockRNN
 from vsrnn.models.cells import MaskedCell as MaskedCell

@@ -10,9 +10,7 @@ import torch
 from torch import Tensor
 
 from vsrnn.methods import Work
-from vsrnn.models._kernels import fast
-from vsrnn.models._kernels.plain import blank_end
-from vsrnn.models._kernels.propagate import transformed
+from vsrnn.models import blank_end, fast, transformed
 from vsrnn.models.batch import ModelBatch
 from vsrnn.models.block import BlockRNN
 from vsrnn.tasks.task import Task
