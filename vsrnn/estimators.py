@@ -157,17 +157,15 @@ class _SparseRNN(BaseEstimator):
             )
         sequences = _tensors(parts, self._scale)
         answers = []
-        try:
-            model = self.model_.to(self.device)
-            for first in range(0, len(sequences), AT_ONCE):
-                some = sequences[first : first + AT_ONCE]
-                batch = torch.nn.utils.rnn.pad_sequence(some, batch_first=True)
-                ends = [len(one) - 1 for one in some]
-                outputs, _ = model(batch.to(self.device))
-                answers.append(outputs[range(len(some)), ends].cpu())
-        finally:
-            self.model_.cpu()  # as it is pickled
-        return torch.cat(answers).numpy()
+        # in double precision: no answer depends on what else is asked
+        model = deepcopy(self.model_).to(self.device, torch.float64)
+        for first in range(0, len(sequences), AT_ONCE):
+            some = sequences[first : first + AT_ONCE]
+            batch = torch.nn.utils.rnn.pad_sequence(some, batch_first=True)
+            ends = [len(one) - 1 for one in some]
+            outputs, _ = model(batch.to(self.device, torch.float64))
+            answers.append(outputs[range(len(some)), ends].cpu())
+        return torch.cat(answers).float().numpy()
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
