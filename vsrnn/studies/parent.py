@@ -24,8 +24,9 @@ from vsrnn.studies.page import Page
 from vsrnn.studies.scorecard import judged
 
 # Metrics, held-out families and what is to be beaten are in results/meta/split.json,
-# fixed before the runs. Beside the regret of the end, which is nothing where all
-# designs of a task end alike, the page gives points: 100 times the level that is lost.
+# fixed before the runs; "changed" there says what was not kept. Beside the regret of
+# the end, which is nothing where all designs of a task end alike, the page gives
+# points: 100 times the level that is lost.
 
 RIVALS: dict[str, dict[str, Any]] = {
     PARENT: {"color": BLUE, "marker": "o", "linestyle": "-"},
@@ -123,7 +124,7 @@ def parent_ladder_table(data: Data) -> DataFrame:
 
 
 def parent_curves_table(data: Data) -> DataFrame:
-    """Forecast and observed curves on tasks of the families held out to the end.
+    """Forecast and observed curves on tasks of the families held out.
 
     Returns:
         One row a task, design and epoch: task, which ("first", the parent's first, or
