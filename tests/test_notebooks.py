@@ -41,6 +41,7 @@ def test_all_notebooks_are_there():
         "equal_weights",
         "forecast",
         "geometry",
+        "growing",
         "hammer",
         "hammer_weights",
         "hidden_proportion",
