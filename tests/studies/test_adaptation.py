@@ -12,7 +12,7 @@ from vsrnn import get_method
 from vsrnn.plot.registry import FIGURES
 from vsrnn.plot.style import STYLES
 from vsrnn.studies import adaptation as study
-from vsrnn.studies import open_page
+from vsrnn.studies import moved, open_page
 from vsrnn.studies.page import figures_of
 from vsrnn.tasks import sizes, task_class
 
@@ -26,7 +26,7 @@ TRUTH = {
 
 def known_order(task):
     """Different designs of a pool: uniform, then the one made worst, then the best."""
-    return list({each.density: each for each in study.designs(task)}.values())[:3]
+    return list({each.density: each for each in moved.designs(task)}.values())[:3]
 
 
 def level(labels, config):
@@ -45,7 +45,7 @@ def curve(labels, config):
     """One row an epoch."""
     kind, last = task_class(config.task), 15 if config.epochs is None else config.epochs
     value = np.full(last, level(labels, config))
-    if config.task == study.SHIFTING and labels["arm"] not in ("pool", "restart"):
+    if config.task == moved.SHIFTING and labels["arm"] not in ("pool", "restart"):
         back = {"static": 9, "across": 4, "recycle": 99}.get(labels["arm"], 7)
         over = config.task_options.get("over", 0)
         value[15 : 15 + back + over - 1] = 0.1
@@ -64,11 +64,11 @@ def page():
     """All runs of the protocol, with a pool whose best and worst are known."""
     pools = [
         ({"arm": "pool", "start": c.design.name}, c)
-        for task in (*study.BUDGETS, study.SHIFTING)
-        for c in study.pool(task)
+        for task in (*moved.BUDGETS, moved.SHIFTING)
+        for c in moved.pool(task)
     ]
     first = pd.concat([curve(*each) for each in pools]).drop_duplicates()
-    plan = study.labelled(first)
+    plan = moved.labelled(first)
     curves = pd.concat([curve(*each) for each in plan]).drop_duplicates(["id", "epoch"])
     runs = pd.DataFrame(
         {"id": c.id, "task": c.task, "scale": "quick", "score": level(labels, c) - 0.01}
@@ -87,29 +87,29 @@ def nothing():
 
 
 def test_pools_spend_one_budget_at_one_size_and_every_arm_fits():
-    for task, budget in study.BUDGETS.items():
-        pool = study.designs(task)
+    for task, budget in moved.BUDGETS.items():
+        pool = moved.designs(task)
         inputs, outputs = sizes(task)
         counts = [each.geometry(inputs, outputs).weights for each in pool]
         np.testing.assert_allclose(counts, budget, atol=2)
         assert len({each.hidden for each in pool}) == 1 and len(pool) == 8
-        dense = study.dense(task).geometry(inputs, outputs)
+        dense = moved.dense(task).geometry(inputs, outputs)
         assert set(dense.density) <= {0, 1} and dense.hidden < pool[0].hidden
         assert dense.weights == pytest.approx(budget, rel=0.1)
-    labels = [labels for labels, _ in study.moving("match", 0, pool[1], pool[2])]
+    labels = [labels for labels, _ in moved.moving("match", 0, pool[1], pool[2])]
     assert len(labels) == 18 and labels[5] == {"start": "uniform", "arm": "steer"}
 
 
 def test_the_best_and_the_worst_of_a_pool_are_those_of_its_curves(page):
     curves = page.data.curves
-    for task in study.BUDGETS:
-        order, (_, worst, best) = study.ranked(task, curves), known_order(task)
-        speed = study.speeds(task, curves)
+    for task in moved.BUDGETS:
+        order, (_, worst, best) = moved.ranked(task, curves), known_order(task)
+        speed = moved.speeds(task, curves)
         assert order[0].density == best.density
         assert order[-1].density == worst.density
-        assert speed[next(iter(study.pool(task))).id] == pytest.approx(0.7)
-        assert study.ranked(task, curves[curves["task"] != task]) == []
-    steer = [c for _, c in study.labelled(curves) if c.method[0].name == "steer"]
+        assert speed[next(iter(moved.pool(task))).id] == pytest.approx(0.7)
+        assert moved.ranked(task, curves[curves["task"] != task]) == []
+    steer = [c for _, c in moved.labelled(curves) if c.method[0].name == "steer"]
     best = known_order("match")[2].geometry(*sizes("match")).block_weights
     shares = next(dict(c.method[0].shares) for c in steer if c.task == "match")
     total = sum(best.values())
@@ -118,8 +118,8 @@ def test_the_best_and_the_worst_of_a_pool_are_those_of_its_curves(page):
 
 def test_recovered_shares_are_of_the_gap_to_the_best(page):
     table = page.table("adaptation_recovered").set_index(["task", "arm"])
-    for task in study.BUDGETS:
-        for arm in study.WAYS:
+    for task in moved.BUDGETS:
+        for arm in moved.WAYS:
             row = table.loc[(task_class(task).label, arm)]
             assert row["mean"] == pytest.approx(100 * TRUTH[arm]) and row["seeds"] == 5
             assert row["gap [points]"] == pytest.approx(30)
@@ -127,9 +127,9 @@ def test_recovered_shares_are_of_the_gap_to_the_best(page):
     label = task_class("match").label
     assert claims[study.HALF.format("across", label)] == "holds"
     assert claims[study.HALF.format("rigl", label)] == "reversed"
-    gains, gap = study.recovered(page.data.plan, "match", "across", "uniform")
+    gains, gap = moved.recovered(page.data.plan, "match", "across", "uniform")
     assert gap == pytest.approx(22) and gains.mean() == pytest.approx(60)
-    gains, gap = study.recovered(page.data.plan, "match", "across", "best")
+    gains, gap = moved.recovered(page.data.plan, "match", "across", "best")
     assert gains.empty and gap == pytest.approx(0)  # no gap, nothing to recover
 
 
@@ -157,7 +157,7 @@ def test_epochs_to_regain_are_counted_from_the_change(page):
         .sort_index()
     )
     for panel in ("at once", "over 5 epochs"):
-        for change in study.CHANGES:
+        for change in moved.CHANGES:
             found = table.loc[(panel, change)]["mean"]
             assert found["static"] == 9 and found["across"] == 4
             assert found["restart"] == 16 - 5 * (panel != "at once")  # never there
@@ -213,9 +213,9 @@ def test_figures_show_their_tables(page, nothing, style):
 
 
 def test_a_live_run_starts_from_the_worst(page):
-    poor = study.ranked(study.LIVE, page.data.curves)[-1]
-    assert poor.density == known_order(study.LIVE)[1].density
-    method = get_method(**study.ARMS["across"])
+    poor = moved.ranked(moved.LIVE, page.data.curves)[-1]
+    assert poor.density == known_order(moved.LIVE)[1].density
+    method = get_method(**moved.ARMS["across"])
     assert method.as_dict() == {"name": "across"}
 
 
