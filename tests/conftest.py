@@ -1,5 +1,6 @@
 """Tests and docstring examples neither read nor leave anything in the user's home."""
 
+import functools
 import importlib
 import os
 import shutil
@@ -225,3 +226,19 @@ def stacked(seen: list[Any]) -> Any:
     if isinstance(seen[0], dict):
         return {key: stacked([one[key] for one in seen]) for key in seen[0]}
     return np.stack(seen)
+
+
+@pytest.fixture
+def around_steps(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable], None]:
+    """Have ``do(step, x, y)`` called for each step of training, compiled or not."""
+    from vsrnn.training import loop
+
+    def wrap(do: Callable) -> None:
+        make = loop.make_step
+
+        def made(*given: Any, **how: Any) -> Callable:
+            return functools.partial(do, make(*given, **how))
+
+        monkeypatch.setattr(loop, "make_step", made)
+
+    return wrap

@@ -160,16 +160,16 @@ def test_whole_numbers_of_numpy_are_taken_and_others_refused():
             Config("rad", "balanced_0", **wrong)
 
 
-def test_an_epoch_ends_when_every_model_has_diverged(monkeypatch):
+def test_an_epoch_ends_when_every_model_has_diverged(monkeypatch, around_steps):
     monkeypatch.setattr(loop, "CHECK_EVERY", 2)
-    step, steps = loop.train_step, []
+    steps = []
 
-    def diverge(*given):
+    def diverge(step, *batch):
         steps.append(len(steps))
-        loss, output = step(*given)
-        return torch.where(torch.arange(2) < len(steps) - 2, math.nan, loss), output
+        loss, accuracy = step(*batch)
+        return torch.where(torch.arange(2) < len(steps) - 2, math.nan, loss), accuracy
 
-    monkeypatch.setattr(loop, "train_step", diverge)
+    around_steps(diverge)
     for found in run_many([SMOKE, replace(SMOKE, seed=1)]):
         assert found["error"] == "diverged: training loss not finite in epoch 1"
     assert len(steps) == 5  # looked at after one, three and five

@@ -409,20 +409,20 @@ def test_one_that_fails_does_not_take_its_group_along(folder, monkeypatch):
 
 
 @pytest.fixture
-def killed(folder, monkeypatch):
+def killed(folder, monkeypatch, around_steps):
     """A sweep of four designs in one pass, ended in the fourth of its five epochs."""
     monkeypatch.setattr(checkpoint, "EVERY", 0)
     designs = [Design(f"d{n}", 5 + n, (0.6,) * 6) for n in range(4)]
     some = [Config("own:Classes", design, epochs=5) for design in designs]
-    step, steps = loop.train_step, count()
+    steps = count()
 
-    def stop(*given):
+    def stop(step, *batch):
         if next(steps) == stop.at:
             raise KeyboardInterrupt
-        return step(*given)
+        return step(*batch)
 
     stop.at, stop.steps = 3 * 2 + 1, steps
-    monkeypatch.setattr(loop, "train_step", stop)
+    around_steps(stop)
     with pytest.raises(KeyboardInterrupt):
         sweep(some, Store("runs"), jobs=1, per_pass=4, progress=False)
     return some, stop
