@@ -17,7 +17,7 @@ from vsrnn.design.table import read_designs
 from vsrnn.runs import worker as engine
 from vsrnn.tasks import get_task
 from vsrnn.tasks.designs import design_table, draw_designs
-from vsrnn.training import checkpoint, loop
+from vsrnn.training import checkpoint
 
 SMOKE = ["--scale", "smoke", "--epochs", "1"]
 DRAW = ["sweep", "rad", "normal_size", "--budget", "50000", *SMOKE]
