@@ -186,7 +186,7 @@ def test_a_perfect_answer_is_right_and_costs_nothing(plain):
         assert task.accuracy(output, targets) == 1
         loss = task.loss(output, targets)
         assert loss < 1e-6
-        task.loss(output + 1.0 * asked * torch.randn(task.outputs), targets).backward()
+        task.loss(0.05 * output, targets).backward()  # less sure
         assert not output.grad[~asked].any()
         assert output.grad[asked].abs().sum() > 0
 
