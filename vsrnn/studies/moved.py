@@ -99,8 +99,8 @@ FOLLOWING: dict[str, Mapping[str, Any]] = {
 """Methods on the task that changes."""
 
 
+# What a run is for, and the run.
 Labelled = tuple[dict[str, Any], Config]
-"""What a run is for, and the run."""
 
 
 def labelled(curves: DataFrame) -> list[Labelled]:
