@@ -99,20 +99,16 @@ FOLLOWING: dict[str, Mapping[str, Any]] = {
 """Methods on the task that changes."""
 
 
-# What a run is for, and the run.
-Labelled = tuple[dict[str, Any], Config]
-
-
-def labelled(curves: DataFrame) -> list[Labelled]:
+def labelled(curves: DataFrame) -> list[tuple[dict[str, Any], Config]]:
     """The same with what each is for, the most wanted first."""
-    pools: list[Labelled] = [
+    pools: list[tuple[dict[str, Any], Config]] = [
         ({"start": config.design.name, "arm": "pool"}, config)
         for task in (*BUDGETS, SHIFTING)
         for config in pool(task)
     ]
     starts = {task: ranked(task, curves) for task in BUDGETS}
     ready = {task: order for task, order in starts.items() if order}
-    rest: list[Labelled] = []
+    rest: list[tuple[dict[str, Any], Config]] = []
     for seed in SEEDS:
         for task, order in ready.items():
             rest += moving(task, seed, order[0], order[-1])
@@ -121,7 +117,7 @@ def labelled(curves: DataFrame) -> list[Labelled]:
     return [*pools, *sorted(rest, key=_wanted)]
 
 
-def _wanted(run: Labelled) -> tuple[int, int]:
+def _wanted(run: tuple[dict[str, Any], Config]) -> tuple[int, int]:
     """The worst start and the best without moves come first, then sudden changes."""
     (labels, config), arms = run, (*MAIN, "steer")
     start, arm = labels["start"], labels["arm"]
@@ -142,7 +138,9 @@ def pool(task: str) -> Iterator[Config]:
             yield _changed(change, 0, design, seed)
 
 
-def moving(task: str, seed: int, best: Design, worst: Design) -> Iterator[Labelled]:
+def moving(
+    task: str, seed: int, best: Design, worst: Design
+) -> Iterator[tuple[dict[str, Any], Config]]:
     """The arms from each start, and the dense network."""
     given = {"uniform": designs(task)[0], "worst": worst, "best": best}
     geometry = best.geometry(*sizes(task))
@@ -156,13 +154,15 @@ def moving(task: str, seed: int, best: Design, worst: Design) -> Iterator[Labell
     yield {"start": "dense", "arm": "static"}, config_of(task, dense(task), seed)
 
 
-def ablated(task: str, seed: int, worst: Design) -> Iterator[Labelled]:
+def ablated(
+    task: str, seed: int, worst: Design
+) -> Iterator[tuple[dict[str, Any], Config]]:
     """The other ways across blocks, from the worst start."""
     for arm in ABLATIONS:
         yield {"start": "worst", "arm": arm}, config_of(task, worst, seed, ARMS[arm])
 
 
-def changing(seed: int) -> Iterator[Labelled]:
+def changing(seed: int) -> Iterator[tuple[dict[str, Any], Config]]:
     """The arms on the task that changes, and a network that starts at the change."""
     uniform = designs(SHIFTING)[0]
     for change, over in product(CHANGES, GRADUAL):
@@ -272,7 +272,9 @@ LIVE = "bits-100"
 """Task of the run that is trained with the page."""
 
 
-def measured(plan: Sequence[Labelled], runs: DataFrame, curves: DataFrame) -> DataFrame:
+def measured(
+    plan: Sequence[tuple[dict[str, Any], Config]], runs: DataFrame, curves: DataFrame
+) -> DataFrame:
     """The plan as a table, with what the runs measured."""
     table = DataFrame(
         {"id": config.id, "task": config.task, "seed": config.seed}
