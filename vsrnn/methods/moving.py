@@ -103,6 +103,14 @@ class Trading(Moving):
             )
         object.__setattr__(self, "averages", bool(self.averages))
 
+    def within(
+        self, mover: Mover, progress: float, drawn: float = 0.0
+    ) -> Iterable[Exchange]:
+        """Moves of as large a share in each block, which keeps its density."""
+        for block, weights in mover.budget.items():
+            taken = round(self.fading(progress) * weights)
+            yield Exchange((block,), taken, (block,), drawn)
+
     def fading(self, progress: float) -> float:
         """The share that moves now."""
         if self.schedule == "constant":

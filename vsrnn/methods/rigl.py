@@ -23,6 +23,4 @@ class RigL(Trading):
 
     def exchanges(self, mover: Mover, progress: float) -> Iterable[Exchange]:
         """Say what moves: in each block as large a share."""
-        for block, weights in mover.budget.items():
-            taken = round(self.fading(progress) * weights)
-            yield Exchange((block,), taken, (block,))
+        return self.within(mover, progress)

@@ -30,6 +30,4 @@ class Set(Trading):
 
     def exchanges(self, mover: Mover, progress: float) -> Iterable[Exchange]:
         """Say what moves: in each block as large a share."""
-        for block, weights in mover.budget.items():
-            taken = round(self.fading(progress) * weights)
-            yield Exchange((block,), taken, (block,), drawn=1)
+        return self.within(mover, progress, drawn=1)

@@ -59,24 +59,13 @@ class FusedStep:
 
     def __call__(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor] | None:
         """Train on a batch; return losses and accuracies before, or None if unable."""
-        batch, time, inputs = x.shape if x.dim() == 3 else (0, 0, 0)
+        batch, time, _ = x.shape if x.dim() == 3 else (0, 0, 0)
         width = fast.width_of(batch)
         if not self._able(x, y) or not self._prepare(width, time):
             return None
         seen = time - blank_end(x)
-        read = x.new_empty(seen * inputs * width * -(-batch // width))
-        loops: Any = fast.loops()
+        read = fast.arranged(x, width, seen)
         run: Any = fast.steps()
-        loops.arrange(
-            x.data_ptr(),
-            4 * x.stride(0),
-            4 * x.stride(1),
-            batch,
-            width,
-            seen,
-            inputs,
-            read.data_ptr(),
-        )
         losses = torch.empty(len(self.models))
         scores = torch.empty(len(self.models), dtype=torch.float64)
         numbers = y.is_floating_point()

@@ -192,6 +192,24 @@ def width_of(batch: int) -> int:
     return max(1, -(-batch // (shares * LANES))) * LANES
 
 
+def arranged(x: Tensor, width: int, seen: int) -> Tensor:
+    """The steps of inputs that are seen, as passes read them."""
+    batch, _, inputs = x.shape
+    read = x.new_empty(-(-batch // width) * seen * inputs * width)
+    run: Any = loops()
+    run.arrange(
+        x.data_ptr(),
+        4 * x.stride(0),
+        4 * x.stride(1),
+        batch,
+        width,
+        seen,
+        inputs,
+        read.data_ptr(),
+    )
+    return read
+
+
 def jobs_of(layout: Layout) -> Jobs:
     """Those of a layout, made once."""
     if layout.jobs is None:
@@ -203,29 +221,17 @@ def forward(x: Tensor, start: Tensor | None, weights: Any, layout: Layout) -> An
     """States and inputs, laid out for the way back; outputs and last states."""
     run, jobs = loops(), jobs_of(layout)
     assert run is not None
-    batch, time, inputs = x.shape
-    blank = blank_end(x)
-    seen = time - blank
+    batch, time, _ = x.shape
+    seen = time - blank_end(x)
     x = x.detach()
     if x.stride(2) != 1:
         x = x.contiguous()
     width = width_of(batch)
-    shares = max(1, -(-batch // width))
     models, rows = layout.models, layout.rows
-    read = x.new_empty(shares * seen * inputs * width)
-    states = x.new_empty(models, shares, 1 + time, rows, width)
+    read = arranged(x, width, seen)
+    states = x.new_empty(models, max(1, -(-batch // width)), 1 + time, rows, width)
     if start is not None:
         _put(states[:, :, 0], start)
-    run.arrange(
-        x.data_ptr(),
-        4 * x.stride(0),
-        4 * x.stride(1),
-        batch,
-        width,
-        seen,
-        inputs,
-        read.data_ptr(),
-    )
     own = [weight.detach().contiguous() for weight in weights]
     with jobs.lock:
         _place(jobs, run, own, states, layout, 0)
