@@ -110,6 +110,13 @@ def gather(
 
 
 @exact
+def zero(at, count):
+    values = numbers(at)
+    for k in range(count):
+        values[k] = 0
+
+
+@exact
 def pack(job, form, weights):
     """Weights in the order in which strips multiply them."""
     packed, source = numbers(word(job, form + 3)), shorts(word(job, form + 4))
@@ -202,10 +209,9 @@ def forward_share(job, states, x, batch, width, time, seen, given, tanh):
     rows, hidden, inputs = word(job, ROWS), word(job, HIDDEN), word(job, INPUTS)
     row, step, group, near, far = panel_layout(job, width)
     vectors = width // LANES
-    bias, s = numbers(word(job, BIAS)), numbers(states)
+    bias = numbers(word(job, BIAS))
     if not given:
-        for k in range(rows * width):
-            s[k] = 0
+        zero(states, rows * width)
     for r in range(rows):
         for t in range(1, time + 1):
             own = numbers(states + t * step + r * row)
@@ -388,6 +394,4 @@ def backward(jobs, first, last, x, batch, width, time, seen, given, start, tanh)
 @exact
 def clear(job):
     for part in (READS, MATRIX, BIAS):
-        grad = numbers(word(job, part + 1))
-        for k in range(word(job, part + 4)):
-            grad[k] = 0
+        zero(word(job, part + 1), word(job, part + 4))

@@ -34,6 +34,7 @@ from vsrnn.models._kernels.loops import (
     fast,
     forward_share,
     pack,
+    zero,
 )
 from vsrnn.models._kernels.vectors import doubles, longs, numbers, word
 
@@ -105,13 +106,6 @@ def _adam(job, part, rate, decay, step):
         mean[k], square[k] = m, v
         divided = math.sqrt(v) * root + np.float32(EPSILON)
         weight[k] = kept * weight[k] - size * m / divided
-
-
-@exact
-def _zeros(at, count):
-    values = numbers(at)
-    for k in range(count):
-        values[k] = 0
 
 
 @exact
@@ -189,7 +183,7 @@ def train(
             forward_share(
                 job, word(job, STATES), at, own, width, time, seen, False, tanh
             )
-            _zeros(word(job, GRADS), (1 + time) * word(job, ROWS) * width)
+            zero(word(job, GRADS), (1 + time) * word(job, ROWS) * width)
             if classes:
                 wanted = y + 8 * s * width * by_sequence
                 some, answers = _entropy(
