@@ -86,8 +86,11 @@ ifdef VSRNN_POLICIES
 endif
 	$(BIN)/vsrnn study hammer_weights --per-pass 5
 	$(BIN)/vsrnn study meta --per-pass 24
-	for study in navigation survivors sequences; do \
+	for study in navigation survivors sequences pruning; do \
 	  $(BIN)/vsrnn study $$study --masks || exit 1; \
+	done
+	for study in denoise growing adaptation; do \
+	  $(BIN)/vsrnn study $$study || exit 1; \
 	done
 	$(MAKE) tables
 
