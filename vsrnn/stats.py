@@ -220,6 +220,11 @@ class Claim:
         return minus_signs(f"{value} ({low} to {high})")
 
 
+def tried(claims: Iterable[Claim]) -> list[Claim]:
+    """The claims that have a value: there are no runs yet for others."""
+    return [claim for claim in claims if not np.isnan(claim.value)]
+
+
 def claims_table(claims: Iterable[Claim]) -> DataFrame:
     """Claims as a table: claim, value, low, high, unit and verdict."""
     rows = [(*astuple(claim), claim.verdict) for claim in claims]

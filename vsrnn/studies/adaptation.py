@@ -29,7 +29,7 @@ from vsrnn.runs.config import Config
 from vsrnn.runs.store import Store
 from vsrnn.runs.sweep import sweep
 from vsrnn.runs.tables import HERE, committed_runs
-from vsrnn.stats import Claim, intervals
+from vsrnn.stats import Claim, intervals, tried
 from vsrnn.studies.arms import told
 from vsrnn.studies.moved import (
     ABLATIONS,
@@ -395,8 +395,7 @@ BETTER = "{} learns sooner than the usual moves across blocks"
 
 def claims(page: Page) -> list[Claim]:
     """What moving weights changes, where there are runs."""
-    found = [*_repaired(page), *_compared(page), *_following(page)]
-    return [claim for claim in found if claim.value == claim.value]
+    return tried([*_repaired(page), *_compared(page), *_following(page)])
 
 
 def _repaired(page: Page) -> Iterator[Claim]:

@@ -223,14 +223,8 @@ def before_measures(table: DataFrame, style: str = "web") -> Figure:
 @figure(table=before_rate_table, made_by=_provenance)
 def before_rate(table: DataFrame, style: str = "web") -> Figure:
     """The same quantities at one rate a task and with rates drawn."""
-    with drawing(style, 0.5) as fig:
-        ax = fig.subplots()
-        how: dict[str, Any] = {"hue": "arm", "looks": ARMS, "step": 0.3}
-        dots(ax, table, "mean", "what", "low", "high", **how)
-        ax.axvline(0, color=GRAY, linewidth=0.8)
-        ax.set_xlabel("rank correlation with learning speed")
-        legend(fig, {ARM_WORDS[arm]: look for arm, look in ARMS.items()}, 2)
-    return fig
+    words = "rank correlation with learning speed"
+    return _by_arm(table, style, 0.5, words, ARMS, ARM_WORDS)
 
 
 @figure(table=before_confound_table, made_by=_provenance)
@@ -238,12 +232,19 @@ def before_confound(table: DataFrame, style: str = "web") -> Figure:
     """Hidden proportion and gain, each alone and given the other, by kind of draw."""
     looks = {"fixed": ARMS["fixed"], "absolute": {"color": "black", "marker": "s"}}
     words = {"fixed": "gains drawn apart", "absolute": ARM_WORDS["absolute"]}
-    with drawing(style, 0.45) as fig:
+    return _by_arm(table, style, 0.45, "rank correlation", looks, words)
+
+
+def _by_arm(
+    table: DataFrame, style: str, height: float, label: str, looks: Any, words: Any
+) -> Figure:
+    """Rank correlations of two arms beside each other."""
+    with drawing(style, height) as fig:
         ax = fig.subplots()
         how: dict[str, Any] = {"hue": "arm", "looks": looks, "step": 0.3}
         dots(ax, table, "mean", "what", "low", "high", **how)
         ax.axvline(0, color=GRAY, linewidth=0.8)
-        ax.set_xlabel("rank correlation")
+        ax.set_xlabel(label)
         legend(fig, {words[arm]: look for arm, look in looks.items()}, 2)
     return fig
 

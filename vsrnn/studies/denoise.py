@@ -16,7 +16,7 @@ from vsrnn.plot.lines import lines
 from vsrnn.plot.registry import figure
 from vsrnn.plot.style import chance_line, drawing
 from vsrnn.runs.config import Config
-from vsrnn.stats import Claim
+from vsrnn.stats import Claim, tried
 from vsrnn.studies.arms import DENSITY, means, told
 from vsrnn.studies.page import Page
 from vsrnn.studies.planned import Data, Labeled, gap, loaded, rows_of_means
@@ -185,7 +185,7 @@ def claims(page: Page) -> list[Claim]:
         both = [values[model, levels, density, arm] for arm in ("denoise", "straight")]
         found.append(gap(ROUGH.format(model, levels), *both))
         found.append(gap(HALF.format(model, levels), both[0], 0.5 + 0 * both[0]))
-    return [claim for claim in found if claim.value == claim.value]
+    return tried(found)
 
 
 def _same(*names: str) -> list[tuple[str, str]]:

@@ -17,7 +17,7 @@ from vsrnn.plot.registry import figure
 from vsrnn.plot.style import drawing
 from vsrnn.runs.config import Config
 from vsrnn.runs.tables import committed_runs
-from vsrnn.stats import Claim
+from vsrnn.stats import Claim, tried
 from vsrnn.studies.arms import means, told
 from vsrnn.studies.page import Page
 from vsrnn.studies.planned import Data, Labeled, gap, loaded
@@ -174,7 +174,7 @@ def claims(page: Page) -> list[Claim]:
         ]
     still = own["chain, frozen"][SOONER]
     found.append(gap(FROZEN, EPOCHS - 1 + 0 * still, still, "epochs"))
-    return [claim for claim in found if claim.value == claim.value]
+    return tried(found)
 
 
 SOON = {

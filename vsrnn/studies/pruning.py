@@ -15,7 +15,7 @@ from vsrnn.plot.registry import figure
 from vsrnn.plot.style import drawing
 from vsrnn.runs.config import Config
 from vsrnn.runs.tables import committed_runs
-from vsrnn.stats import Claim
+from vsrnn.stats import Claim, tried
 from vsrnn.studies.arms import means, measured, told
 from vsrnn.studies.page import Page
 from vsrnn.studies.planned import Data, Labeled, gap, loaded, rows_of_means
@@ -199,7 +199,7 @@ def claims(page: Page) -> list[Claim]:
         found.append(gap(words, cut[AFTER] + 5, plain[AFTER], "points"))
         found.append(gap(RECOVERS.format(name), gone[END] + 5, plain[END], "points"))
         found.append(gap(BETTER.format(name), cut[END], plain[END], "points"))
-    return [claim for claim in found if claim.value == claim.value]
+    return tried(found)
 
 
 def numbers(page: Page) -> dict[str, str]:

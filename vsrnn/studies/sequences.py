@@ -23,7 +23,7 @@ from vsrnn.runs.config import Config
 from vsrnn.runs.store import Store
 from vsrnn.runs.sweep import sweep
 from vsrnn.runs.tables import HERE, STORED, committed_runs
-from vsrnn.stats import Claim, difference_of_shares, share_below
+from vsrnn.stats import Claim, difference_of_shares, share_below, tried
 from vsrnn.studies import arms
 from vsrnn.studies.arms import (
     ARM_LOOKS,
@@ -358,8 +358,9 @@ _COMPARED += [("torus", "permuted"), (f"torus{STRONG}", f"permuted{STRONG}")]
 
 def claims(page: Page) -> list[Claim]:
     """What the penalty, its geometry and the scores change, where there are runs."""
-    found = [*_learning(page), *_reaching(page), *_scoring(page), *_predicting(page)]
-    return [claim for claim in found if claim.value == claim.value]
+    return tried(
+        [*_learning(page), *_reaching(page), *_scoring(page), *_predicting(page)]
+    )
 
 
 def _learning(page: Page) -> Iterator[Claim]:

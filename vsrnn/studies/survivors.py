@@ -23,7 +23,7 @@ from vsrnn.plot.registry import figure
 from vsrnn.plot.style import chance_line, drawing
 from vsrnn.runs.config import Config, configs_for
 from vsrnn.runs.tables import committed_runs
-from vsrnn.stats import Claim, welch
+from vsrnn.stats import Claim, tried, welch
 from vsrnn.studies import arms, navigation
 from vsrnn.studies.arms import ARM_LOOKS, NOTHING, measured, paired, told
 from vsrnn.studies.labels import chance, score_label, task_label
@@ -321,8 +321,7 @@ ABOVE = "{} scores above {}, {}"
 
 def claims(page: Page) -> list[Claim]:
     """What masks, penalties and pruning bring, where there are runs."""
-    found = [*_serving(page.data), *_reaching(page.data), *_finding(page.data)]
-    return [claim for claim in found if claim.value == claim.value]
+    return tried([*_serving(page.data), *_reaching(page.data), *_finding(page.data)])
 
 
 def _serving(data: Data) -> Iterator[Claim]:

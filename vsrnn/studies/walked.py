@@ -11,7 +11,7 @@ from pandas import DataFrame, Series, concat
 
 from vsrnn.plot.labels import BLUE, ORANGE
 from vsrnn.runs.config import Config
-from vsrnn.stats import Claim
+from vsrnn.stats import Claim, tried
 from vsrnn.studies import arms
 from vsrnn.studies.arms import NOTHING, REACHES, REST, SCHEDULES, told
 from vsrnn.studies.page import Page
@@ -266,7 +266,7 @@ def claims(page: Page) -> list[Claim]:
     for arm, rows in cheap:
         both = rows[PAIRS], rows[CHEAP]
         found.append(arms.paired(REACHES.format(arm), *both, "points"))
-    return [claim for claim in found if claim.value == claim.value]
+    return tried(found)
 
 
 NO_PENALTY = "none on the cubic ramp is below torus on the linear one: rest 1"
