@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 
     from vsrnn.runs.run import Result
 
-NO_RUNS = ("split",)
-"""Names of files in the folder of a store that are about its runs, and are none."""
 _ABSENT = (FileNotFoundError, NotADirectoryError)  # no file, or no folder
 
 
@@ -213,7 +211,7 @@ class Store:
                 f"cannot read the store {self.folder} ({problem.strerror})"
             ) from problem
         for path in paths:
-            if path.suffix != ".json" or path.stem in NO_RUNS:
+            if path.suffix != ".json":
                 continue
             if not path.stem.isalnum():
                 _pass_over(path)

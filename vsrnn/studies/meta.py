@@ -1,7 +1,7 @@
 """Runs over many small tasks, for a parent network to learn from.
 
 What they are, and what a parent is judged by, was fixed before any of them in
-``results/meta/split.json``; the rate of each task is in ``results/meta_rates.csv``.
+``results/meta_split.json``; the rate of each task is in ``results/meta_rates.csv``.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ MORE_SEEDS = (2, 3)
 Those that are stored are in ``results/meta_seeds``."""
 CONTROL_SEEDS = range(5)
 ABSOLUTE = 0.05
-SPLIT = "meta/split.json"
+SPLIT = "meta_split.json"
 
 
 @cache

@@ -23,7 +23,7 @@ from vsrnn.studies.meta import split
 from vsrnn.studies.page import Page
 from vsrnn.studies.scorecard import judged
 
-# Metrics, held-out families and what is to be beaten are in results/meta/split.json,
+# Metrics, held-out families and what is to be beaten are in results/meta_split.json,
 # fixed before the runs; "changed" there says what was not kept. Beside the regret of
 # the end, which is nothing where all designs of a task end alike, the page gives
 # points: 100 times the level that is lost.
