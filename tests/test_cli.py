@@ -166,6 +166,7 @@ def test_designs_are_listed(capsys):
     assert "hammer" in capsys.readouterr().out
 
 
+CHOOSE = ["choose", "--inputs", "3", "--outputs", "2"]
 WRONG = [
     (["run", "chess", "balanced_0"], "chess"),
     (["run", "rad", "nothing"], "vsrnn designs"),
@@ -192,6 +193,8 @@ WRONG = [
     (["table", "--out", "table.xlsx"], "ends in .csv"),
     (["table", "--curves", "notes.csv"], "no table of runs"),
     (["verify", "--out", "notes.csv"], "no table of runs"),
+    ([*CHOOSE, "--out", "notes.csv"], "no table of designs"),
+    ([*CHOOSE, "--out", "."], "it is a folder"),
     (["run", "rad", "\x1b[2J"], "\\x1b[2J"),
     (["designs", "--task", "chess"], "chess"),
     (["table", "--store", "nowhere"], "no store"),

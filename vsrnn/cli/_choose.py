@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vsrnn.cli._shared import check_out, write
 from vsrnn.design.geometry import BLOCKS
 from vsrnn.errors import VsrnnError, refusal
 
@@ -49,11 +50,12 @@ def _choose(arguments: argparse.Namespace) -> None:
     from vsrnn.forecast.choose import choose
 
     _check_figure(arguments.figure)
+    check_out(arguments.out, "designs", "name")
     names = ("inputs", "outputs", "budget", "steps", "data", "epochs", "seed")
     table = choose(**{name: getattr(arguments, name) for name in names})
+    if arguments.out:
+        write(table, arguments.out)
     try:
-        if arguments.out:
-            table.to_csv(arguments.out, index=False)
         if arguments.figure:
             _draw(table, Path(arguments.figure))
     except OSError as problem:

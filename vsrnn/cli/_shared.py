@@ -205,8 +205,11 @@ def format_column(column: Any, how: str) -> Any:
     return column.map(lambda value: number(value, how))
 
 
-def check_out(path: str | None) -> None:
-    """Refuse a file that cannot be written, or is not ours, before anything is lost."""
+def check_out(path: str | None, of: str = "runs", column: str = "id") -> None:
+    """Refuse a file that cannot be written, or is not ours, before anything is lost.
+
+    Ours is a table of what is named, which has that column.
+    """
     if path is None:
         return
     file = Path(path).expanduser()
@@ -218,9 +221,9 @@ def check_out(path: str | None) -> None:
     if file.is_file() and file.stat().st_size:
         with file.open(encoding="utf-8", errors="replace") as lines:
             first = lines.readline(2**16)
-        if "id" not in first.strip().split(","):
+        if column not in first.strip().split(","):
             raise VsrnnError(
-                f"{path} is there and no table of runs; name another file, or remove it"
+                f"{path} is there and no table of {of}; name another file, or remove it"
             )
 
 
